@@ -1,0 +1,12 @@
+// The front door: define an app, define a topology. The only barrel.
+
+export { TenfoldError } from './base/errors.ts'
+export type { Cache } from './tiers/cache/contract.ts'
+export type { Database, Key, SlotDatabase } from './tiers/database/contract.ts'
+export type { Handler, Job, Queue } from './tiers/queue/contract.ts'
+export type { Session } from './tiers/session/contract.ts'
+export type { Kpi } from './tiers/telemetry/contract.ts'
+export { defineApp } from './tiers/web/app.ts'
+export type { App, Tiers } from './tiers/web/contract.ts'
+export type { Topology, TopologyInput } from './topology/schema.ts'
+export { defineTopology } from './topology/topology.ts'

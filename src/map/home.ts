@@ -1,0 +1,45 @@
+// Where a system keeps its state: one directory, `.tenfold/` beside the app unless told otherwise.
+
+import { join, resolve } from 'node:path'
+
+export interface Home {
+  dir: string
+  map: string
+  journal: string
+  secrets: string
+  token: string
+  /** One JSON-lines file per node. */
+  logs: string
+  /** Unix sockets: the door of each process. */
+  doors: string
+  /** Pid of the supervisor. */
+  supervisor: string
+}
+
+export function homeOf(dir: string): Home {
+  const root = resolve(dir)
+  return {
+    dir: root,
+    map: join(root, 'map.json'),
+    journal: join(root, 'journal.json'),
+    secrets: join(root, 'secrets.json'),
+    token: join(root, 'token'),
+    logs: join(root, 'logs'),
+    doors: join(root, 'doors'),
+    supervisor: join(root, 'supervisor.json'),
+  }
+}
+
+/** File-name form of a node id: `us-east/web-1` -> `us-east.web-1`. */
+export function fileNameOf(nodeId: string): string {
+  return nodeId.replace('/', '.')
+}
+
+export function logFileOf(home: Home, nodeId: string): string {
+  return join(home.logs, `${fileNameOf(nodeId)}.log`)
+}
+
+/** Unix socket of a process's door. */
+export function doorFileOf(home: Home, nodeId: string): string {
+  return join(home.doors, `${fileNameOf(nodeId)}.sock`)
+}

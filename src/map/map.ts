@@ -1,0 +1,74 @@
+// The map: what is true now. The supervisor writes it; every process reads the same file and keeps its own copy.
+//
+// A stale map is always safe: it only costs a detour, because the engines fence (a deposed primary refuses writes).
+// Whoever meets a fence reads the map again.
+
+import type { Topology } from '../topology/schema.ts'
+
+export type Role = 'front' | 'web' | 'worker' | 'postgres'
+export type NodeState = 'starting' | 'ready' | 'draining' | 'down'
+
+/** One process with a role. */
+export interface MapNode {
+  /** `<region>/<role>-<number>`, the number being the lowest that was free. */
+  id: string
+  role: Role
+  region: string
+  /** The machine, or the loopback address that stands for one: `<region>/host-<number>`. */
+  host: string
+  address: string
+  port: number
+  pid: number | null
+  state: NodeState
+  /** When it entered `state`, ISO 8601. */
+  since: string
+  /** How often it was started again after it died. */
+  restarts: number
+  /** Accepts on the public address. */
+  entry: boolean
+  /** Of a postgres node. */
+  dataDir?: string
+  shard?: string
+  database?: 'primary' | 'replica'
+  lagBytes?: number
+}
+
+export interface MapShard {
+  id: string
+  /** Slots that it owns, ascending. */
+  slots: number[]
+  primary: string
+  replicas: string[]
+  timeline: number
+}
+
+export interface MapRegion {
+  id: string
+  healthy: boolean
+  weight: number
+}
+
+export interface SystemMap {
+  /** Grows by one with every change. */
+  version: number
+  /** Random name of this system, made once. */
+  system: string
+  /** The topology that `nodes` has reached, or is being brought to. */
+  topology: Topology
+  /** Directory that the topology's paths are relative to. */
+  appDir: string
+  /** The public address. */
+  entry: { address: string; port: number }
+  portBase: number
+  nodes: MapNode[]
+  shards: MapShard[]
+  regions: MapRegion[]
+}
+
+export function nodeOf(map: SystemMap, id: string): MapNode | undefined {
+  return map.nodes.find((node) => node.id === id)
+}
+
+export function nodesOf(map: SystemMap, role: Role): MapNode[] {
+  return map.nodes.filter((node) => node.role === role)
+}

@@ -1,0 +1,41 @@
+// The door: how the supervisor speaks to a process of ours. HTTP with JSON on a unix socket in the system's directory
+// (mode 0600), so that any later supervisor can use it too. Every call may be made twice.
+//
+//   GET  /state             DoorState
+//   POST /map               reads the map again; answers DoorState when it is applied
+//   POST /hold {leaseMs, drainMs}   new statements wait; answers {isDrained, inFlight} when none is in flight or
+//                           after drainMs. The hold ends by /release, by a map whose primary changed, or with its lease
+//   POST /release
+//   POST /leave-entry       stops accepting on the public address; kept connections end with their next answer
+//   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
+
+export interface DoorState {
+  node: string
+  pid: number
+  mapVersion: number
+  isReady: boolean
+  /** Accepts on the public address. */
+  hasEntry: boolean
+  /** Requests or jobs under way. */
+  inFlight: number
+}
+
+export interface HoldRequest {
+  leaseMs: number
+  drainMs: number
+}
+
+export interface HoldAnswer {
+  isDrained: boolean
+  inFlight: number
+}
+
+/** What a process does when its door is knocked at; what it does not have, it leaves out. */
+export interface DoorHandlers {
+  state(): Omit<DoorState, 'pid'>
+  applyMap(): Promise<void>
+  hold?(request: HoldRequest): Promise<HoldAnswer>
+  release?(): Promise<void>
+  leaveEntry?(): Promise<void>
+  startSupervisor?(args: string[]): Promise<{ pid: number }>
+}

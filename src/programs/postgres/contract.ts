@@ -1,0 +1,26 @@
+// What the rest of the system may ask of a PostgreSQL server that we start. Implemented beside this file, one idea a file.
+//
+// Roles, all with SCRAM passwords: `tenfold` (superuser, the supervisor only), `replicator` (replication),
+// `owner` (owns the database `app` and runs migrations), `app` (reads and writes rows).
+
+export interface PostgresSecrets {
+  superuser: string
+  replicator: string
+  owner: string
+  app: string
+}
+
+export interface PostgresAddress {
+  address: string
+  port: number
+}
+
+/** Where a server stands in the stream of changes. LSNs are bigints of the byte position. */
+export interface PostgresState {
+  isInRecovery: boolean
+  timeline: number
+  /** Primary: flushed so far. Replica: received so far. */
+  writtenLsn: bigint
+  /** Replica: replayed so far. Primary: same as writtenLsn. */
+  replayedLsn: bigint
+}

@@ -1,0 +1,39 @@
+// The app, as its author sees it. One value, the same on every rung.
+
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { Transaction } from 'kysely'
+import type { Cache } from '../cache/contract.ts'
+import type { Database, SlotDatabase } from '../database/contract.ts'
+import type { Queue } from '../queue/contract.ts'
+import type { Session } from '../session/contract.ts'
+import type { Kpi } from '../telemetry/contract.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Loaded before the handler runs. */
+    session: Session
+  }
+}
+
+/** What `setup` is given: the tiers. */
+export interface Tiers<DB> {
+  http: FastifyInstance
+  db: Database<DB>
+  cache: Cache
+  queue: Queue
+  kpi: Kpi
+  log: FastifyBaseLogger
+  /**
+   * Runs `work` once per Idempotency-Key header of the request and gives every repetition the first answer; without
+   * the header, just runs it. The key is kept in the same transaction as the work's own writes.
+   */
+  once<T>(request: FastifyRequest, db: SlotDatabase<DB>, work: (tx: Transaction<DB>) => Promise<T>): Promise<T>
+}
+
+export interface App<DB = unknown> {
+  /** Directory of plain SQL files, applied in the order of their names. Relative to the app's file. */
+  migrations?: string
+  /** Directory served under `/assets/`. Relative to the app's file. */
+  assets?: string
+  setup(tiers: Tiers<DB>): void | Promise<void>
+}
