@@ -1,5 +1,7 @@
 // Where a system keeps its state: one directory, `.tenfold/` beside the app unless told otherwise.
 
+import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 export interface Home {
@@ -25,7 +27,7 @@ export function homeOf(dir: string): Home {
     secrets: join(root, 'secrets.json'),
     token: join(root, 'token'),
     logs: join(root, 'logs'),
-    doors: join(root, 'doors'),
+    doors: doorsOf(root),
     supervisor: join(root, 'supervisor.json'),
   }
 }
@@ -42,4 +44,12 @@ export function logFileOf(home: Home, nodeId: string): string {
 /** Unix socket of a process's door. */
 export function doorFileOf(home: Home, nodeId: string): string {
   return join(home.doors, `${fileNameOf(nodeId)}.sock`)
+}
+
+/** The path of a unix socket has at most 103 bytes (sun_path on macOS): below a deep directory it lives in the temporary one. */
+function doorsOf(root: string): string {
+  const beside = join(root, 'doors')
+  const longestNameBytes = 40
+  if (Buffer.byteLength(beside) + longestNameBytes <= 103) return beside
+  return join(tmpdir(), `tenfold-${createHash('sha256').update(root).digest('hex').slice(0, 12)}`)
 }

@@ -27,10 +27,10 @@ export interface MapNode {
   /** Accepts on the public address. */
   entry: boolean
   /** Of a postgres node. */
-  dataDir?: string
   shard?: string
   database?: 'primary' | 'replica'
   lagBytes?: number
+  dataDir?: string
 }
 
 export interface MapShard {
@@ -53,6 +53,8 @@ export interface SystemMap {
   version: number
   /** Random name of this system, made once. */
   system: string
+  /** The rung that was reached last; a climb changes it when it has arrived. */
+  rung: number
   /** The topology that `nodes` has reached, or is being brought to. */
   topology: Topology
   /** Directory that the topology's paths are relative to. */
@@ -60,6 +62,8 @@ export interface SystemMap {
   /** The public address. */
   entry: { address: string; port: number }
   portBase: number
+  /** Every address of 127.0.0.0/8 can be used, so that each host has its own; else hosts differ in ports only. */
+  hasHostAddresses: boolean
   nodes: MapNode[]
   shards: MapShard[]
   regions: MapRegion[]

@@ -1,0 +1,85 @@
+// What the control API speaks: the JSON of design contract, with types for its client, the CLI and the dashboard.
+
+import type { MapNode, MapRegion } from '../map/map.ts'
+import type { Topology, TopologyInput } from '../topology/schema.ts'
+
+export type StatusNode = Omit<MapNode, 'dataDir'>
+
+export interface StatusShard {
+  id: string
+  /** How many slots it owns. */
+  slots: number
+  primary: string
+  replicas: string[]
+  timeline: number
+}
+
+export interface Progress {
+  to: number
+  step: string
+  done: number
+  of: number
+}
+
+export interface Status {
+  version: number
+  name: string
+  rung: number
+  climbing: Progress | null
+  urls: { app: string; dashboard: string; control: string }
+  nodes: StatusNode[]
+  shards: StatusShard[]
+  regions: MapRegion[]
+  /** Null when it is read from disk because no supervisor runs. */
+  supervisor: { pid: number; since: string } | null
+  topology: Topology
+  rungs: Array<{ number: number; title: string; appears: string; isBuilt: boolean }>
+}
+
+export interface SystemEvent {
+  at: string
+  level: 'info' | 'warn' | 'error'
+  message: string
+  node?: string
+  step?: string
+}
+
+export interface PlannedStep {
+  kind: string
+  title: string
+}
+
+export interface Plan {
+  from: number
+  to: number
+  steps: PlannedStep[]
+}
+
+/** Where to go: to a rung's preset, or to a topology as a file has it. */
+export type Target = { rung: number } | { topology: TopologyInput }
+
+export type FaultKind = 'kill' | 'pause' | 'resume'
+
+export interface LogLine {
+  node: string
+  time: string
+  level: string
+  message: string
+  [field: string]: unknown
+}
+
+export interface NodeMetrics {
+  requestsPerSecond?: number
+  errorsPerSecond?: number
+  p99Ms?: number
+  inFlight?: number
+  cpuPercent?: number
+  memoryBytes?: number
+}
+
+/** What `/api/events` sends: the name of the event and its data. */
+export interface ControlEvents {
+  status: Status
+  event: SystemEvent
+  progress: Progress | null
+}

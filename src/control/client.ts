@@ -1,0 +1,133 @@
+// The typed client of the control API: what the CLI, the tour and outside programs hold.
+
+import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../base/errors.ts'
+import { waitUntil } from '../base/limits.ts'
+import type { ControlEvents, FaultKind, LogLine, NodeMetrics, Plan, Status, Target } from './api.ts'
+
+const callTimeoutMs = 30_000
+
+export type ControlEvent = {
+  [Name in keyof ControlEvents]: { name: Name; data: ControlEvents[Name] }
+}[keyof ControlEvents]
+
+export class ControlClient {
+  readonly #url: string
+  readonly #token: string
+
+  /** `url` as in `status.urls.control`, e.g. `http://127.0.0.1:8070`. */
+  constructor(url: string, token: string) {
+    this.#url = url
+    this.#token = token
+  }
+
+  status(): Promise<Status> {
+    return this.#call('GET', '/api/status')
+  }
+
+  plan(target: Target): Promise<Plan> {
+    return this.#call('POST', '/api/plan', target)
+  }
+
+  /** Begins; `conflict` when a climb already runs. */
+  apply(target: Target): Promise<Plan> {
+    return this.#call('POST', '/api/apply', target)
+  }
+
+  scale(role: 'web' | 'worker', count: number): Promise<Plan> {
+    return this.#call('POST', '/api/scale', { role, count })
+  }
+
+  fault(kind: FaultKind, node: string): Promise<{ node: string; pid: number }> {
+    return this.#call('POST', '/api/fault', { kind, node })
+  }
+
+  async logs(query: { node?: string; lines?: number; grep?: string } = {}): Promise<LogLine[]> {
+    const search = new URLSearchParams()
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value))
+    return (await this.#call<{ lines: LogLine[] }>('GET', `/api/logs?${search}`)).lines
+  }
+
+  async metrics(): Promise<Record<string, NodeMetrics>> {
+    return (await this.#call<{ nodes: Record<string, NodeMetrics> }>('GET', '/api/metrics')).nodes
+  }
+
+  /** Stops every node in order; answers when the supervisor is about to go. */
+  down(): Promise<{ stopped: string[] }> {
+    return this.#call('POST', '/api/down', undefined, 120_000)
+  }
+
+  /** Every event from now on, the present status first; ends when the signal aborts or the supervisor goes. */
+  async *events(signal?: AbortSignal): AsyncGenerator<ControlEvent> {
+    const response = await this.#fetch('GET', '/api/events', undefined, signal)
+    let text = ''
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true })
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const event = parseEvent(text.slice(0, end))
+        text = text.slice(end + 2)
+        if (event) yield event
+      }
+    }
+  }
+
+  /**
+   * Resolves when no climb runs and every node is ready.
+   * @throws step-failed with the reason when the climb under way gave up.
+   */
+  async waitIdle(options: { timeoutMs: number }): Promise<Status> {
+    let failure: string | undefined
+    const status = await waitUntil(
+      async () => {
+        const { lastFailure, ...status } = await this.#call<Status & { lastFailure?: string }>('GET', '/api/status')
+        failure = lastFailure
+        if (status.climbing) return undefined
+        return failure !== undefined || status.nodes.every((node) => node.state === 'ready') ? status : undefined
+      },
+      { what: 'the end of the climb', timeoutMs: options.timeoutMs, intervalMs: 100 },
+    )
+    if (failure !== undefined) throw new TenfoldError('step-failed', failure)
+    return status
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown, timeoutMs = callTimeoutMs): Promise<T> {
+    const response = await this.#fetch(method, path, body, AbortSignal.timeout(timeoutMs))
+    return (await response.json()) as T
+  }
+
+  async #fetch(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+    let response: Response
+    try {
+      response = await fetch(`${this.#url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      })
+    } catch (error) {
+      throw new TenfoldError('not-running', `no supervisor answers at ${this.#url}; start one with \`tenfold up\``, {
+        cause: error,
+      })
+    }
+    if (response.ok) return response
+    const { error } = (await response.json().catch(() => ({ error: {} }))) as Partial<ErrorBody>
+    const known = (errorCodes as readonly string[]).includes(error?.code ?? '')
+    throw new TenfoldError(
+      known ? (error?.code as ErrorCode) : 'unavailable',
+      error?.message ?? `${method} ${path} answered ${response.status}`,
+    )
+  }
+}
+
+function parseEvent(block: string): ControlEvent | undefined {
+  let name = ''
+  let data = ''
+  for (const line of block.split('\n')) {
+    if (line.startsWith('event: ')) name = line.slice(7)
+    else if (line.startsWith('data: ')) data += line.slice(6)
+  }
+  return name && data ? ({ name, data: JSON.parse(data) } as ControlEvent) : undefined
+}
