@@ -24,3 +24,24 @@ export interface PostgresState {
   /** Replica: replayed so far. Primary: same as writtenLsn. */
   replayedLsn: bigint
 }
+
+/** The program files of one PostgreSQL, as found on this machine. */
+export interface PostgresBinaries {
+  postgres: string
+  initdb: string
+  libDir: string
+  /** Of the npm package that carries them, for example 18.4.0-beta.17. */
+  version: string
+}
+
+/** The user that a server runs as when we are root; PostgreSQL refuses to run as root itself. */
+export interface ServerOwner {
+  user: string
+  uid: number
+  gid: number
+}
+
+/** The name of the superuser, which only the supervisor uses. */
+export const superuserName = 'tenfold'
+/** The database that the app, its sessions and its queue live in. */
+export const databaseName = 'app'

@@ -1,0 +1,67 @@
+// postmaster.pid: how a data directory says which process serves it, and how we tell a live server from a stale claim.
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Lines of the file, from PostgreSQL's src/include/utils/pidfile.h. */
+interface LockFile {
+  pid: number
+  status: string
+}
+
+/** Undefined when no server claims the directory. */
+export function readLockFile(dataDir: string): LockFile | undefined {
+  try {
+    const lines = readFileSync(join(dataDir, 'postmaster.pid'), 'latin1').split('\n')
+    const pid = Number.parseInt(lines[0] ?? '', 10)
+    return Number.isSafeInteger(pid) && pid > 0 ? { pid, status: (lines[7] ?? '').trim() } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether `pid` is the server of `dataDir`: the directory says so, and the process is that program, not a later one. */
+export function isServerAlive(pid: number, dataDir: string): boolean {
+  return readLockFile(dataDir)?.pid === pid && isProcessAlive(pid) && isServerOf(pid, dataDir)
+}
+
+/** False for a zombie: where nobody reaps orphans, a dead server keeps its pid. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  if (process.platform !== 'linux') return true
+  try {
+    // The state follows the closing parenthesis of the command (proc(5)), which may hold spaces itself.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Turns the claim of a dead server whose pid now belongs to another program into one that PostgreSQL takes for stale.
+ * PostgreSQL ignores a lock file that names its own parent, and that is us. Deleting the file would also end its check
+ * for children of the dead server that still use its shared memory.
+ */
+export function disownLockFile(dataDir: string): void {
+  const path = join(dataDir, 'postmaster.pid')
+  const [, ...rest] = readFileSync(path, 'latin1').split('\n')
+  writeFileSync(path, [process.pid, ...rest].join('\n'), 'latin1')
+}
+
+/** A postmaster keeps its arguments as its title; its children replace theirs. */
+function isServerOf(pid: number, dataDir: string): boolean {
+  try {
+    if (process.platform === 'linux')
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(1, 3).join('\0') === `-D\0${dataDir}`
+    if (process.platform === 'win32') return true
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(`-D ${dataDir}`)
+  } catch {
+    return false
+  }
+}
