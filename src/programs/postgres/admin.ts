@@ -1,7 +1,8 @@
 // One connection as superuser, for the supervisor: what it asks of a running server and does to it.
 
 import { Client, type QueryResultRow } from 'pg'
-import { waitUntil } from '../../base/limits.ts'
+import { isTenfoldError } from '../../base/errors.ts'
+import { waitUntil, withTimeout } from '../../base/limits.ts'
 import { bootstrapDatabase, bootstrapRoles } from './bootstrap.ts'
 import {
   databaseName,
@@ -15,7 +16,9 @@ import { parseLsn } from './lsn.ts'
 import { lagSql, stateSql } from './state-sql.ts'
 
 const connectTimeoutMs = 3000
-const statementTimeoutMs = 10_000
+const queryTimeoutMs = 5000
+const answerMarginMs = 500
+const closeTimeoutMs = 500
 const promoteTimeoutS = 30
 const checkpointTimeoutMs = 300_000
 /** Within this the server has read a changed fence, and the last client is gone. */
@@ -53,9 +56,8 @@ export class PostgresAdmin {
       database: options.database ?? 'postgres',
       application_name: 'tenfold supervisor',
       connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: 0,
       // A commit as superuser must not wait for replicas: it is how a cluster without them is repaired.
-      options: `-c statement_timeout=${statementTimeoutMs} -c synchronous_commit=local`,
+      options: `-c statement_timeout=${queryTimeoutMs} -c synchronous_commit=local`,
     })
     // A connection that breaks between two statements fails the next one; nobody has to hear of it before.
     client.on('error', () => {})
@@ -68,17 +70,30 @@ export class PostgresAdmin {
     return new PostgresAdmin(options, client)
   }
 
-  /** May be called twice, and on a connection that is broken. */
+  /** Never waits long for a server that hangs. May be called twice, and on a connection that is broken. */
   async close(): Promise<void> {
-    await this.#client.end().catch(() => {})
+    await withTimeout(this.#client.end(), closeTimeoutMs, 'closing a connection').catch(() => this.#abandon())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return (await this.#client.query<Row>(text, values)).rows
+  /** @throws timeout when the server does not answer; the connection is of no use then. Else PostgreSQL's own error. */
+  async query<Row extends QueryResultRow>(
+    text: string,
+    values: unknown[] = [],
+    timeoutMs = queryTimeoutMs,
+  ): Promise<Row[]> {
+    try {
+      // The server bounds its own work; this bounds a server that is stopped, or a network that swallows the answer.
+      const what = `PostgreSQL at ${this.#options.address}:${this.#options.port} answering the supervisor`
+      const result = await withTimeout(this.#client.query<Row>(text, values), timeoutMs + answerMarginMs, what)
+      return result.rows
+    } catch (error) {
+      if (isTenfoldError(error, 'timeout')) this.#abandon()
+      throw error
+    }
   }
 
   /** Makes the roles, their passwords, the database and its privileges. May be called again, also with new passwords. */
@@ -105,9 +120,7 @@ export class PostgresAdmin {
   async promote(): Promise<void> {
     const { isInRecovery } = await this.state()
     if (!isInRecovery) return
-    await this.#withStatementTimeout((promoteTimeoutS + 5) * 1000, () =>
-      this.query('SELECT pg_promote(true, $1)', [promoteTimeoutS]),
-    )
+    await this.#queryFor((promoteTimeoutS + 5) * 1000, 'SELECT pg_promote(true, $1)', [promoteTimeoutS])
     await waitUntil(async () => !(await this.state()).isInRecovery, {
       what: `the promotion of ${this.#options.address}:${this.#options.port}`,
       timeoutMs: fenceTimeoutMs,
@@ -115,7 +128,7 @@ export class PostgresAdmin {
   }
 
   async checkpoint(): Promise<void> {
-    await this.#withStatementTimeout(checkpointTimeoutMs, () => this.query('CHECKPOINT'))
+    await this.#queryFor(checkpointTimeoutMs, 'CHECKPOINT')
   }
 
   /** Rereads the configuration files. The server does so a moment later. */
@@ -224,12 +237,14 @@ export class PostgresAdmin {
     )
   }
 
-  async #withStatementTimeout(ms: number, work: () => Promise<unknown>): Promise<void> {
-    await this.query(`SET statement_timeout = ${ms}`)
-    try {
-      await work()
-    } finally {
-      await this.query(`SET statement_timeout = ${statementTimeoutMs}`).catch(() => {})
-    }
+  /** A statement that may take longer than the others. */
+  async #queryFor(timeoutMs: number, text: string, values: unknown[] = []): Promise<void> {
+    await this.query(`SET statement_timeout = ${timeoutMs}`)
+    await this.query(text, values, timeoutMs)
+    await this.query(`SET statement_timeout = ${queryTimeoutMs}`)
+  }
+
+  #abandon(): void {
+    this.#client.connection.stream.destroy()
   }
 }

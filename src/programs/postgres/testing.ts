@@ -8,9 +8,11 @@ import { join } from 'node:path'
 import { isTenfoldError } from '../../base/errors.ts'
 import { PostgresAdmin } from './admin.ts'
 import { findPostgres } from './binaries.ts'
+import { type CloneOptions, cloneCluster } from './clone.ts'
 import { createCluster } from './cluster.ts'
-import { configureCluster } from './configure.ts'
+import { type ClusterConfiguration, configureCluster } from './configure.ts'
 import type { PostgresAddress, PostgresSecrets } from './contract.ts'
+import { isServerAlive, readLockFile } from './lock-file.ts'
 import { startServer, stopServer, waitForServer } from './server.ts'
 
 const attemptsMax = 5
@@ -24,29 +26,47 @@ export interface TestPostgres extends PostgresAddress, AsyncDisposable {
   pid: number
   /** As superuser, in the database `postgres`. */
   admin: PostgresAdmin
-  /** Stops the server and removes its directory. May be called twice. */
+  /** Stops the server that runs on the directory by then, and removes the directory. May be called twice. */
   stop(): Promise<void>
 }
 
 export async function startTestPostgres(options: { connectionsMax?: number } = {}): Promise<TestPostgres> {
   const dir = await testDir()
-  const dataDir = join(dir, 'data')
-  const logFile = join(dir, 'log')
+  const cluster = { dataDir: join(dir, 'data'), connectionsMax: options.connectionsMax ?? 50 }
   const secrets = testSecrets()
-  await createCluster({ dataDir, secrets })
-  const { address, port, pid } = await startOnFreePort({
-    dataDir,
-    logFile,
-    connectionsMax: options.connectionsMax ?? 50,
-  })
+  await createCluster({ dataDir: cluster.dataDir, secrets })
+  const server = await serve(dir, cluster, secrets)
+  await server.admin.bootstrap(secrets)
+  return server
+}
+
+/** A replica of `primary`, cloned from it and following it. */
+export async function startTestReplica(
+  primary: TestPostgres,
+  options: { slot: string; onProgress?: CloneOptions['onProgress'] },
+): Promise<TestPostgres> {
+  const dir = await testDir()
+  const dataDir = join(dir, 'data')
+  const { slot, onProgress } = options
+  await cloneCluster({ from: primary, secrets: primary.secrets, dataDir, slot, ...(onProgress && { onProgress }) })
+  const follow = { address: primary.address, port: primary.port, password: primary.secrets.replicator, slot }
+  return serve(dir, { dataDir, connectionsMax: 50, follow }, primary.secrets)
+}
+
+type TestCluster = Omit<ClusterConfiguration, keyof PostgresAddress>
+
+async function serve(dir: string, cluster: TestCluster, secrets: PostgresSecrets): Promise<TestPostgres> {
+  const { dataDir } = cluster
+  const logFile = join(dir, 'log')
+  const { address, port, pid } = await startOnFreePort(cluster, logFile)
   const killAtExit = () => tryKill(pid)
   process.once('exit', killAtExit)
   await waitForServer({ address, port, secrets, pid, timeoutMs: readyTimeoutMs })
   const admin = await PostgresAdmin.connect({ address, port, secrets })
-  await admin.bootstrap(secrets)
   const stop = async () => {
     await admin.close()
-    await stopServer(pid, 'immediate', stopTimeoutMs)
+    const running = readLockFile(dataDir)?.pid ?? pid
+    if (isServerAlive(running, dataDir)) await stopServer(running, 'immediate', stopTimeoutMs)
     process.off('exit', killAtExit)
     await rm(dir, { recursive: true, force: true })
   }
@@ -74,14 +94,14 @@ export async function freePort(): Promise<number> {
 }
 
 /** Another program may take a free port before the server does. */
-async function startOnFreePort(cluster: { dataDir: string; logFile: string; connectionsMax: number }) {
+async function startOnFreePort(cluster: TestCluster, logFile: string) {
   const binaries = await findPostgres()
   const address = '127.0.0.1'
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
-    await configureCluster({ dataDir: cluster.dataDir, address, port, connectionsMax: cluster.connectionsMax })
+    await configureCluster({ ...cluster, address, port })
     try {
-      const { pid } = await startServer({ binaries, dataDir: cluster.dataDir, logFile: cluster.logFile })
+      const { pid } = await startServer({ binaries, dataDir: cluster.dataDir, logFile })
       return { address, port, pid }
     } catch (error) {
       if (!isTenfoldError(error, 'port-taken') || attempt === attemptsMax) throw error

@@ -1,0 +1,113 @@
+// A replica is built out of a server that is being written, catches up, takes over.
+
+import assert from 'node:assert/strict'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Client } from 'pg'
+import { waitUntil } from '../../base/limits.ts'
+import { cloneCluster } from './clone.ts'
+import { isFenced } from './fence.ts'
+import { startTestPostgres, startTestReplica, testDir } from './testing.ts'
+
+const waitMs = 15_000
+
+test('a clone of a server under writes catches up with it and is promoted to the next timeline with every row', async () => {
+  await using primary = await startTestPostgres()
+  const owner = new Client({
+    host: primary.address,
+    port: primary.port,
+    user: 'owner',
+    password: primary.secrets.owner,
+    database: 'app',
+  })
+  await owner.connect()
+  await owner.query('CREATE TABLE notes (id bigint PRIMARY KEY, filler text)')
+  // More than the pieces that the stream arrives in, and more than the queue before the disk.
+  await owner.query(`INSERT INTO notes SELECT -n, repeat(md5(n::text), 30) FROM generate_series(1, 20000) n`)
+  let acknowledged = 0
+  let isWriting = true
+  const writing = (async () => {
+    while (isWriting) await owner.query('INSERT INTO notes VALUES ($1, $2)', [++acknowledged, 'x'])
+  })()
+  const progress: number[] = []
+  await using replica = await startTestReplica(primary, {
+    slot: 'second',
+    onProgress: ({ bytes }) => progress.push(bytes),
+  })
+  isWriting = false
+  await writing
+  await owner.end()
+
+  const { writtenLsn } = await primary.admin.state()
+  await waitUntil(async () => (await replica.admin.state()).replayedLsn >= writtenLsn, {
+    what: 'catching up',
+    timeoutMs: waitMs,
+  })
+  await waitUntil(
+    async () => (await primary.admin.lag()).some((one) => one.name === 'second' && one.replayedLsn >= writtenLsn),
+    {
+      what: 'the primary knowing it',
+      timeoutMs: waitMs,
+    },
+  )
+  const before = await replica.admin.state()
+  assert.equal(before.isInRecovery, true)
+  assert.equal(before.timeline, 1)
+  await replica.admin.promote()
+  await replica.admin.promote()
+  const after = await replica.admin.state()
+  assert.equal(after.isInRecovery, false)
+  assert.equal(after.timeline, 2)
+  const app = new Client({
+    host: replica.address,
+    port: replica.port,
+    user: 'app',
+    password: primary.secrets.app,
+    database: 'app',
+  })
+  await app.connect()
+  const { rows } = await app.query('SELECT count(*)::int, max(id)::int FROM notes WHERE id > 0')
+  assert.deepEqual(rows, [{ count: acknowledged, max: acknowledged }])
+  await app.query('INSERT INTO notes VALUES (0)')
+  await app.end()
+  assert.ok(progress.length > 2 && progress.every((bytes, index) => bytes >= (progress[index - 1] ?? 0)))
+})
+
+test('a clone whose source dies in the middle leaves nothing, says why, and can be made again', async () => {
+  const primary = await startTestPostgres()
+  const dir = await testDir()
+  const dataDir = join(dir, 'data')
+  try {
+    const broken = cloneCluster({
+      from: primary,
+      secrets: primary.secrets,
+      dataDir,
+      onProgress: () => process.kill(primary.pid, 'SIGQUIT'),
+    })
+    await assert.rejects(broken, { code: 'unavailable' })
+    assert.deepEqual(await readdir(dir), [])
+  } finally {
+    await primary.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+})
+
+test('a clone does not replace a cluster, does not take over a fence, and wants the password', async () => {
+  await using primary = await startTestPostgres()
+  await primary.admin.fence()
+  const dir = await testDir()
+  const dataDir = join(dir, 'data')
+  try {
+    const options = { from: primary, secrets: primary.secrets, dataDir }
+    await assert.rejects(cloneCluster({ ...options, secrets: { ...primary.secrets, replicator: 'wrong' } }), {
+      code: 'unavailable',
+    })
+    await cloneCluster(options)
+    assert.equal(await isFenced(primary.dataDir), true)
+    assert.equal(await isFenced(dataDir), false)
+    await assert.rejects(cloneCluster(options), { code: 'conflict' })
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
