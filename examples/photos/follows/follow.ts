@@ -1,0 +1,48 @@
+// Following is written where the follower lives; a job tells the other side.
+
+import { type Database, TenfoldError } from 'tenfold'
+import type { Schema } from '../schema.ts'
+import type { AppTiers, Jobs } from '../tiers.ts'
+import { profileOf } from '../users/profile.ts'
+
+const followingMax = 5_000
+
+/** May be repeated. @throws not-found, bad-input (oneself), conflict (too many) */
+export async function follow(
+  { db, queue }: AppTiers,
+  userId: string,
+  followeeId: string,
+): Promise<{ following: true }> {
+  if (userId === followeeId) throw new TenfoldError('bad-input', 'nobody can follow oneself')
+  await profileOf(db, followeeId)
+  await db.of(userId).transaction(async (tx) => {
+    const made = await tx
+      .insertInto('following')
+      .values({ user_id: userId, followee_id: followeeId })
+      .onConflict((conflict) => conflict.columns(['user_id', 'followee_id']).doNothing())
+      .executeTakeFirst()
+    if (made.numInsertedOrUpdatedRows === 0n) return
+    const { following_count } = await tx
+      .updateTable('users')
+      .set((user) => ({ following_count: user('following_count', '+', 1) }))
+      .where('user_id', '=', userId)
+      .returning('following_count')
+      .executeTakeFirstOrThrow()
+    if (following_count > followingMax)
+      throw new TenfoldError('conflict', `you follow ${followingMax} people already, and that is the most`)
+    const job: Jobs['follow.made'] = { userId, followeeId }
+    await queue.in(tx).publish('follow.made', job)
+  })
+  return { following: true }
+}
+
+export async function isFollowing(db: Database<Schema>, userId: string, followeeId: string): Promise<boolean> {
+  const row = await db
+    .of(userId)
+    .selectFrom('following')
+    .select('followee_id')
+    .where('user_id', '=', userId)
+    .where('followee_id', '=', followeeId)
+    .executeTakeFirst()
+  return row !== undefined
+}

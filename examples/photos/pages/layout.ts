@@ -1,0 +1,72 @@
+// The frame of every page.
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { currentUser } from '../users/current.ts'
+import { avatar } from './avatar.ts'
+import { type Html, html } from './html.ts'
+
+/** Nothing from elsewhere, no script or style inside a page, no frame around it. */
+const contentSecurityPolicy =
+  "default-src 'none'; img-src 'self' blob:; style-src 'self'; script-src 'self'; connect-src 'self'; " +
+  "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+export interface Page {
+  title: string
+  body: Html
+  /** Which entry of the navigation is lit. */
+  place?: 'feed' | 'popular' | 'upload' | 'me'
+  status?: number
+}
+
+export function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
+  return reply
+    .code(page.status ?? 200)
+    .headers({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': contentSecurityPolicy,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+    })
+    .send(whole(request, page).text)
+}
+
+function whole(request: FastifyRequest, page: Page): Html {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${page.title} · Tenfold Photos</title>
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/assets/style.css">
+<script src="/assets/page.js" defer></script>
+</head>
+<body>
+<a class="skip" href="#main">Skip to content</a>
+${navigation(request, page.place)}
+<main id="main">${page.body}</main>
+<footer>One app, from one machine to millions of users. Built with <b>Tenfold</b>.</footer>
+</body>
+</html>`
+}
+
+function navigation(request: FastifyRequest, place: Page['place']): Html {
+  const user = currentUser(request)
+  const entry = (name: Page['place'], href: string, text: string) =>
+    html`<a href="${href}" ${name === place ? html`aria-current="page"` : ''}>${text}</a>`
+  return html`<header class="bar"><nav aria-label="Main">
+<a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28"><span>Photos</span></a>
+${user ? entry('feed', '/', 'Feed') : ''}
+${entry('popular', '/popular', 'Popular')}
+<span class="gap"></span>
+${
+  user
+    ? html`<a class="button" href="/upload" ${place === 'upload' ? html`aria-current="page"` : ''}>Upload</a>
+<a class="me" href="/users/${user.id}" title="${user.name}" ${place === 'me' ? html`aria-current="page"` : ''}>${avatar(user, 'small')}<span class="me-name">${user.name}</span></a>
+<form method="post" action="/logout"><button class="quiet" type="submit">Log out</button></form>`
+    : html`<a class="button" href="/welcome">Sign up or log in</a>`
+}
+</nav></header>`
+}

@@ -1,0 +1,65 @@
+// One photo with its newest comments.
+
+import type { Database } from 'tenfold'
+import { found } from '../fresh.ts'
+import { unknownPhoto } from '../input.ts'
+import type { Schema } from '../schema.ts'
+import { cardOf, type PhotoCard } from './card.ts'
+
+const commentsShownMax = 100
+
+export interface Comment {
+  id: string
+  userId: string
+  userName: string
+  text: string
+  at: string
+}
+
+export interface PhotoDetail extends PhotoCard {
+  comments: Comment[]
+}
+
+/** Comments come newest first. @throws not-found */
+export async function photoDetail(db: Database<Schema>, userId: string, photoId: string): Promise<PhotoDetail> {
+  const photo = await found(db, userId, (from) =>
+    from
+      .selectFrom('photos')
+      .selectAll()
+      .where('user_id', '=', userId)
+      .where('photo_id', '=', photoId)
+      .executeTakeFirst(),
+  )
+  if (!photo) throw unknownPhoto(photoId)
+  const comments = photo.comment_count === 0 ? [] : await newestComments(db, userId, photoId)
+  return { ...cardOf(photo), comments }
+}
+
+async function newestComments(db: Database<Schema>, userId: string, photoId: string): Promise<Comment[]> {
+  const rows = await db
+    .of(userId)
+    .selectFrom('comments')
+    .select(['comment_id as id', 'author_id as userId', 'author_name as userName', 'text', 'created_at'])
+    .where('user_id', '=', userId)
+    .where('photo_id', '=', photoId)
+    .orderBy('comment_id', 'desc')
+    .limit(commentsShownMax)
+    .execute()
+  return rows.map(({ created_at, ...comment }) => ({ ...comment, at: created_at.toISOString() }))
+}
+
+export async function isLikedBy(
+  db: Database<Schema>,
+  photo: { userId: string; photoId: string },
+  likerId: string,
+): Promise<boolean> {
+  const like = await db
+    .of(photo.userId)
+    .selectFrom('likes')
+    .select('liker_id')
+    .where('user_id', '=', photo.userId)
+    .where('photo_id', '=', photo.photoId)
+    .where('liker_id', '=', likerId)
+    .executeTakeFirst()
+  return like !== undefined
+}

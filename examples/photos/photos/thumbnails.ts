@@ -1,0 +1,78 @@
+// The job behind an upload: two thumbnails, then "ready". It may run twice: only the run that changes the status tells followers.
+// A photo that cannot be decoded is "failed" at once; trying again would not mend it.
+
+import type { Database } from 'tenfold'
+import { fresh } from '../fresh.ts'
+import type { Schema } from '../schema.ts'
+import type { AppTiers, Jobs } from '../tiers.ts'
+import { makeThumbnails, type Thumbnails } from './picture.ts'
+
+const thumbnailsAtOnce = 2
+
+type Photo = Jobs['photo.uploaded']
+
+export function thumbnailJobs(tiers: AppTiers): void {
+  const { queue, db, log } = tiers
+  queue.handle<Photo>('photo.uploaded', { concurrency: thumbnailsAtOnce, leaseMs: 60_000 }, async ({ payload }) => {
+    const original = await originalOf(db, payload)
+    if (!original) return
+    const thumbnails = await makeThumbnails(original).catch((error: unknown) => {
+      log.warn({ ...payload, err: error }, 'a photo cannot be decoded')
+      return undefined
+    })
+    await (thumbnails ? setReady(tiers, payload, thumbnails) : setFailed(tiers, payload))
+  })
+}
+
+/** Undefined when another run was here before. */
+async function originalOf(db: Database<Schema>, { userId, photoId }: Photo): Promise<Buffer | undefined> {
+  const file = await fresh(db, userId, (from) =>
+    from
+      .selectFrom('photo_files as file')
+      .innerJoin('photos as photo', (join) =>
+        join.onRef('photo.user_id', '=', 'file.user_id').onRef('photo.photo_id', '=', 'file.photo_id'),
+      )
+      .select('file.bytes')
+      .where('file.user_id', '=', userId)
+      .where('file.photo_id', '=', photoId)
+      .where('file.kind', '=', 'original')
+      .where('photo.status', '=', 'processing')
+      .executeTakeFirst(),
+  )
+  return file?.bytes
+}
+
+async function setReady({ db, queue }: AppTiers, photo: Photo, made: Thumbnails): Promise<void> {
+  const keys = { user_id: photo.userId, photo_id: photo.photoId }
+  const file = { ...keys, version: made.version, content_type: 'image/jpeg' }
+  await db.of(photo.userId).transaction(async (tx) => {
+    const changed = await tx
+      .updateTable('photos')
+      .set({ status: 'ready', version: made.version, width: made.width, height: made.height })
+      .where('user_id', '=', photo.userId)
+      .where('photo_id', '=', photo.photoId)
+      .where('status', '=', 'processing')
+      .executeTakeFirst()
+    if (changed.numUpdatedRows === 0n) return
+    await tx
+      .insertInto('photo_files')
+      .values([
+        { ...file, kind: '256', bytes: made.small },
+        { ...file, kind: '1024', bytes: made.large },
+      ])
+      .execute()
+    const job: Jobs['photo.ready'] = photo
+    await queue.in(tx).publish('photo.ready', job)
+  })
+}
+
+async function setFailed({ db }: AppTiers, photo: Photo): Promise<void> {
+  await db
+    .of(photo.userId)
+    .updateTable('photos')
+    .set({ status: 'failed' })
+    .where('user_id', '=', photo.userId)
+    .where('photo_id', '=', photo.photoId)
+    .where('status', '=', 'processing')
+    .execute()
+}
