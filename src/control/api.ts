@@ -1,7 +1,10 @@
 // What the control API speaks: the JSON of design contract, with types for its client, the CLI and the dashboard.
 
 import type { MapNode, MapRegion } from '../map/map.ts'
+import type { SystemEvent } from '../supervisor/events.ts'
 import type { Topology, TopologyInput } from '../topology/schema.ts'
+
+export type { SystemEvent } from '../supervisor/events.ts'
 
 export type StatusNode = Omit<MapNode, 'dataDir'>
 
@@ -26,6 +29,8 @@ export interface Status {
   name: string
   rung: number
   climbing: Progress | null
+  /** Why the last climb gave up; null once a later one has begun. */
+  lastFailure: string | null
   urls: { app: string; dashboard: string; control: string }
   nodes: StatusNode[]
   shards: StatusShard[]
@@ -34,14 +39,6 @@ export interface Status {
   supervisor: { pid: number; since: string } | null
   topology: Topology
   rungs: Array<{ number: number; title: string; appears: string; isBuilt: boolean }>
-}
-
-export interface SystemEvent {
-  at: string
-  level: 'info' | 'warn' | 'error'
-  message: string
-  node?: string
-  step?: string
 }
 
 export interface PlannedStep {

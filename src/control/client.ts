@@ -76,17 +76,15 @@ export class ControlClient {
    * @throws step-failed with the reason when the climb under way gave up.
    */
   async waitIdle(options: { timeoutMs: number }): Promise<Status> {
-    let failure: string | undefined
     const status = await waitUntil(
       async () => {
-        const { lastFailure, ...status } = await this.#call<Status & { lastFailure?: string }>('GET', '/api/status')
-        failure = lastFailure
+        const status = await this.status()
         if (status.climbing) return undefined
-        return failure !== undefined || status.nodes.every((node) => node.state === 'ready') ? status : undefined
+        return status.lastFailure !== null || status.nodes.every((node) => node.state === 'ready') ? status : undefined
       },
       { what: 'the end of the climb', timeoutMs: options.timeoutMs, intervalMs: 100 },
     )
-    if (failure !== undefined) throw new TenfoldError('step-failed', failure)
+    if (status.lastFailure !== null) throw new TenfoldError('step-failed', status.lastFailure)
     return status
   }
 

@@ -18,6 +18,9 @@ export interface DoorState {
   hasEntry: boolean
   /** Requests or jobs under way. */
   inFlight: number
+  /** Answered since its start, and how many of them with 5xx; where it answers requests. */
+  requests?: number
+  errors?: number
 }
 
 export interface HoldRequest {

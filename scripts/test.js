@@ -1,0 +1,18 @@
+// `npm test`: every test file of the tree, or those given. Plain JavaScript, so that it starts before anything is built.
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+
+const given = process.argv.slice(2)
+const files =
+  given.length > 0
+    ? given
+    : globSync(['{src,test,examples,bench}/**/*.test.ts'], { exclude: ['**/node_modules/**'] }).sort()
+if (files.length === 0) {
+  console.error('no test file was found')
+  process.exit(1)
+}
+// Two at once: most of them start servers, and the smallest machine that counts has two cores.
+const { status } = spawnSync(process.execPath, ['-C', 'source', '--test', '--test-concurrency=2', ...files], {
+  stdio: 'inherit',
+})
+process.exit(status ?? 1)

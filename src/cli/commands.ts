@@ -1,0 +1,30 @@
+// Every command, in the order in which one meets them.
+
+import { apply, climb, plan } from './climb.ts'
+import type { Command } from './command.ts'
+import { doctor } from './doctor.ts'
+import { down } from './down.ts'
+import { fault } from './fault.ts'
+import { logs } from './logs.ts'
+import { scale } from './scale.ts'
+import { seed } from './seed.ts'
+import { status } from './status.ts'
+import { topology } from './topology.ts'
+import { tour } from './tour.ts'
+import { up } from './up.ts'
+
+export const commands: readonly Command[] = [
+  up,
+  status,
+  climb,
+  plan,
+  apply,
+  scale,
+  seed,
+  logs,
+  fault,
+  tour,
+  topology,
+  doctor,
+  down,
+]

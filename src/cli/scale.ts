@@ -1,0 +1,20 @@
+// `tenfold scale`: more or fewer processes of a role, live.
+
+import { type Command, UsageError, wholeNumber } from './command.ts'
+import { followClimb } from './progress.ts'
+
+const scaleTimeoutMs = 600_000
+
+export const scale: Command = {
+  name: 'scale',
+  usage: 'web|worker N',
+  summary: 'change how many processes a role has, live',
+  words: [2, 2],
+  async run(target, [role, count]) {
+    if (role !== 'web' && role !== 'worker') throw new UsageError(`only web and worker can be scaled, got ${role}`)
+    const client = await target.client()
+    await client.scale(role, wholeNumber(count, 'N'))
+    const status = await followClimb(client, target, scaleTimeoutMs)
+    target.print(status, `${role}: ${status.nodes.filter((node) => node.role === role).length}`)
+  },
+}

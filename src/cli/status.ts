@@ -1,0 +1,42 @@
+// `tenfold status`: the system at a glance.
+
+import type { Status } from '../control/api.ts'
+import { readSupervisorRecord, statusWithoutSupervisor } from '../control/status.ts'
+import { readMap } from '../map/store.ts'
+import type { Command, TargetSystem } from './command.ts'
+
+export const status: Command = {
+  name: 'status',
+  usage: '',
+  summary: 'the nodes, the shards, the climb under way',
+  async run(target) {
+    const answer = await readStatus(target)
+    target.print(answer, describe(answer))
+  },
+}
+
+async function readStatus(target: TargetSystem): Promise<Status> {
+  if (await readSupervisorRecord(target.home)) return (await target.client()).status()
+  return statusWithoutSupervisor(await readMap(target.home.map), await target.token())
+}
+
+function describe({ rung, rungs, climbing, lastFailure, urls, nodes, supervisor }: Status): string {
+  const title = rungs.find((candidate) => candidate.number === rung)?.title ?? 'not reached yet'
+  const rows = nodes.map((node) => [
+    node.id,
+    node.state,
+    `${node.address}:${node.port}`,
+    node.pid === null ? '-' : `pid ${node.pid}`,
+    [node.database, node.entry ? 'entry' : undefined, node.restarts ? `${node.restarts} restarts` : undefined]
+      .filter(Boolean)
+      .join(', '),
+  ])
+  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
+  return [
+    `rung ${rung}, ${title}${climbing ? `; climbing to ${climbing.to}: ${climbing.step} (${climbing.done + 1}/${climbing.of})` : ''}`,
+    ...(lastFailure ? [`the last climb stopped: ${lastFailure}`] : []),
+    ...(supervisor ? [] : ['no supervisor runs: `tenfold up` starts one that adopts what is there']),
+    `app ${urls.app}  dashboard ${urls.dashboard}`,
+    ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
+  ].join('\n')
+}

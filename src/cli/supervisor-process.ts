@@ -1,0 +1,97 @@
+// The process that runs the supervisor and the control API. `tenfold up` starts it; where a system runs without one, a
+// process of that system starts it, so that it inherits the public socket.
+
+import { mkdir, rm } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { parseArgs } from 'node:util'
+import { pino } from 'pino'
+import { describeError } from '../base/errors.ts'
+import { ControlServer } from '../control/server.ts'
+import { appPortOffset, controlPortOffset, type SupervisorRecord } from '../control/status.ts'
+import { dashboardDir } from '../dashboard/assets.ts'
+import { type Home, homeOf } from '../map/home.ts'
+import type { SystemMap } from '../map/map.ts'
+import { makeSecrets, readSecrets, type Secrets } from '../map/secrets.ts'
+import { readMap, replaceFile, writeMap } from '../map/store.ts'
+import { Supervisor } from '../supervisor/supervisor.ts'
+import { resolveTopology } from '../topology/topology.ts'
+import { emptyMap } from './first-map.ts'
+import { packageVersion } from './version.ts'
+
+const { values } = parseArgs({
+  options: {
+    home: { type: 'string' },
+    app: { type: 'string' },
+    'port-base': { type: 'string' },
+    topology: { type: 'string' },
+  },
+})
+const log = pino({ base: { node: 'supervisor' }, timestamp: pino.stdTimeFunctions.isoTime })
+
+try {
+  await run(homeOf(String(values.home)))
+} catch (error) {
+  log.fatal({ err: error }, describeError(error))
+  process.exitCode = 1
+}
+
+async function run(home: Home): Promise<void> {
+  await mkdir(home.logs, { recursive: true, mode: 0o755 })
+  await mkdir(home.doors, { recursive: true, mode: 0o700 })
+  const secrets = await readSecrets(home).catch(() => makeSecrets(home))
+  const map = await openMap(home)
+  const record: SupervisorRecord = { pid: process.pid, since: new Date().toISOString() }
+  const supervisor = new Supervisor(home, map, secrets, log)
+  const control = openControl(supervisor, secrets, record)
+  // The control port is also the lock: of two supervisors of one system, only one can have it.
+  await control.start()
+  try {
+    await supervisor.start()
+  } catch (error) {
+    await control.stop()
+    throw error
+  }
+  await replaceFile(home.supervisor, `${JSON.stringify(record)}\n`)
+  await supervisor.booted()
+  // A first start that did not arrive begins anew; later climbs wait to be asked for.
+  if (supervisor.keeper.map.rung === 0 && supervisor.executor.progress === null) supervisor.executor.apply(map.topology)
+}
+
+function openControl(supervisor: Supervisor, secrets: Secrets, record: SupervisorRecord): ControlServer {
+  const letGo = async () => {
+    await control.stop()
+    await supervisor.stop()
+    await rm(supervisor.home.supervisor, { force: true })
+    process.exit()
+  }
+  const control = new ControlServer(supervisor, {
+    port: supervisor.keeper.map.portBase + controlPortOffset,
+    token: secrets.controlToken,
+    record,
+    version: packageVersion(),
+    dashboardDir: dashboardDir(),
+    onDown: () => void letGo(),
+  })
+  process.on('SIGTERM', () => void letGo())
+  return control
+}
+
+/** The map that is there, unless nothing was ever reached: then the topology that we were started with counts. */
+async function openMap(home: Home): Promise<SystemMap> {
+  const existing = await readMap(home.map).catch(() => undefined)
+  if (existing && existing.rung > 0) return existing
+  const topology = resolveTopology(JSON.parse(String(values.topology)))
+  const portBase = Number(values['port-base'])
+  const first = emptyMap({
+    appDir: String(values.app),
+    portBase,
+    entry: { address: '127.0.0.1', port: portBase + appPortOffset },
+    hasHostAddresses: process.platform === 'linux' && 'lo' in networkInterfaces(),
+    topology,
+  })
+  const map = existing
+    ? { ...existing, ...first, system: existing.system, nodes: existing.nodes, shards: existing.shards }
+    : first
+  await writeMap(home.map, map)
+  return map
+}

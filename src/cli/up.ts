@@ -1,0 +1,146 @@
+// `tenfold up`: starts the system of an app, or adopts what runs; then follows it until Ctrl-C, or leaves it alone.
+
+import { spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { TenfoldError } from '../base/errors.ts'
+import { waitUntil } from '../base/limits.ts'
+import type { Status } from '../control/api.ts'
+import type { ControlClient } from '../control/client.ts'
+import { readSupervisorRecord } from '../control/status.ts'
+import { logFileOf } from '../map/home.ts'
+import { nodesOf, type SystemMap } from '../map/map.ts'
+import { readMap } from '../map/store.ts'
+import { DoorClient } from '../processes/door/client.ts'
+import { tailOf, withLogFile } from '../supervisor/nodes/log-file.ts'
+import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
+import { isProcessAlive } from '../supervisor/pid.ts'
+import { resolveTopology } from '../topology/topology.ts'
+import { type Command, type TargetSystem, wholeNumber } from './command.ts'
+import { followClimb, showEvent } from './progress.ts'
+import { readTopologyFile } from './topology-file.ts'
+
+const answerTimeoutMs = 15_000
+const readyTimeoutMs = 300_000
+
+export const up: Command = {
+  name: 'up',
+  usage: '[--app DIR] [--rung N] [--detach]',
+  summary: 'start the system, or adopt what runs',
+  options: { rung: { type: 'string' }, detach: { type: 'boolean' } },
+  async run(target, _words, values) {
+    const rung = values['rung'] === undefined ? undefined : wholeNumber(String(values['rung']), '--rung')
+    const client = await ensureSupervisor(target, rung)
+    let status = await waitReady(client)
+    if (rung !== undefined && status.rung !== rung) {
+      await client.apply({ rung })
+      status = await followClimb(client, target, readyTimeoutMs)
+    }
+    target.print(status, `app ${status.urls.app}  dashboard ${status.urls.dashboard}`)
+    if (values['detach'] !== true) await follow(client, target)
+  },
+}
+
+/** Waits for the first start or the adoption. When a first start fails, nothing is left running. */
+async function waitReady(client: ControlClient): Promise<Status> {
+  try {
+    return await client.waitIdle({ timeoutMs: readyTimeoutMs })
+  } catch (error) {
+    const status = await client.status().catch(() => undefined)
+    if (status?.rung === 0) await client.down().catch(() => {})
+    else if (status) return status
+    throw error
+  }
+}
+
+/** A client of the supervisor that runs, or of one that is started now. */
+async function ensureSupervisor(target: TargetSystem, rung: number | undefined): Promise<ControlClient> {
+  const running = await target.client().catch(() => undefined)
+  if (running && (await running.status().catch(() => undefined))) return running
+
+  const map = await readMap(target.home.map).catch(() => undefined)
+  const args = await supervisorArguments(target, map, rung)
+  await mkdir(target.home.logs, { recursive: true })
+  const pid = (map && (await startByEntryHolder(target, map, args))) ?? startHere(target, args)
+  await waitUntil(
+    async () => {
+      if (!isProcessAlive(pid))
+        throw new TenfoldError('program-failed', await tailOf(logFileOf(target.home, 'supervisor')))
+      const record = await readSupervisorRecord(target.home)
+      return record !== undefined && (await (await target.client()).status())
+    },
+    { what: 'the supervisor', timeoutMs: answerTimeoutMs, intervalMs: 25 },
+  ).catch((error: TenfoldError) => {
+    throw error.cause instanceof TenfoldError && error.cause.code === 'program-failed' ? error.cause : error
+  })
+  return target.client()
+}
+
+async function supervisorArguments(
+  target: TargetSystem,
+  map: SystemMap | undefined,
+  rung: number | undefined,
+): Promise<string[]> {
+  const file = fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? './supervisor-process.ts' : './supervisor-process.js', import.meta.url),
+  )
+  const args = [...nodeArguments(file), '--home', target.home.dir]
+  if (map && map.rung > 0) return args
+  const written = await readTopologyFile(join(target.appDir, 'topology.ts')).catch((error: unknown) => {
+    if (error instanceof TenfoldError && error.code === 'not-found') return {}
+    throw error
+  })
+  const topology = resolveTopology(
+    { ...written, ...(rung !== undefined && { rung }) },
+    join(target.appDir, 'topology.ts'),
+  )
+  const portBase = String(await target.portBase())
+  return [...args, '--app', target.appDir, '--port-base', portBase, '--topology', JSON.stringify(topology)]
+}
+
+/** A process that answers the public address starts the supervisor, which so inherits the socket. */
+async function startByEntryHolder(target: TargetSystem, map: SystemMap, args: string[]): Promise<number | undefined> {
+  for (const node of [...nodesOf(map, 'front'), ...nodesOf(map, 'web')].filter((candidate) => candidate.entry)) {
+    const answer = await new DoorClient(target.home, node.id).startSupervisor(args).catch(() => undefined)
+    if (answer) return answer.pid
+  }
+  return undefined
+}
+
+function startHere(target: TargetSystem, args: string[]): number {
+  return withLogFile(logFileOf(target.home, 'supervisor'), (log) => {
+    const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] })
+    child.unref()
+    if (child.pid === undefined) throw new TenfoldError('program-failed', `${process.execPath} could not be started`)
+    return child.pid
+  })
+}
+
+/** Shows what happens until Ctrl-C, which stops the system. */
+async function follow(client: ControlClient, target: TargetSystem): Promise<void> {
+  const abort = new AbortController()
+  let isStopping = false
+  const stop = () => {
+    if (isStopping) return
+    isStopping = true
+    target.note('stopping; the data stays')
+    abort.abort()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const startedAt = new Date().toISOString()
+  try {
+    for await (const event of client.events(abort.signal)) {
+      if (event.name === 'event' && event.data.at > startedAt) showEvent(target, event.data)
+    }
+  } catch (error) {
+    if (!abort.signal.aborted) target.note(`the connection to the supervisor broke: ${(error as Error).message}`)
+  }
+  if (isStopping) await client.down()
+  else
+    throw new TenfoldError(
+      'not-running',
+      'the supervisor has gone; what it had started may go on: `tenfold up` adopts it',
+    )
+}

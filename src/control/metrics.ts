@@ -1,0 +1,101 @@
+// What each node uses and does, sampled while somebody looks: CPU and memory from the operating system, requests from
+// its door.
+
+import { readFile } from 'node:fs/promises'
+import { systemClock } from '../base/clock.ts'
+import type { Home } from '../map/home.ts'
+import type { MapNode, SystemMap } from '../map/map.ts'
+import { DoorClient } from '../processes/door/client.ts'
+import type { NodeMetrics } from './api.ts'
+
+/** CPU time of Linux is counted in ticks of 10 ms (sysconf(_SC_CLK_TCK) is 100 on every Linux that Node runs on). */
+const ticksPerSecond = 100
+const pageBytes = 4096
+const sampleAgeMsMax = 500
+
+interface Sample {
+  atMs: number
+  pid: number
+  cpuTicks: number
+  requests: number
+  errors: number
+}
+
+export class MetricsSampler {
+  readonly #home: Home
+  readonly #map: () => SystemMap
+  #samples = new Map<string, Sample>()
+  #last: { atMs: number; nodes: Record<string, NodeMetrics> } | undefined
+
+  constructor(home: Home, map: () => SystemMap) {
+    this.#home = home
+    this.#map = map
+  }
+
+  /** Rates are over the time since the sample before; the first one has none. */
+  async sample(): Promise<Record<string, NodeMetrics>> {
+    const atMs = systemClock.monotonic()
+    if (this.#last && atMs - this.#last.atMs < sampleAgeMsMax) return this.#last.nodes
+    const entries = await Promise.all(
+      this.#map().nodes.map(async (node) => [node.id, await this.#sampleNode(node, atMs)] as const),
+    )
+    this.#last = { atMs, nodes: Object.fromEntries(entries) }
+    return this.#last.nodes
+  }
+
+  async #sampleNode(node: MapNode, atMs: number): Promise<NodeMetrics> {
+    if (node.pid === null) return {}
+    const usage = await readUsage(node.pid)
+    const state =
+      node.role === 'postgres' ? undefined : await new DoorClient(this.#home, node.id).state().catch(() => undefined)
+    const before = this.#samples.get(node.id)
+    const now: Sample = {
+      atMs,
+      pid: node.pid,
+      cpuTicks: usage?.cpuTicks ?? 0,
+      requests: state?.requests ?? 0,
+      errors: state?.errors ?? 0,
+    }
+    this.#samples.set(node.id, now)
+    const metrics: NodeMetrics = {}
+    if (usage) metrics.memoryBytes = usage.memoryBytes
+    if (state) metrics.inFlight = state.inFlight
+    if (before?.pid === now.pid) {
+      const seconds = (now.atMs - before.atMs) / 1000
+      if (usage) metrics.cpuPercent = ((now.cpuTicks - before.cpuTicks) / ticksPerSecond / seconds) * 100
+      if (state?.requests !== undefined) metrics.requestsPerSecond = (now.requests - before.requests) / seconds
+      if (state?.errors !== undefined) metrics.errorsPerSecond = (now.errors - before.errors) / seconds
+    }
+    return metrics
+  }
+}
+
+/** From /proc (proc(5)); undefined where there is none. */
+async function readUsage(pid: number): Promise<{ cpuTicks: number; memoryBytes: number } | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+  if (stat === undefined) return undefined
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { cpuTicks: Number(fields[11]) + Number(fields[12]), memoryBytes: Number(fields[21]) * pageBytes }
+}
+
+/** The Prometheus text format, version 0.0.4. */
+export function renderPrometheus(map: SystemMap, nodes: Record<string, NodeMetrics>): string {
+  const lines = ['# TYPE tenfold_rung gauge', `tenfold_rung ${map.rung}`, '# TYPE tenfold_node_up gauge']
+  for (const { id, role, state } of map.nodes)
+    lines.push(`tenfold_node_up{node="${id}",role="${role}"} ${state === 'ready' ? 1 : 0}`)
+  lines.push('# TYPE tenfold_node_restarts_total counter')
+  for (const { id, restarts } of map.nodes) lines.push(`tenfold_node_restarts_total{node="${id}"} ${restarts}`)
+  const gauges: Array<[keyof NodeMetrics, string]> = [
+    ['memoryBytes', 'tenfold_node_memory_bytes'],
+    ['inFlight', 'tenfold_node_in_flight'],
+    ['requestsPerSecond', 'tenfold_node_requests_per_second'],
+    ['errorsPerSecond', 'tenfold_node_errors_per_second'],
+    ['cpuPercent', 'tenfold_node_cpu_percent'],
+  ]
+  for (const [field, name] of gauges) {
+    lines.push(`# TYPE ${name} gauge`)
+    for (const [id, metrics] of Object.entries(nodes))
+      if (metrics[field] !== undefined) lines.push(`${name}{node="${id}"} ${metrics[field]}`)
+  }
+  return `${lines.join('\n')}\n`
+}

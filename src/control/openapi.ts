@@ -1,0 +1,99 @@
+// Every route of the control API with what it takes: the one table that requests are checked by and that the OpenAPI
+// document is made from.
+
+import { z } from 'zod'
+import { topologySchema } from '../topology/schema.ts'
+
+const target = z.union([
+  z.strictObject({ rung: z.int().min(1).max(11).describe('A rung: its preset is the target.') }),
+  z.strictObject({ topology: z.record(z.string(), z.unknown()).describe('A topology as a file has it.') }),
+])
+
+export const bodies = {
+  target,
+  scale: z.strictObject({ role: z.enum(['web', 'worker']), count: z.int().min(0).max(256) }),
+  fault: z.strictObject({ kind: z.enum(['kill', 'pause', 'resume']), node: z.string() }),
+}
+
+export const logsQuery = z.strictObject({
+  node: z.string().optional().describe('Id of a node; all of them when left out.'),
+  lines: z.coerce.number().int().min(1).max(10_000).default(200),
+  grep: z.string().max(200).optional().describe('Only lines that hold this text.'),
+})
+
+interface Route {
+  method: 'get' | 'post'
+  path: string
+  summary: string
+  body?: z.ZodType
+  query?: z.ZodObject
+  answer?: number
+}
+
+const routes: readonly Route[] = [
+  { method: 'get', path: '/api/status', summary: 'The system: nodes, shards, regions, the climb under way.' },
+  { method: 'get', path: '/api/events', summary: 'Server-sent events: status, event, progress.' },
+  { method: 'post', path: '/api/plan', summary: 'The steps to a target, without doing them.', body: target },
+  { method: 'post', path: '/api/apply', summary: 'Begins the climb to a target.', body: target, answer: 202 },
+  {
+    method: 'post',
+    path: '/api/scale',
+    summary: 'Changes how many processes a role has.',
+    body: bodies.scale,
+    answer: 202,
+  },
+  { method: 'post', path: '/api/fault', summary: 'Kills, pauses or resumes a node.', body: bodies.fault },
+  { method: 'get', path: '/api/logs', summary: 'The newest log lines.', query: logsQuery },
+  { method: 'get', path: '/api/metrics', summary: 'What each node uses and does.' },
+  { method: 'post', path: '/api/down', summary: 'Stops every node in order, then the supervisor.' },
+  { method: 'get', path: '/metrics', summary: 'The same figures for Prometheus.' },
+]
+
+export function openApiDocument(version: string): object {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const { method, path, summary, body, query, answer = 200 } of routes) {
+    paths[path] = {
+      ...paths[path],
+      [method]: {
+        summary,
+        ...(body && { requestBody: { required: true, content: { 'application/json': { schema: toJson(body) } } } }),
+        ...(query && { parameters: parametersOf(query) }),
+        responses: {
+          [answer]: { description: 'Done, or begun.' },
+          default: {
+            description: 'An error.',
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+          },
+        },
+      },
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Tenfold control API', version },
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'The token of the system: .tenfold/token.' },
+      },
+      schemas: {
+        Topology: toJson(topologySchema),
+        Error: toJson(z.object({ error: z.object({ code: z.string(), message: z.string() }) })),
+      },
+    },
+  }
+}
+
+function toJson(schema: z.ZodType): unknown {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  return json
+}
+
+function parametersOf(query: z.ZodObject): unknown[] {
+  return Object.entries(query.shape).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    schema: toJson(schema as z.ZodType),
+  }))
+}

@@ -1,0 +1,206 @@
+// The one admin API: HTTP and server-sent events on loopback, with the system's token; the dashboard beside it.
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import {
+  describeError,
+  type ErrorBody,
+  statusOf as httpStatusOf,
+  isTenfoldError,
+  TenfoldError,
+} from '../base/errors.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { type Step, titleOf } from '../plan/step.ts'
+import type { Supervisor } from '../supervisor/supervisor.ts'
+import { mergeTopology, presetOf, rungOf } from '../topology/rungs.ts'
+import type { Topology } from '../topology/schema.ts'
+import { resolveTopology } from '../topology/topology.ts'
+import type { ControlEvents, Plan, Target } from './api.ts'
+import { serveDashboard } from './dashboard-files.ts'
+import { readLogs } from './logs.ts'
+import { MetricsSampler, renderPrometheus } from './metrics.ts'
+import { bodies, logsQuery, openApiDocument } from './openapi.ts'
+import { type SupervisorRecord, statusOf } from './status.ts'
+
+const signals = { kill: 'SIGKILL', pause: 'SIGSTOP', resume: 'SIGCONT' } as const
+
+export interface ControlOptions {
+  port: number
+  token: string
+  record: SupervisorRecord
+  version: string
+  /** The dashboard's built files. */
+  dashboardDir: string
+  /** Called after `/api/down` was answered. */
+  onDown: () => void
+}
+
+export class ControlServer extends Lifecycle {
+  readonly #supervisor: Supervisor
+  readonly #options: ControlOptions
+  #http: FastifyInstance | undefined
+  #streams = new Set<ServerResponse>()
+
+  constructor(supervisor: Supervisor, options: ControlOptions) {
+    super()
+    this.#supervisor = supervisor
+    this.#options = options
+  }
+
+  protected async open(): Promise<void> {
+    const http = fastify({ bodyLimit: 256 * 1024, forceCloseConnections: true })
+    this.#http = http
+    http.setErrorHandler((error, _request, reply) => {
+      const isOurs = isTenfoldError(error)
+      const status = isOurs ? httpStatusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
+      const body: ErrorBody = { error: { code: isOurs ? error.code : 'bad-input', message: describeError(error) } }
+      return reply.status(status).send(body)
+    })
+    http.setNotFoundHandler((request, reply) =>
+      reply.status(404).send({ error: { code: 'not-found', message: `there is no ${request.method} ${request.url}` } }),
+    )
+    http.addHook('onRequest', async (request) => this.#authorize(request))
+    this.#addRoutes(http)
+    serveDashboard(http, this.#options.dashboardDir)
+    try {
+      await http.listen({ host: '127.0.0.1', port: this.#options.port })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      throw new TenfoldError(
+        'port-taken',
+        `the control address 127.0.0.1:${this.#options.port} is taken: another system runs there, or another program; choose --port-base`,
+        { cause: error },
+      )
+    }
+  }
+
+  protected async close(): Promise<void> {
+    for (const stream of this.#streams) stream.end()
+    await this.#http?.close()
+  }
+
+  /** Everything but the dashboard's own files needs the token; a foreign Host means a page of another site (DNS rebinding). */
+  #authorize(request: FastifyRequest): void {
+    const host = request.headers.host?.replace(/:\d+$/, '')
+    if (host !== '127.0.0.1' && host !== 'localhost')
+      throw new TenfoldError('unauthorized', `this address answers for 127.0.0.1 and localhost, not for ${host}`)
+    const { pathname } = new URL(request.url, 'http://localhost')
+    if (!pathname.startsWith('/api/') && pathname !== '/metrics') return
+    const given = request.headers.authorization?.replace(/^Bearer /i, '') ?? ''
+    if (!isSame(given, this.#options.token))
+      throw new TenfoldError('unauthorized', 'send `Authorization: Bearer <token>`; the token is in .tenfold/token')
+  }
+
+  #addRoutes(http: FastifyInstance): void {
+    const { keeper, executor, home } = this.#supervisor
+    const sampler = new MetricsSampler(home, () => keeper.map)
+
+    http.get('/api/status', () => this.#status())
+    http.get('/api/events', (request, reply) => {
+      reply.hijack()
+      this.#stream(reply.raw, request)
+    })
+    http.post('/api/plan', (request) => {
+      const topology = this.#resolve(parse(bodies.target, request.body))
+      return describePlan(keeper.map.rung, topology.rung, executor.planTo(topology))
+    })
+    http.post('/api/apply', async (request, reply) => {
+      const topology = this.#resolve(parse(bodies.target, request.body))
+      reply.status(202)
+      return describePlan(keeper.map.rung, topology.rung, executor.apply(topology))
+    })
+    http.post('/api/scale', async (request, reply) => {
+      const { role, count } = parse(bodies.scale, request.body)
+      const topology = resolveTopology(
+        mergeTopology(keeper.map.topology, { [role]: { count } }),
+        `scale ${role} ${count}`,
+      )
+      reply.status(202)
+      return describePlan(keeper.map.rung, topology.rung, executor.apply(topology))
+    })
+    http.post('/api/fault', (request) => {
+      const { kind, node: id } = parse(bodies.fault, request.body)
+      const node = keeper.node(id)
+      if (!node)
+        throw new TenfoldError(
+          'not-found',
+          `there is no node ${id}; there are ${keeper.map.nodes.map((n) => n.id).join(', ')}`,
+        )
+      if (node.pid === null) throw new TenfoldError('conflict', `${id} has no process now (${node.state})`)
+      this.#supervisor.injectSignal(node, signals[kind])
+      return { node: id, pid: node.pid }
+    })
+    http.get('/api/logs', async (request) => ({ lines: await readLogs(home, parse(logsQuery, request.query)) }))
+    http.get('/api/metrics', async () => ({ nodes: await sampler.sample() }))
+    http.get('/metrics', async (_request, reply) => {
+      reply.type('text/plain; version=0.0.4')
+      return renderPrometheus(keeper.map, await sampler.sample())
+    })
+    http.get('/api/openapi.json', () => openApiDocument(this.#options.version))
+    http.post('/api/down', async (_request, reply) => {
+      reply.raw.once('close', this.#options.onDown)
+      return { stopped: await this.#supervisor.stopAll() }
+    })
+  }
+
+  #status() {
+    return statusOf(this.#supervisor, this.#options.record, this.#options.token)
+  }
+
+  /** A rung keeps the app and name of the running system; a file states all that it wants. */
+  #resolve(target: Target): Topology {
+    const { app, name, web } = this.#supervisor.keeper.map.topology
+    if ('topology' in target) return resolveTopology(target.topology)
+    const { rung } = target
+    if (!rungOf(rung).isBuilt)
+      throw new TenfoldError('not-built', `rung ${rung} (${rungOf(rung).title}) is not built yet`)
+    const own = {
+      app,
+      name,
+      rung,
+      ...(web.command !== undefined && { web: { command: web.command, healthPath: web.healthPath } }),
+    }
+    return resolveTopology(mergeTopology(presetOf(rung), own), `rung ${rung}`)
+  }
+
+  #stream(response: ServerResponse, request: FastifyRequest): void {
+    const { keeper, executor, events } = this.#supervisor
+    const send = <Name extends keyof ControlEvents>(name: Name, data: ControlEvents[Name]) =>
+      response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    send('status', this.#status())
+    for (const event of events.recent()) send('event', event)
+    const unsubscribe = [
+      keeper.onChange(() => send('status', this.#status())),
+      executor.onProgress((progress) => {
+        send('progress', progress)
+        send('status', this.#status())
+      }),
+      events.subscribe((event) => send('event', event)),
+    ]
+    this.#streams.add(response)
+    request.raw.once('close', () => {
+      this.#streams.delete(response)
+      for (const end of unsubscribe) end()
+    })
+  }
+}
+
+function describePlan(from: number, to: number, steps: Step[]): Plan {
+  return { from, to, steps: steps.map((step) => ({ kind: step.kind, title: titleOf(step) })) }
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`)
+  throw new TenfoldError('bad-input', problems.join('; '))
+}
+
+/** Compares digests, so that neither content nor length shows in the time it takes. */
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}

@@ -1,0 +1,63 @@
+// The system as operators see it, made from the map; with a supervisor also what it is doing.
+
+import { readFile } from 'node:fs/promises'
+import type { Home } from '../map/home.ts'
+import type { SystemMap } from '../map/map.ts'
+import { isProcessAlive } from '../supervisor/pid.ts'
+import type { Supervisor } from '../supervisor/supervisor.ts'
+import { rungs } from '../topology/rungs.ts'
+import type { Status } from './api.ts'
+
+/** Offset of the control API's port from the port base. */
+export const controlPortOffset = 70
+/** Offset of the public address's port from the port base. */
+export const appPortOffset = 80
+
+export interface SupervisorRecord {
+  pid: number
+  since: string
+}
+
+export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token: string): Status {
+  const { map } = supervisor.keeper
+  return {
+    ...describeMap(map, token),
+    climbing: supervisor.executor.progress,
+    lastFailure: supervisor.executor.lastFailure,
+    supervisor: record,
+  }
+}
+
+/** Read from disk when no supervisor runs: which processes are alive is looked up, nothing else is known. */
+export function statusWithoutSupervisor(map: SystemMap, token: string): Status {
+  const status = describeMap(map, token)
+  for (const node of status.nodes)
+    if (node.pid === null || !isProcessAlive(node.pid)) Object.assign(node, { state: 'down', pid: null })
+  return status
+}
+
+function describeMap(map: SystemMap, token: string): Status {
+  const control = `http://127.0.0.1:${map.portBase + controlPortOffset}`
+  return {
+    version: map.version,
+    name: map.topology.name,
+    rung: map.rung,
+    climbing: null,
+    lastFailure: null,
+    urls: { app: `http://${map.entry.address}:${map.entry.port}`, dashboard: `${control}/#token=${token}`, control },
+    nodes: map.nodes.map(({ dataDir: _, ...node }) => node),
+    shards: map.shards.map(({ slots, ...shard }) => ({ ...shard, slots: slots.length })),
+    regions: map.regions,
+    supervisor: null,
+    topology: map.topology,
+    rungs: rungs.map(({ number, title, appears, isBuilt }) => ({ number, title, appears, isBuilt })),
+  }
+}
+
+/** The supervisor that is alive, or undefined. */
+export async function readSupervisorRecord(home: Home): Promise<SupervisorRecord | undefined> {
+  const text = await readFile(home.supervisor, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const record = JSON.parse(text) as SupervisorRecord
+  return isProcessAlive(record.pid) ? record : undefined
+}

@@ -1,0 +1,65 @@
+// Where a new node goes: the lowest free number, host and port. Pure, so that a plan can be printed before it is done.
+
+import type { MapNode, Role, SystemMap } from '../map/map.ts'
+import type { NodeSpec } from './step.ts'
+
+/** Ports of nodes lie from port base + 100 on; below are the addresses that people use. */
+const nodePortsFrom = 100
+const nodePortsMax = 800
+
+/** Hands out names and addresses, counting those that the plan has already given away. */
+export class Placement {
+  readonly #map: SystemMap
+  readonly #nodes: Array<Pick<MapNode, 'id' | 'host' | 'port'>>
+
+  constructor(map: SystemMap) {
+    this.#map = map
+    this.#nodes = map.nodes.map(({ id, host, port }) => ({ id, host, port }))
+  }
+
+  /** `beside`: on the region's first host, where the public address is. */
+  place(role: Role, region: string, where: 'beside' | 'own', entry = false): NodeSpec {
+    const number = lowestFree((n) => this.#nodes.some((node) => node.id === `${region}/${role}-${n}`))
+    const hostNumber = where === 'beside' ? 1 : this.#freeHost(region)
+    const port =
+      this.#map.portBase + lowestFree((n) => this.#nodes.some((node) => node.port === this.#portOf(n)), nodePortsFrom)
+    if (port >= this.#map.portBase + nodePortsFrom + nodePortsMax) throw new RangeError(`no node port is free`)
+    const spec: NodeSpec = {
+      id: `${region}/${role}-${number}`,
+      role,
+      region,
+      host: `${region}/host-${hostNumber}`,
+      address: this.#map.hasHostAddresses ? `127.0.${this.#regionNumber(region)}.${hostNumber}` : '127.0.0.1',
+      port,
+      entry,
+    }
+    this.#nodes.push(spec)
+    return spec
+  }
+
+  forget(id: string): void {
+    const index = this.#nodes.findIndex((node) => node.id === id)
+    if (index >= 0) this.#nodes.splice(index, 1)
+  }
+
+  #portOf(offset: number): number {
+    return this.#map.portBase + offset
+  }
+
+  #freeHost(region: string): number {
+    return lowestFree((n) => n === 1 || this.#nodes.some((node) => node.host === `${region}/host-${n}`))
+  }
+
+  #regionNumber(region: string): number {
+    return Math.max(
+      0,
+      this.#map.regions.findIndex((candidate) => candidate.id === region),
+    )
+  }
+}
+
+function lowestFree(isTaken: (n: number) => boolean, from = 1): number {
+  let n = from
+  while (isTaken(n)) n++
+  return n
+}

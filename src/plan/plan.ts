@@ -1,0 +1,125 @@
+// From what is true (the map) to what is wanted (a topology): the steps between, in an order in which no request fails.
+//
+// The order: what serves is started before what it replaces is stopped; a database moves before the web tier grows; and
+// whoever answers the public address leaves it only when another already accepts on the same socket.
+
+import { TenfoldError } from '../base/errors.ts'
+import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
+import { rungOf } from '../topology/rungs.ts'
+import type { Topology } from '../topology/schema.ts'
+import { Placement } from './placement.ts'
+import type { NodeSpec, Step } from './step.ts'
+
+/** Pure: the same map and topology give the same steps. Empty when nothing is to be done. */
+export function plan(map: SystemMap, topology: Topology): Step[] {
+  refuseWhatIsNotBuilt(topology)
+  const placement = new Placement(map)
+  const database = planDatabase(map, topology, placement)
+  const moves = database.some((step) => step.kind === 'switch-primary')
+  const steps = [...database, ...planProcesses(map, topology, placement, moves)]
+  const isSettled = JSON.stringify(map.topology) === JSON.stringify(topology) && map.rung === topology.rung
+  if (steps.length === 0 && isSettled) return []
+  return [{ kind: 'set-topology', topology }, ...steps, { kind: 'reach-rung', rung: topology.rung }]
+}
+
+function refuseWhatIsNotBuilt(topology: Topology): void {
+  const refuse = (what: string, rung: number) => {
+    throw new TenfoldError(
+      'not-built',
+      `${what} comes with rung ${rung} (${rungOf(rung).title}), which is not built yet`,
+    )
+  }
+  if (topology.database.replicas > 0) refuse(`database.replicas ${topology.database.replicas}`, 4)
+  if (topology.database.durability !== 'single') refuse(`database.durability ${topology.database.durability}`, 4)
+  if (topology.cache.nodes > 0) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
+  if (topology.edge.enabled) refuse('edge.enabled', 6)
+  if (topology.session.store === 'shared') refuse('session.store shared', 7)
+  if (topology.regions.length > 1) refuse(`${topology.regions.length} regions`, 8)
+  if (topology.queue.engine === 'jetstream') refuse('queue.engine jetstream', 9)
+  if (topology.telemetry.collect) refuse('telemetry.collect', 10)
+  if (topology.database.shards > 1) refuse(`database.shards ${topology.database.shards}`, 11)
+  if (topology.front.count > 1) refuse(`front.count ${topology.front.count}`, 8)
+  const rung = rungOf(topology.rung)
+  if (!rung.isBuilt) refuse(`rung ${rung.number}`, rung.number)
+}
+
+function planDatabase(map: SystemMap, topology: Topology, placement: Placement): Step[] {
+  const region = homeRegion(topology)
+  const shard = map.shards[0]
+  if (!shard) {
+    const node = placement.place('postgres', region, topology.database.placement)
+    const slots = Array.from({ length: topology.database.slots }, (_, slot) => slot)
+    return [{ kind: 'create-database', node, shard: 's1', slots }]
+  }
+  const primary = map.nodes.find((node) => node.id === shard.primary)
+  const isBeside = primary?.host === `${region}/host-1`
+  if (isBeside === (topology.database.placement === 'beside')) {
+    // A move that was given up on its way may have left a copy behind.
+    return shard.replicas.map((node) => ({ kind: 'remove-database', node, shard: shard.id }))
+  }
+  const half = map.nodes.find(
+    (node) => shard.replicas.includes(node.id) && (node.host === `${region}/host-1`) !== isBeside,
+  )
+  const node = half ? specOf(half) : placement.place('postgres', region, topology.database.placement)
+  return [
+    { kind: 'clone-database', node, shard: shard.id, from: shard.primary },
+    { kind: 'switch-primary', shard: shard.id, from: shard.primary, to: node.id },
+    { kind: 'remove-database', node: shard.primary, shard: shard.id },
+  ]
+}
+
+function planProcesses(map: SystemMap, topology: Topology, placement: Placement, databaseMoves: boolean): Step[] {
+  const region = homeRegion(topology)
+  const start = (node: NodeSpec): Step => ({ kind: 'start-node', node })
+  const stop = (node: MapNode): Step => ({ kind: 'stop-node', node: node.id })
+  const surplus = (nodes: MapNode[], wanted: number) => nodes.slice(wanted)
+
+  const fronts = nodesOf(map, 'front')
+  const webs = nodesOf(map, 'web')
+  const workers = nodesOf(map, 'worker')
+  // A program of the user's has the database's address from its environment, and so only until the database moves.
+  const isOutdated = databaseMoves && topology.web.command !== undefined
+  const isReplacing = map.nodes.length > 0 && (isOutdated || replacesWeb(map.topology, topology))
+  const hasFront = topology.front.count > 0
+
+  // A place on the public address is given at a process's birth: a web process that left it never takes it again.
+  const kept = isReplacing ? [] : webs.filter((web) => hasFront || web.entry)
+  const newWebs: NodeSpec[] = []
+  for (let n = kept.length; n < topology.web.count; n++)
+    newWebs.push(placement.place('web', region, hasFront && n > 0 ? 'own' : 'beside', !hasFront))
+  const keptNow = kept.slice(0, topology.web.count)
+  const goingWebs = [...webs.filter((web) => !kept.includes(web)), ...surplus(kept, topology.web.count)]
+
+  const newFronts: NodeSpec[] = []
+  for (let n = fronts.length; n < topology.front.count; n++)
+    newFronts.push(placement.place('front', region, 'beside', true))
+  const newWorkers: NodeSpec[] = []
+  for (let n = workers.length; n < topology.worker.count; n++) newWorkers.push(placement.place('worker', region, 'own'))
+
+  return [
+    ...newWorkers.map(start),
+    ...newWebs.map(start),
+    ...newFronts.map(start),
+    ...(hasFront ? keptNow.filter((web) => web.entry).map((web): Step => ({ kind: 'leave-entry', node: web.id })) : []),
+    ...surplus(fronts, topology.front.count).map(stop),
+    ...goingWebs.map(stop),
+    ...surplus(workers, topology.worker.count).map(stop),
+  ]
+}
+
+/** What a web process reads once, at its start: a change of it means new processes. */
+function replacesWeb(before: Topology, after: Topology): boolean {
+  const readAtStart = ({ app, web, cache, session, queue }: Topology) => {
+    const { count: _, drainMs: __, healthPath: ___, ...settings } = web
+    return JSON.stringify([app, settings, cache, session, queue])
+  }
+  return readAtStart(before) !== readAtStart(after)
+}
+
+function homeRegion(topology: Topology): string {
+  return topology.regions[0]?.id ?? 'us-east'
+}
+
+function specOf({ id, role, region, host, address, port, entry }: MapNode): NodeSpec {
+  return { id, role, region, host, address, port, entry }
+}

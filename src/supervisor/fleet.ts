@@ -1,0 +1,231 @@
+// All nodes of this host: starts them, watches them, starts them again when they die, stops them in order.
+//
+// States: starting -> ready -> draining -> gone from the map. From starting or ready to down when the process dies; a node
+// that is down is started again, after a backoff that grows while it keeps dying. Starting and draining belong to
+// whoever brought the node there (a step, a stop): the watcher keeps its hands off.
+
+import { type Backoff, backoffMs } from '../base/backoff.ts'
+import { systemClock } from '../base/clock.ts'
+import { describeError } from '../base/errors.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { systemRandom } from '../base/random.ts'
+import type { MapNode, Role } from '../map/map.ts'
+import type { EventLog } from './events.ts'
+import type { MapKeeper } from './map-keeper.ts'
+import type { NodeDriver } from './nodes/driver.ts'
+import { isProcessAlive, signal } from './pid.ts'
+
+const watchIntervalMs = 100
+const beatIntervalMs = 1000
+const beatTimeoutsMax = 5
+const readyTimeoutMs = 60_000
+/** The first new start after a death is at once; a node that stays up so long is forgiven its deaths. */
+const restartBackoff: Backoff = { baseMs: 250, capMs: 10_000 }
+const forgivenAfterMs = 30_000
+
+const startOrder: readonly Role[][] = [['postgres'], ['web', 'worker'], ['front']]
+
+/** What the supervisor keeps about a node beyond the map. */
+interface Watched {
+  /** Starts, stops and steps hold this while they work on the node: the watcher leaves it alone. */
+  isBusy: boolean
+  deaths: number
+  startedAtMs: number
+  restartAtMs: number
+  missedBeats: number
+  nextBeatMs: number
+}
+
+export class Fleet extends Lifecycle {
+  readonly #keeper: MapKeeper
+  readonly #events: EventLog
+  readonly #driverOf: (node: MapNode) => NodeDriver
+  readonly #watched = new Map<string, Watched>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(keeper: MapKeeper, events: EventLog, driverOf: (node: MapNode) => NodeDriver) {
+    super()
+    this.#keeper = keeper
+    this.#events = events
+    this.#driverOf = driverOf
+  }
+
+  protected async open(): Promise<void> {
+    this.#timer = setInterval(() => this.#watch(), watchIntervalMs)
+  }
+
+  protected async close(): Promise<void> {
+    clearInterval(this.#timer)
+  }
+
+  /** Takes over what runs already and marks the rest down, but for the nodes that a step is in the middle of. */
+  async adopt(inStep: ReadonlySet<string>): Promise<void> {
+    for (const node of this.#keeper.map.nodes) {
+      const runs = node.pid !== null && this.#driverOf(node).isAlive(node, node.pid)
+      if (runs) this.#events.emit('info', `took over ${node.id} (pid ${node.pid})`, { node: node.id })
+      else await this.#keeper.setState(node.id, inStep.has(node.id) ? node.state : 'down', { pid: null })
+    }
+  }
+
+  /** Starts what is down, those that answer before those that ask. What fails is left to the watcher. */
+  async startAll(): Promise<void> {
+    for (const roles of startOrder) {
+      const down = this.#keeper.map.nodes.filter((node) => roles.includes(node.role) && node.state === 'down')
+      await Promise.all(
+        down.map((node) =>
+          this.startNode(node.id).catch((error) =>
+            this.#events.emit('error', `${node.id} did not start: ${describeError(error)}`, { node: node.id }),
+          ),
+        ),
+      )
+    }
+  }
+
+  /** Stops everything, those that ask before those that answer; the nodes stay in the map, down. */
+  async stopAll(): Promise<string[]> {
+    const stopped: string[] = []
+    for (const roles of startOrder.toReversed()) {
+      const nodes = this.#keeper.map.nodes.filter((node) => roles.includes(node.role))
+      await Promise.all(nodes.map((node) => this.stopNode(node.id)))
+      stopped.push(...nodes.map((node) => node.id))
+    }
+    for (const id of stopped) await this.#keeper.setState(id, 'down')
+    return stopped
+  }
+
+  /** Starts a node of the map and resolves when it is ready; at once when it already is. */
+  async startNode(id: string): Promise<void> {
+    const node = this.#node(id)
+    if (node.state === 'ready' && node.pid !== null && this.#driverOf(node).isAlive(node, node.pid)) return
+    await this.#exclusively(id, () => this.#start(id))
+  }
+
+  /** Drains and stops a node; it stays in the map, draining, without a process. */
+  async stopNode(id: string): Promise<void> {
+    await this.#exclusively(id, async () => {
+      const node = this.#node(id)
+      if (node.pid === null) return
+      await this.#keeper.changeEverywhere((draft) => {
+        const drained = draft.nodes.find((candidate) => candidate.id === id)
+        if (drained) Object.assign(drained, { state: 'draining', since: new Date().toISOString() })
+      })
+      await this.#driverOf(node).stop(node, node.pid)
+      await this.#keeper.setState(id, 'draining', { pid: null })
+    })
+  }
+
+  /** Takes a node out of the map; its process must be gone. */
+  async forgetNode(id: string): Promise<void> {
+    await this.#keeper.changeEverywhere((draft) => {
+      draft.nodes = draft.nodes.filter((node) => node.id !== id)
+    })
+    this.#watched.delete(id)
+  }
+
+  /** While `work` runs, the watcher does not touch the node; it may be stopped and started by hand. */
+  async #exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const watched = this.#watchedOf(id)
+    while (watched.isBusy) await systemClock.sleep(watchIntervalMs / 4)
+    watched.isBusy = true
+    try {
+      return await work()
+    } finally {
+      watched.isBusy = false
+    }
+  }
+
+  async #start(id: string): Promise<void> {
+    const node = this.#node(id)
+    const driver = this.#driverOf(node)
+    const watched = this.#watchedOf(id)
+    await this.#keeper.setState(id, 'starting', { pid: null })
+    const pid = await driver.start(node)
+    watched.startedAtMs = systemClock.monotonic()
+    watched.missedBeats = 0
+    await this.#keeper.setState(id, 'starting', { pid })
+    try {
+      await driver.waitReady(node, pid, readyTimeoutMs)
+    } catch (error) {
+      if (isProcessAlive(pid)) signal(pid, 'SIGKILL')
+      await this.#keeper.setState(id, 'down', { pid: null })
+      throw error
+    }
+    await this.#keeper.setState(id, 'ready')
+    this.#events.emit('info', `${id} is ready (pid ${pid}, ${node.address}:${node.port})`, { node: id })
+  }
+
+  #watch(): void {
+    const nowMs = systemClock.monotonic()
+    for (const node of this.#keeper.map.nodes) {
+      const watched = this.#watchedOf(node.id)
+      if (watched.isBusy) continue
+      if (node.pid === null) {
+        if (node.state === 'down' && nowMs >= watched.restartAtMs) void this.#restart(node)
+      } else if (node.state === 'draining') continue
+      else if (!this.#driverOf(node).isAlive(node, node.pid)) void this.#noteDeath(node, watched)
+      else if (nowMs >= watched.nextBeatMs) void this.#beat(node, node.pid, watched)
+    }
+  }
+
+  async #noteDeath(node: MapNode, watched: Watched): Promise<void> {
+    watched.isBusy = true
+    const nowMs = systemClock.monotonic()
+    if (nowMs - watched.startedAtMs >= forgivenAfterMs) watched.deaths = 0
+    const waitMs = watched.deaths === 0 ? 0 : backoffMs(watched.deaths, restartBackoff, systemRandom)
+    watched.deaths++
+    watched.restartAtMs = nowMs + waitMs
+    this.#events.emit('warn', `${node.id} died (pid ${node.pid}); starting it again`, { node: node.id })
+    await this.#keeper.setState(node.id, 'down', { pid: null, restarts: node.restarts + 1 })
+    watched.isBusy = false
+    this.#watch()
+  }
+
+  async #restart(node: MapNode): Promise<void> {
+    const watched = this.#watchedOf(node.id)
+    watched.isBusy = true
+    try {
+      await this.#start(node.id)
+    } catch (error) {
+      watched.deaths++
+      watched.restartAtMs = systemClock.monotonic() + backoffMs(watched.deaths, restartBackoff, systemRandom)
+      this.#events.emit('error', `${node.id} did not come back: ${describeError(error)}`, { node: node.id })
+    } finally {
+      watched.isBusy = false
+    }
+  }
+
+  /** A process that is there but answers nothing for long enough is as good as dead. */
+  async #beat(node: MapNode, pid: number, watched: Watched): Promise<void> {
+    watched.nextBeatMs = Number.POSITIVE_INFINITY
+    try {
+      if (!(await this.#driverOf(node).isHealthy(node))) throw new Error('not healthy')
+      watched.missedBeats = 0
+      if (node.state === 'starting') await this.#keeper.setState(node.id, 'ready')
+    } catch (error) {
+      watched.missedBeats++
+      if (watched.missedBeats >= beatTimeoutsMax && this.#keeper.node(node.id)?.pid === pid && !watched.isBusy) {
+        this.#events.emit('error', `${node.id} answers nothing any more (${describeError(error)}); killing it`, {
+          node: node.id,
+        })
+        signal(pid, 'SIGKILL')
+      }
+    } finally {
+      watched.nextBeatMs = systemClock.monotonic() + beatIntervalMs
+    }
+  }
+
+  #watchedOf(id: string): Watched {
+    let watched = this.#watched.get(id)
+    if (!watched) {
+      watched = { isBusy: false, deaths: 0, startedAtMs: 0, restartAtMs: 0, missedBeats: 0, nextBeatMs: 0 }
+      this.#watched.set(id, watched)
+    }
+    return watched
+  }
+
+  #node(id: string): MapNode {
+    const node = this.#keeper.node(id)
+    if (!node) throw new Error(`the map has no node ${id}`)
+    return node
+  }
+}

@@ -1,0 +1,95 @@
+// Any program that listens on $PORT, as a web process (the twelve-factor app, III, VII, IX). It has no door: it is asked
+// by HTTP and told by SIGTERM.
+
+import { spawn } from 'node:child_process'
+import { systemClock } from '../../base/clock.ts'
+import { TenfoldError } from '../../base/errors.ts'
+import { type Home, logFileOf } from '../../map/home.ts'
+import type { MapNode, SystemMap } from '../../map/map.ts'
+import type { Secrets } from '../../map/secrets.ts'
+import { runsNode, signal, waitForExit } from '../pid.ts'
+import type { NodeDriver } from './driver.ts'
+import { tailOf, withLogFile } from './log-file.ts'
+
+const readyPollMs = 50
+const probeTimeoutMs = 2000
+const stopGraceMs = 3000
+
+export class CommandDriver implements NodeDriver {
+  readonly #home: Home
+  readonly #secrets: Secrets
+  readonly #map: () => SystemMap
+
+  constructor(home: Home, secrets: Secrets, map: () => SystemMap) {
+    this.#home = home
+    this.#secrets = secrets
+    this.#map = map
+  }
+
+  async start(node: MapNode): Promise<number> {
+    const { topology, appDir } = this.#map()
+    const command = topology.web.command ?? ''
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      PORT: String(node.port),
+      HOST: node.address,
+      DATABASE_URL: this.#databaseUrl(),
+      TENFOLD_NODE: node.id,
+    }
+    delete env['LISTEN_FDS']
+    return withLogFile(logFileOf(this.#home, node.id), (log) => {
+      const child = spawn('/bin/sh', ['-c', `exec ${command}`], {
+        cwd: appDir,
+        detached: true,
+        stdio: ['ignore', log, log],
+        env,
+      })
+      child.on('error', () => {})
+      child.unref()
+      if (child.pid === undefined)
+        throw new TenfoldError('program-failed', `\`${command}\` could not be started for ${node.id}`)
+      return child.pid
+    })
+  }
+
+  async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {
+    const deadline = systemClock.monotonic() + timeoutMs
+    while (!(await this.isHealthy(node).catch(() => false))) {
+      if (!this.isAlive(node, pid)) {
+        const tail = await tailOf(logFileOf(this.#home, node.id))
+        throw new TenfoldError('program-failed', `\`${this.#map().topology.web.command}\` (${node.id}) exited: ${tail}`)
+      }
+      if (systemClock.monotonic() >= deadline)
+        throw new TenfoldError(
+          'timeout',
+          `${node.id} does not answer http://${node.address}:${node.port}${this.#map().topology.web.healthPath} with 2xx after ${timeoutMs} ms; a program must listen on $PORT (set web.healthPath to a path it has)`,
+        )
+      await systemClock.sleep(readyPollMs)
+    }
+  }
+
+  isAlive(node: MapNode, pid: number): boolean {
+    return runsNode(pid, node.id)
+  }
+
+  async isHealthy(node: MapNode): Promise<boolean> {
+    const url = `http://${node.address}:${node.port}${this.#map().topology.web.healthPath}`
+    const response = await fetch(url, { signal: AbortSignal.timeout(probeTimeoutMs) })
+    await response.body?.cancel()
+    return response.ok
+  }
+
+  async stop(node: MapNode, pid: number): Promise<void> {
+    if (!this.isAlive(node, pid)) return
+    signal(pid, 'SIGTERM')
+    if (await waitForExit(pid, this.#map().topology.web.drainMs + stopGraceMs)) return
+    signal(pid, 'SIGKILL')
+    await waitForExit(pid, stopGraceMs)
+  }
+
+  #databaseUrl(): string {
+    const { shards, nodes } = this.#map()
+    const primary = nodes.find((node) => node.id === shards[0]?.primary)
+    return `postgres://app:${this.#secrets.postgres.app}@${primary?.address}:${primary?.port}/app`
+  }
+}

@@ -1,0 +1,16 @@
+// What the supervisor does with a node, whatever runs in it. One driver for each kind of process.
+
+import type { MapNode } from '../../map/map.ts'
+
+export interface NodeDriver {
+  /** Starts the process, detached, so that it outlives the supervisor. Resolves with its pid, not with its readiness. */
+  start(node: MapNode): Promise<number>
+  /** Resolves when it serves. @throws program-failed with the end of its log when it exited, timeout when it hangs. */
+  waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void>
+  /** Cheap, no waiting; never true for a pid that another program has now. */
+  isAlive(node: MapNode, pid: number): boolean
+  /** Asks it; false or an error count as one missed beat. */
+  isHealthy(node: MapNode): Promise<boolean>
+  /** Drains and stops in order, by force when it takes too long. */
+  stop(node: MapNode, pid: number): Promise<void>
+}

@@ -1,0 +1,93 @@
+// Processes of ours: front, web and worker. They have a door, by which they are asked and told.
+
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../base/clock.ts'
+import { TenfoldError } from '../../base/errors.ts'
+import { type Home, logFileOf } from '../../map/home.ts'
+import type { MapNode, Role } from '../../map/map.ts'
+import { DoorClient } from '../../processes/door/client.ts'
+import type { EntrySocket } from '../entry.ts'
+import { runsNode, signal, waitForExit } from '../pid.ts'
+import type { NodeDriver } from './driver.ts'
+import { tailOf, withLogFile } from './log-file.ts'
+
+const readyPollMs = 15
+/** Given to a process beyond its drain time before it is killed. */
+const stopGraceMs = 3000
+
+export class ProcessDriver implements NodeDriver {
+  readonly #home: Home
+  readonly #entry: EntrySocket
+  readonly #drainMs: () => number
+
+  constructor(home: Home, entry: EntrySocket, drainMs: () => number) {
+    this.#home = home
+    this.#entry = entry
+    this.#drainMs = drainMs
+  }
+
+  async start(node: MapNode): Promise<number> {
+    const env: NodeJS.ProcessEnv = { ...process.env, TENFOLD_HOME: this.#home.dir, TENFOLD_NODE: node.id }
+    delete env['LISTEN_FDS']
+    if (node.entry) env['LISTEN_FDS'] = '1'
+    return withLogFile(logFileOf(this.#home, node.id), (log) => {
+      const child = spawn(process.execPath, nodeArguments(processFileOf(node.role)), {
+        detached: true,
+        stdio: ['ignore', log, log, ...(node.entry ? [this.#entry.fd] : [])],
+        env,
+      })
+      child.on('error', () => {}) // seen as a process that is not alive
+      child.unref()
+      if (child.pid === undefined)
+        throw new TenfoldError('program-failed', `${process.execPath} could not be started for ${node.id}`)
+      return child.pid
+    })
+  }
+
+  async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {
+    const door = new DoorClient(this.#home, node.id)
+    const deadline = systemClock.monotonic() + timeoutMs
+    for (;;) {
+      const state = await door.state().catch(() => undefined)
+      if (state?.isReady && state.pid === pid) return
+      if (!this.isAlive(node, pid)) {
+        const tail = await tailOf(logFileOf(this.#home, node.id))
+        throw new TenfoldError('program-failed', `${node.id} could not start: ${tail}`)
+      }
+      if (systemClock.monotonic() >= deadline)
+        throw new TenfoldError(
+          'timeout',
+          `${node.id} is not ready after ${timeoutMs} ms; see \`tenfold logs ${node.id}\``,
+        )
+      await systemClock.sleep(readyPollMs)
+    }
+  }
+
+  isAlive(node: MapNode, pid: number): boolean {
+    return runsNode(pid, node.id)
+  }
+
+  async isHealthy(node: MapNode): Promise<boolean> {
+    const state = await new DoorClient(this.#home, node.id).state()
+    return state.node === node.id
+  }
+
+  async stop(node: MapNode, pid: number): Promise<void> {
+    if (!this.isAlive(node, pid)) return
+    signal(pid, 'SIGTERM')
+    if (await waitForExit(pid, this.#drainMs() + stopGraceMs)) return
+    signal(pid, 'SIGKILL')
+    await waitForExit(pid, stopGraceMs)
+  }
+}
+
+/** How Node runs a file of ours: as it stands when we are run from source, built otherwise. */
+export function nodeArguments(file: string): string[] {
+  return file.endsWith('.ts') ? ['-C', 'source', file] : [file]
+}
+
+function processFileOf(role: Role): string {
+  const here = fileURLToPath(import.meta.url)
+  return fileURLToPath(new URL(`../../processes/${role}${here.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+}

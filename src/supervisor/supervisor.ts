@@ -1,0 +1,97 @@
+// One per host: makes reality match the map, and changes the map by plans. It may be killed at any moment: processes
+// outlive it, and the next supervisor adopts them and goes on with the plan.
+
+import type { Logger } from 'pino'
+import { Lifecycle } from '../base/lifecycle.ts'
+import type { Home } from '../map/home.ts'
+import type { MapNode, SystemMap } from '../map/map.ts'
+import type { Secrets } from '../map/secrets.ts'
+import { EntrySocket } from './entry.ts'
+import { EventLog } from './events.ts'
+import { Executor } from './executor.ts'
+import { Fleet } from './fleet.ts'
+import { MapKeeper } from './map-keeper.ts'
+import { CommandDriver } from './nodes/command-driver.ts'
+import type { NodeDriver } from './nodes/driver.ts'
+import { PostgresDriver } from './nodes/postgres-driver.ts'
+import { ProcessDriver } from './nodes/process-driver.ts'
+import { signal } from './pid.ts'
+
+export class Supervisor extends Lifecycle {
+  readonly home: Home
+  readonly keeper: MapKeeper
+  readonly events: EventLog
+  readonly executor: Executor
+  readonly #fleet: Fleet
+  readonly #secrets: Secrets
+  readonly #postgres: PostgresDriver
+  #drivers: { process: ProcessDriver; command: CommandDriver } | undefined
+  #entry: EntrySocket | undefined
+  #boot: Promise<void> = Promise.resolve()
+
+  constructor(home: Home, map: SystemMap, secrets: Secrets, log: Logger) {
+    super()
+    this.home = home
+    this.#secrets = secrets
+    this.events = new EventLog(log)
+    this.keeper = new MapKeeper(home, map)
+    this.#postgres = new PostgresDriver(home, secrets, () => this.keeper.map)
+    this.#fleet = new Fleet(this.keeper, this.events, (node) => this.#driverOf(node))
+    this.executor = new Executor({
+      home,
+      secrets,
+      keeper: this.keeper,
+      fleet: this.#fleet,
+      events: this.events,
+      postgres: this.#postgres,
+    })
+  }
+
+  protected async open(): Promise<void> {
+    this.#entry = EntrySocket.open(this.keeper.map.entry)
+    this.#drivers = {
+      process: new ProcessDriver(this.home, this.#entry, () => this.keeper.map.topology.web.drainMs),
+      command: new CommandDriver(this.home, this.#secrets, () => this.keeper.map),
+    }
+    await this.executor.load()
+    await this.#fleet.adopt(this.executor.nodesInStep())
+    this.#boot = this.#fleet.startAll().then(async () => {
+      await this.#fleet.start()
+      this.executor.resume()
+    })
+  }
+
+  /** Resolves when whatever was down has been started once, and an unfinished plan goes on. */
+  booted(): Promise<void> {
+    return this.#boot
+  }
+
+  /** Lets go: every process goes on without a supervisor. */
+  protected async close(): Promise<void> {
+    await this.#boot
+    await this.executor.stop()
+    await this.#fleet.stop()
+    this.#entry?.close()
+  }
+
+  /** Stops every node in order; data and map stay for the next start. */
+  async stopAll(): Promise<string[]> {
+    await this.#boot
+    await this.executor.stop()
+    await this.#fleet.stop()
+    return this.#fleet.stopAll()
+  }
+
+  /** Sends a node's process a signal, as an accident would; the watcher is not told. */
+  injectSignal(node: MapNode, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    if (node.pid !== null) signal(node.pid, name)
+    this.events.emit('warn', `fault: ${name} to ${node.id} (pid ${node.pid})`, { node: node.id })
+  }
+
+  #driverOf(node: MapNode): NodeDriver {
+    if (node.role === 'postgres') return this.#postgres
+    if (!this.#drivers) throw new Error('drivers are made by start()')
+    const isCommand = node.role === 'web' && this.keeper.map.topology.web.command !== undefined
+    return isCommand ? this.#drivers.command : this.#drivers.process
+  }
+}

@@ -1,0 +1,17 @@
+// What the steps work with: the map, the nodes, the secrets. One value, made once, handed to each step.
+
+import type { Home } from '../map/home.ts'
+import type { Secrets } from '../map/secrets.ts'
+import type { EventLog } from './events.ts'
+import type { Fleet } from './fleet.ts'
+import type { MapKeeper } from './map-keeper.ts'
+import type { PostgresDriver } from './nodes/postgres-driver.ts'
+
+export interface System {
+  home: Home
+  secrets: Secrets
+  keeper: MapKeeper
+  fleet: Fleet
+  events: EventLog
+  postgres: PostgresDriver
+}
