@@ -19,13 +19,33 @@ export interface Session {
   destroy(): void
 }
 
+/** What the web tier holds. Both answer without a promise where nothing has to be asked or stored. */
+export interface Sessions<S extends Session = Session> {
+  /** The session that a Cookie header names, or an empty one that nobody stores until a field is set. */
+  open(cookieHeader: string | undefined): S | Promise<S>
+  /** Stores what changed; answers the Set-Cookie header that the answer must carry, if any. */
+  save(session: S, request: { readonly protocol: string }): string | undefined | Promise<string | undefined>
+}
+
 export type SessionFields = Readonly<Record<string, SessionValue>>
 
-/** What an engine implements. */
+export interface StoredSession {
+  fields: SessionFields
+  /** What is left of its idle time. */
+  idleLeftMs: number
+}
+
+/** What an engine implements. All may be called twice and at once. */
 export interface SessionEngine {
-  /** The fields, or undefined when there is no such session or it has ended. */
-  load(id: string): Promise<SessionFields | undefined>
-  /** Makes the session if need be; `null` removes a field; fields not named stay. */
-  merge(id: string, changes: Readonly<Record<string, SessionValue | null>>, idleMs: number): Promise<void>
+  /** Undefined when there is no such session or it has ended. */
+  load(id: string): Promise<StoredSession | undefined>
+  create(id: string, fields: SessionFields, idleMs: number): Promise<void>
+  /**
+   * `null` as a change removes a field; fields not named stay; the idle time starts anew, also without changes.
+   * False, and nothing is stored, when the session has ended: a logout is not undone by a request beside it.
+   */
+  merge(id: string, changes: Readonly<Record<string, SessionValue | null>>, idleMs: number): Promise<boolean>
   destroy(id: string): Promise<void>
+  /** Removes sessions that have ended; answers how many. */
+  sweep(): Promise<number>
 }

@@ -1,0 +1,149 @@
+// The suite of the session tier: every engine's test calls it.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { waitUntil } from '../../base/limits.ts'
+import type { SessionEngine } from './contract.ts'
+import { newSessionId, writeCookie } from './cookie.ts'
+import { openSessions } from './session.ts'
+
+export interface SessionConformance {
+  /** The engine under test; it may hold sessions of other tests. */
+  engine(): SessionEngine
+}
+
+const idleMs = 60_000
+const cookieKeys = ['the first key', 'the second key']
+
+export function sessionConformance(name: string, { engine }: SessionConformance): void {
+  const open = () => openSessions(engine(), { idleMs, cookieKeys })
+
+  describe(`session engine ${name}`, () => {
+    it('knows no session that nobody made', async () => {
+      assert.equal(await engine().load(newSessionId()), undefined)
+      assert.equal(await engine().merge(newSessionId(), { a: 1 }, idleMs), false)
+    })
+
+    it('merges field by field: 50 writers at the same time keep all 50 fields', async () => {
+      const id = newSessionId()
+      await engine().create(id, { userId: '7' }, idleMs)
+      await Promise.all(Array.from({ length: 50 }, (_, i) => engine().merge(id, { [`field${i}`]: i }, idleMs)))
+      const expected = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`field${i}`, i]))
+      assert.deepEqual((await engine().load(id))?.fields, { userId: '7', ...expected })
+    })
+
+    it('removes what is changed to null and keeps nested values whole', async () => {
+      const id = newSessionId()
+      await engine().create(id, { a: 1, b: 2 }, idleMs)
+      await engine().merge(id, { a: null, cart: { items: [1, { n: null }] } }, idleMs)
+      assert.deepEqual((await engine().load(id))?.fields, { b: 2, cart: { items: [1, { n: null }] } })
+    })
+
+    it('is not brought back by a writer beside a logout', async () => {
+      const id = newSessionId()
+      await engine().create(id, { userId: '7' }, idleMs)
+      await engine().destroy(id)
+      assert.equal(await engine().merge(id, { seen: true }, idleMs), false)
+      assert.equal(await engine().load(id), undefined)
+    })
+
+    it('ends when it is idle for too long, lives on by use, and is swept', async () => {
+      const [idle, used] = [newSessionId(), newSessionId()]
+      await engine().create(idle, {}, 30)
+      await engine().create(used, {}, 30)
+      assert.equal(await engine().merge(used, {}, idleMs), true)
+      await waitUntil(async () => !(await engine().load(idle)), { what: 'the end of a session', timeoutMs: 5000 })
+      assert.equal(await engine().merge(idle, { a: 1 }, idleMs), false)
+      await engine().sweep()
+      const left = await engine().load(used)
+      assert.ok(left && left.idleLeftMs > 30_000, 'a session that is alive is not swept')
+    })
+
+    it('a visitor who stores nothing gets no cookie and asks the engine nothing', async () => {
+      const sessions = open()
+      for (const header of [undefined, '', 'other=1; tenfold.sidx=2; a=tenfold.sid']) {
+        const session = await sessions.open(header)
+        assert.equal(session.userId, undefined)
+        session.set('nothing', undefined)
+        assert.equal(await sessions.save(session, { protocol: 'http' }), undefined)
+      }
+    })
+
+    it('keeps what was set, under a cookie that scripts cannot read', async () => {
+      const sessions = open()
+      const first = await sessions.open(undefined)
+      first.set('theme', 'dark')
+      assert.equal(first.get('theme'), 'dark')
+      const cookie = await sessions.save(first, { protocol: 'https' })
+      assert.match(
+        cookie ?? '',
+        /^tenfold\.sid=[\w-]{24}\.[\w-]{43}; Max-Age=60; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+      )
+      const second = await sessions.open(`a=b; ${sent(cookie)}; c=d`)
+      assert.equal(second.get('theme'), 'dark')
+      assert.equal(await sessions.save(second, { protocol: 'https' }), undefined, 'a read writes nothing')
+    })
+
+    it('gives a new id to who logs in, and ends the old one', async () => {
+      const sessions = open()
+      const visitor = await sessions.open(undefined)
+      visitor.set('cart', [1, 2])
+      const before = sent(await sessions.save(visitor, { protocol: 'http' }))
+      const login = await sessions.open(before)
+      login.userId = '7'
+      const after = sent(await sessions.save(login, { protocol: 'http' }))
+      assert.notEqual(after, before)
+      assert.equal((await sessions.open(before)).get('cart'), undefined, 'an id from before the login is worth nothing')
+      const user = await sessions.open(after)
+      assert.deepEqual([user.userId, user.get('cart')], ['7', [1, 2]])
+    })
+
+    it('a logout ends the session and clears the cookie; a login in the same answer starts from nothing', async () => {
+      const sessions = open()
+      const login = await sessions.open(undefined)
+      login.userId = '7'
+      login.set('secret', 'of 7')
+      const cookie = sent(await sessions.save(login, { protocol: 'http' }))
+      const change = await sessions.open(cookie)
+      change.destroy()
+      assert.equal(change.userId, undefined)
+      change.userId = '8'
+      assert.equal(change.get('secret'), undefined)
+      const other = sent(await sessions.save(change, { protocol: 'http' }))
+      const next = await sessions.open(other)
+      assert.deepEqual([next.userId, next.get('secret')], ['8', undefined])
+      next.destroy()
+      assert.match((await sessions.save(next, { protocol: 'http' })) ?? '', /^tenfold\.sid=; Max-Age=0;/)
+      assert.equal((await sessions.open(other)).userId, undefined)
+      assert.equal((await sessions.open(cookie)).userId, undefined)
+    })
+
+    it('believes no cookie that it did not sign, and all that a known key signed', async () => {
+      const old = openSessions(engine(), { idleMs, cookieKeys: ['the second key'] })
+      const session = await old.open(undefined)
+      session.userId = '7'
+      const cookie = sent(await old.save(session, { protocol: 'http' }))
+      assert.equal((await open().open(cookie)).userId, '7')
+      const strange = openSessions(engine(), { idleMs, cookieKeys: ['another key'] })
+      assert.equal((await strange.open(cookie)).userId, undefined)
+      const forged = cookie.replace(/=./, (start) => (start === '=A' ? '=B' : '=A'))
+      assert.equal((await open().open(forged)).userId, undefined)
+    })
+
+    it('a session that is only read is written again after a share of its idle time, not each time', async () => {
+      const id = newSessionId()
+      await engine().create(id, { userId: '7' }, idleMs * 0.9)
+      const sessions = open()
+      const cookie = sent(writeCookie(id, 'the first key', { isSecure: false, maxAgeMs: idleMs }))
+      assert.ok(await sessions.save(await sessions.open(cookie), { protocol: 'http' }), 'the cookie is renewed as well')
+      assert.equal(await sessions.save(await sessions.open(cookie), { protocol: 'http' }), undefined)
+      assert.ok(((await engine().load(id))?.idleLeftMs ?? 0) > idleMs * 0.95)
+    })
+  })
+}
+
+/** What a browser sends back. */
+function sent(setCookie: string | undefined): string {
+  assert.ok(setCookie, 'a cookie is set')
+  return setCookie.slice(0, setCookie.indexOf(';'))
+}

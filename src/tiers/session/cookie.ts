@@ -1,0 +1,61 @@
+// The cookie `tenfold.sid`: an id and its signature, `<id>.<base64url of HMAC-SHA256(key, id)>`.
+// The first key signs, all of them verify, so that keys rotate: put a new one first, drop the old one after the
+// longest idle time.
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+export const cookieName = 'tenfold.sid'
+/** 144 bits, a multiple of 3 bytes so that base64url has no rest. */
+const idBytes = 18
+const idCharacters = 24
+const signatureCharacters = 43
+
+export function newSessionId(): string {
+  return randomBytes(idBytes).toString('base64url')
+}
+
+/** The id that a Cookie header carries, or undefined when there is none or its signature is not ours. */
+export function readCookie(header: string | undefined, keys: readonly string[]): string | undefined {
+  if (header === undefined) return undefined
+  for (let from = header.indexOf(cookieName); from !== -1; from = header.indexOf(cookieName, from + 1)) {
+    if (!isNameAt(header, from)) continue
+    const start = from + cookieName.length + 1
+    const end = header.indexOf(';', start)
+    const id = verify(header.slice(start, end === -1 ? undefined : end).trim(), keys)
+    if (id !== undefined) return id // several can be there, of other paths: the one that is ours counts
+  }
+  return undefined
+}
+
+function isNameAt(header: string, from: number): boolean {
+  const before = from === 0 ? ';' : header[from - 1]
+  return (before === ';' || before === ' ') && header[from + cookieName.length] === '='
+}
+
+function verify(value: string, keys: readonly string[]): string | undefined {
+  if (value.length !== idCharacters + 1 + signatureCharacters || value[idCharacters] !== '.') return undefined
+  const id = value.slice(0, idCharacters)
+  const given = Buffer.from(value.slice(idCharacters + 1), 'base64url')
+  const isOurs = keys.some((key) => {
+    const expected = signature(id, key)
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  })
+  return isOurs ? id : undefined
+}
+
+export function writeCookie(id: string, key: string, options: { isSecure: boolean; maxAgeMs: number }): string {
+  return cookie(`${id}.${signature(id, key).toString('base64url')}`, options.isSecure, options.maxAgeMs)
+}
+
+export function clearCookie({ isSecure }: { isSecure: boolean }): string {
+  return cookie('', isSecure, 0)
+}
+
+function cookie(value: string, isSecure: boolean, maxAgeMs: number): string {
+  const maxAge = `Max-Age=${Math.floor(maxAgeMs / 1000)}`
+  return `${cookieName}=${value}; ${maxAge}; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
+}
+
+function signature(id: string, key: string): Buffer {
+  return createHmac('sha256', key).update(id).digest()
+}

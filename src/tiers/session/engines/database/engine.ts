@@ -1,0 +1,84 @@
+// Sessions in the database: one row each, fields as jsonb, merged inside PostgreSQL so that requests at the same time
+// do not overwrite each other.
+
+import { fileURLToPath } from 'node:url'
+import { sql } from 'kysely'
+import type { Database, SlotDatabase } from '../../../database/contract.ts'
+import type { SessionEngine, SessionFields } from '../../contract.ts'
+
+/** SQL files of this engine, run before it is opened. */
+export const databaseSessionMigrations = fileURLToPath(new URL('migrations', import.meta.url))
+
+interface SessionTables {
+  tenfold_sessions: { id: string; fields: SessionFields; expires_at: Date }
+}
+
+export interface DatabaseSessionOptions {
+  /** The slot of a text key, as PostgreSQL hashes it. */
+  slotOf(id: string): number
+}
+
+export function openDatabaseSessions<DB>(database: Database<DB>, { slotOf }: DatabaseSessionOptions): SessionEngine {
+  const tables = database as unknown as Database<SessionTables>
+  const homeOf = (id: string): SlotDatabase<SessionTables> => tables.slot(slotOf(id))
+  return {
+    async load(id) {
+      const row = await homeOf(id)
+        .selectFrom('tenfold_sessions')
+        .select(['fields', millisecondsLeft.as('left_ms')])
+        .where('id', '=', id)
+        .where('expires_at', '>', sql<Date>`now()`)
+        .executeTakeFirst()
+      return row && { fields: row.fields, idleLeftMs: row.left_ms }
+    },
+    async create(id, fields, idleMs) {
+      await homeOf(id)
+        .insertInto('tenfold_sessions')
+        .values({ id, fields: jsonb(fields), expires_at: inMs(idleMs) })
+        .onConflict((conflict) =>
+          conflict.column('id').doUpdateSet((row) => ({
+            fields: row.ref('excluded.fields'),
+            expires_at: row.ref('excluded.expires_at'),
+          })),
+        )
+        .execute()
+    },
+    async merge(id, changes, idleMs) {
+      const removed = Object.keys(changes).filter((field) => changes[field] === null)
+      const set = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null)) as SessionFields
+      const updated = await homeOf(id)
+        .updateTable('tenfold_sessions')
+        .set({
+          fields: sql<SessionFields>`(fields - ${removed}::text[]) || ${jsonb(set)}`,
+          expires_at: inMs(idleMs),
+        })
+        .where('id', '=', id)
+        .where('expires_at', '>', sql<Date>`now()`)
+        .returning('id')
+        .execute()
+      return updated.length === 1
+    },
+    async destroy(id) {
+      await homeOf(id).deleteFrom('tenfold_sessions').where('id', '=', id).execute()
+    },
+    async sweep() {
+      const swept = await Promise.all(database.shards().map((shard) => shard.query<{ count: number }>(sweepStatement)))
+      return swept.flat().reduce((sum, { count }) => sum + count, 0)
+    },
+  }
+}
+
+const millisecondsLeft = sql<number>`(extract(epoch from expires_at - now()) * 1000)::float8`
+
+/** The parent reaches all leaves of the shard. What has ended is garbage wherever it lies, so no fence is needed. */
+const sweepStatement = `
+with swept as (delete from tenfold_sessions where expires_at <= now() returning 1)
+select count(*)::integer as count from swept`
+
+function jsonb(fields: SessionFields) {
+  return sql<SessionFields>`${JSON.stringify(fields)}::jsonb`
+}
+
+function inMs(idleMs: number) {
+  return sql<Date>`now() + ${idleMs}::float8 * interval '1 ms'`
+}

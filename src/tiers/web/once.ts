@@ -1,0 +1,87 @@
+// Idempotency-Key: a request that is repeated runs once and is answered alike (draft-ietf-httpapi-idempotency-key-header).
+//
+// The key is a row that the work's own transaction writes first. A repetition at the same time waits for that
+// transaction at the unique index; then it finds the answer, or, when the first one failed, runs in its place.
+
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { sql, type Transaction } from 'kysely'
+import { TenfoldError } from '../../base/errors.ts'
+import type { Database, SlotDatabase } from '../database/contract.ts'
+
+const keptFor = '1 day'
+
+interface OnceTables {
+  tenfold_once: { slot_key: number; key: string; fingerprint: string; answer: { value?: unknown } | null }
+}
+
+export interface OnceOptions {
+  /** A whole number that PostgreSQL hashes into the slot. */
+  keyOfSlot(slot: number): number
+}
+
+export type Once<DB> = <T>(
+  request: FastifyRequest,
+  db: SlotDatabase<DB>,
+  work: (tx: Transaction<DB>) => Promise<T>,
+) => Promise<T>
+
+export function openOnce<DB>({ keyOfSlot }: OnceOptions): Once<DB> {
+  return async <T>(request: FastifyRequest, db: SlotDatabase<DB>, work: (tx: Transaction<DB>) => Promise<T>) => {
+    const given = request.headers['idempotency-key']
+    if (given === undefined) return db.transaction(work)
+    // Two users may choose one key.
+    const key = `${request.session?.userId ?? ''}:${checkKey(given)}`
+    const slotKey = keyOfSlot(db.slot)
+    const fingerprint = fingerprintOf(request)
+    return db.transaction(async (tx) => {
+      const own = tx as unknown as Transaction<OnceTables>
+      const first = await own
+        .insertInto('tenfold_once')
+        .values({ slot_key: slotKey, key, fingerprint, answer: null })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('key')
+        .executeTakeFirst()
+      if (!first) return repeat<T>(own, slotKey, key, fingerprint)
+      const value = await work(tx)
+      await own
+        .updateTable('tenfold_once')
+        .set({ answer: sql`${JSON.stringify({ value })}::jsonb` })
+        .where('slot_key', '=', slotKey)
+        .where('key', '=', key)
+        .execute()
+      return value
+    })
+  }
+}
+
+/** Forgets keys that are older than a day, on every shard. */
+export async function sweepOnce(database: Pick<Database<unknown>, 'shards'>): Promise<void> {
+  const statement = `delete from tenfold_once where created_at < now() - interval '${keptFor}'`
+  await Promise.all(database.shards().map((shard) => shard.query(statement)))
+}
+
+async function repeat<T>(tx: Transaction<OnceTables>, slotKey: number, key: string, fingerprint: string): Promise<T> {
+  const kept = await tx
+    .selectFrom('tenfold_once')
+    .select(['fingerprint', 'answer'])
+    .where('slot_key', '=', slotKey)
+    .where('key', '=', key)
+    .executeTakeFirst()
+  if (!kept) throw new TenfoldError('conflict', 'this Idempotency-Key was being forgotten; send the request again')
+  if (kept.fingerprint !== fingerprint)
+    throw new TenfoldError('conflict', 'this Idempotency-Key was used for another request; choose a new key')
+  return kept.answer?.value as T
+}
+
+function checkKey(given: string | string[]): string {
+  if (typeof given === 'string' && /^[\x21-\x7e]{1,255}$/.test(given)) return given
+  throw new TenfoldError('bad-input', 'Idempotency-Key must be 1 to 255 visible ASCII characters, given once')
+}
+
+function fingerprintOf({ method, url, body }: FastifyRequest): string {
+  const hash = createHash('sha256').update(`${method} ${url}\n`)
+  if (body instanceof Uint8Array) hash.update(body)
+  else if (body !== undefined) hash.update(JSON.stringify(body))
+  return hash.digest('base64url')
+}
