@@ -1,0 +1,186 @@
+// What the load saw, added up as it happens: per second (for the chart), per phase of the tour, per kind of request.
+// A request belongs to the second and the phase in which it was due, whenever it was answered.
+
+import { Histogram, type HistogramData } from './histogram.ts'
+import { type OperationKind, writeKinds } from './mix.ts'
+
+const failuresNamedMax = 50
+
+export interface Tally {
+  sent: number
+  ok: number
+  failed: number
+  /** Sent once more after the server closed the kept connection; part of ok or failed as well. */
+  resent: number
+  latency: HistogramData
+}
+
+export interface SecondRecord extends Tally {
+  /** Milliseconds since 1970, the start of the second. */
+  atMs: number
+  /** Answers that came in this second, whenever they were due. */
+  answered: number
+}
+
+export interface PhaseRecord extends Tally {
+  startMs: number
+  endMs: number
+  writeLatency: HistogramData
+  /** The longest time in which no write was acknowledged. */
+  writePauseMs: number
+}
+
+export interface Failure {
+  atMs: number
+  kind: OperationKind
+  request: string
+  reason: string
+}
+
+export interface LoadRecord {
+  seconds: SecondRecord[]
+  phases: PhaseRecord[]
+  kinds: Array<Tally & { kind: OperationKind }>
+  /** The first failures, named; the tallies count all. */
+  failures: Failure[]
+}
+
+export interface Outcome {
+  kind: OperationKind
+  request: string
+  dueMs: number
+  doneMs: number
+  isResent: boolean
+  /** Undefined: it went well. */
+  failure?: string
+}
+
+class Sums {
+  sent = 0
+  ok = 0
+  failed = 0
+  resent = 0
+  answered = 0
+  readonly latency = new Histogram()
+
+  take({ dueMs, doneMs, isResent, failure }: Outcome): void {
+    if (failure === undefined) this.ok++
+    else this.failed++
+    if (isResent) this.resent++
+    this.latency.recordMs(doneMs - dueMs)
+  }
+
+  toTally(): Tally {
+    const { sent, ok, failed, resent } = this
+    return { sent, ok, failed, resent, latency: this.latency.toData() }
+  }
+}
+
+class Phase extends Sums {
+  readonly startMs: number
+  endMs = Number.POSITIVE_INFINITY
+  writePauseMs = 0
+  readonly writeLatency = new Histogram()
+
+  constructor(startMs: number) {
+    super()
+    this.startMs = startMs
+  }
+}
+
+/** Times are milliseconds since 1970. */
+export class Recorder {
+  readonly #startMs: number
+  #seconds: Sums[] = []
+  #phases: Phase[]
+  #kinds = new Map<OperationKind, Sums>()
+  #failures: Failure[] = []
+  #lastWriteMs: number
+
+  constructor(startMs: number) {
+    this.#startMs = startMs
+    this.#lastWriteMs = startMs
+    this.#phases = [new Phase(startMs)]
+  }
+
+  /** Everything that is due from now on belongs to the next phase. */
+  beginPhase(nowMs: number): void {
+    const last = this.#phases.at(-1)
+    if (last) last.endMs = nowMs
+    this.#phases.push(new Phase(nowMs))
+  }
+
+  due(kind: OperationKind, dueMs: number): (outcome: Outcome) => void {
+    const phase = this.#phases.findLast((candidate) => candidate.startMs <= dueMs) ?? this.#phases[0]
+    const sums = [this.#second(dueMs), this.#kind(kind), ...(phase ? [phase] : [])]
+    for (const sum of sums) sum.sent++
+    return (outcome) => {
+      for (const sum of sums) sum.take(outcome)
+      this.#second(outcome.doneMs).answered++
+      if (outcome.failure === undefined && writeKinds.has(kind)) this.#acknowledge(outcome, phase)
+      if (outcome.failure !== undefined && this.#failures.length < failuresNamedMax)
+        this.#failures.push({ atMs: outcome.doneMs, kind, request: outcome.request, reason: outcome.failure })
+    }
+  }
+
+  /** The last whole second, for people who wait. */
+  progress(nowMs: number): { sent: number; ok: number; failed: number; perSecond: number; p99Ms: number } {
+    const total = { sent: 0, ok: 0, failed: 0 }
+    for (const phase of this.#phases) {
+      total.sent += phase.sent
+      total.ok += phase.ok
+      total.failed += phase.failed
+    }
+    const last = this.#seconds[Math.floor((nowMs - this.#startMs) / 1000) - 1]
+    return { ...total, perSecond: last?.answered ?? 0, p99Ms: last?.latency.quantileMs(0.99) ?? 0 }
+  }
+
+  end(nowMs: number): LoadRecord {
+    this.#extendPause(nowMs)
+    return {
+      seconds: Array.from(this.#seconds, (second, index) => ({
+        ...second.toTally(),
+        answered: second.answered,
+        atMs: this.#startMs + index * 1000,
+      })),
+      phases: this.#phases.map((phase) => ({
+        ...phase.toTally(),
+        startMs: phase.startMs,
+        endMs: Math.min(nowMs, phase.endMs),
+        writeLatency: phase.writeLatency.toData(),
+        writePauseMs: phase.writePauseMs,
+      })),
+      kinds: [...this.#kinds].map(([kind, sums]) => ({ kind, ...sums.toTally() })),
+      failures: this.#failures,
+    }
+  }
+
+  #acknowledge({ dueMs, doneMs }: Outcome, phase: Phase | undefined): void {
+    phase?.writeLatency.recordMs(doneMs - dueMs)
+    this.#extendPause(doneMs)
+    this.#lastWriteMs = doneMs
+  }
+
+  /** A pause counts, whole, for every phase that it touches. */
+  #extendPause(untilMs: number): void {
+    for (let index = this.#phases.length - 1; index >= 0; index--) {
+      const phase = this.#phases[index]
+      if (!phase || phase.endMs <= this.#lastWriteMs) return
+      phase.writePauseMs = Math.max(phase.writePauseMs, untilMs - this.#lastWriteMs)
+    }
+  }
+
+  #second(atMs: number): Sums {
+    const index = Math.max(0, Math.floor((atMs - this.#startMs) / 1000))
+    while (this.#seconds.length <= index) this.#seconds.push(new Sums())
+    return this.#seconds[index] as Sums
+  }
+
+  #kind(kind: OperationKind): Sums {
+    const known = this.#kinds.get(kind)
+    if (known) return known
+    const sums = new Sums()
+    this.#kinds.set(kind, sums)
+    return sums
+  }
+}

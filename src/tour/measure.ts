@@ -1,0 +1,106 @@
+// From what the load recorded and what the tour did to the numbers of the report.
+
+import { rungOf } from '../topology/rungs.ts'
+import { Histogram } from './load/histogram.ts'
+import type { LoadRecord, PhaseRecord, SecondRecord, Tally } from './load/record.ts'
+import type { ActReport, FaultReport, Numbers, RungReport, SecondReport } from './report/report.ts'
+import { type Act, rungDuring, titleOf } from './scenario.ts'
+
+/** A kill that the tour made. */
+export interface Kill {
+  title: string
+  rung: number
+  node: string
+  atMs: number
+  readyAfterMs: number | null
+}
+
+/** Phase i of the load is act i of the tour. */
+export function measureActs(acts: readonly Act[], phases: readonly PhaseRecord[]): ActReport[] {
+  return phases.flatMap((phase, index) => {
+    const act = acts[index]
+    if (!act) return []
+    return {
+      kind: act.kind,
+      title: titleOf(act),
+      rung: act.kind === 'climb' ? act.to : act.rung,
+      startMs: Math.round(phase.startMs),
+      endMs: Math.round(phase.endMs),
+      ...numbersOf([phase], phase.endMs - phase.startMs),
+      writePauseMs: round(phase.writePauseMs),
+      writeLatencyMaxMs: round(phase.writeLatency.maxUs / 1000),
+    }
+  })
+}
+
+export function measureRungs(acts: readonly Act[], phases: readonly PhaseRecord[]): RungReport[] {
+  const visited = [...new Set(acts.slice(0, phases.length).map(rungDuring))].filter((rung) => rung !== undefined)
+  return visited
+    .sort((a, b) => a - b)
+    .map((rung) => {
+      const own = phases.filter((_, index) => acts[index] && rungDuring(acts[index]) === rung)
+      const ms = own.reduce((sum, phase) => sum + phase.endMs - phase.startMs, 0)
+      return { rung, title: rungOf(rung).title, seconds: round(ms / 1000), ...numbersOf(own, ms) }
+    })
+}
+
+/** A fault is charged with what failed between it and the end of the hold that follows. */
+export function measureFaults(kills: readonly Kill[], acts: readonly ActReport[], seconds: readonly SecondReport[]) {
+  return kills.map((kill): FaultReport => {
+    const index = acts.findIndex((act) => act.kind === 'kill' && act.endMs >= kill.atMs && act.startMs <= kill.atMs)
+    const touched = index < 0 ? [] : acts.slice(index, index + 2)
+    const endMs = touched.at(-1)?.endMs ?? kill.atMs
+    const dirty = seconds.findLast(({ atMs, failed }) => failed > 0 && atMs + 1000 > kill.atMs && atMs < endMs)
+    return {
+      ...kill,
+      cleanAfterMs: dirty ? dirty.atMs + 1000 - kill.atMs : 0,
+      failed: touched.reduce((sum, act) => sum + act.failed, 0),
+      resent: touched.reduce((sum, act) => sum + act.resent, 0),
+    }
+  })
+}
+
+export function measureSeconds(seconds: readonly SecondRecord[]): SecondReport[] {
+  return seconds.map((second) => {
+    const { latency } = numbersOf([second], 1000)
+    const { sent, answered, failed, resent } = second
+    const { p50Ms, p99Ms, maxMs } = latency
+    return { atMs: Math.round(second.atMs), sent, answered, failed, resent, p50Ms, p99Ms, maxMs }
+  })
+}
+
+export function measureKinds(kinds: LoadRecord['kinds'], ms: number): Array<Numbers & { kind: string }> {
+  return kinds
+    .map(({ kind, ...tally }) => ({ kind, ...numbersOf([tally], ms) }))
+    .sort((a, b) => b.sent - a.sent || a.kind.localeCompare(b.kind))
+}
+
+export function numbersOf(tallies: readonly Tally[], ms: number): Numbers {
+  const histogram = new Histogram()
+  const sum = { sent: 0, ok: 0, failed: 0, resent: 0 }
+  for (const tally of tallies) {
+    sum.sent += tally.sent
+    sum.ok += tally.ok
+    sum.failed += tally.failed
+    sum.resent += tally.resent
+    histogram.add(tally.latency)
+  }
+  const answered = sum.ok + sum.failed
+  return {
+    ...sum,
+    throughputPerSecond: ms > 0 ? round((sum.ok * 1000) / ms) : 0,
+    availability: answered === 0 ? 1 : sum.ok / answered,
+    latency: {
+      p50Ms: round(histogram.quantileMs(0.5)),
+      p90Ms: round(histogram.quantileMs(0.9)),
+      p99Ms: round(histogram.quantileMs(0.99)),
+      p999Ms: round(histogram.quantileMs(0.999)),
+      maxMs: round(histogram.maxMs),
+    },
+  }
+}
+
+/** Two decimals: finer than the clock of anybody who reads it. */
+function round(value: number): number {
+  return Math.round(value * 100) / 100
+}

@@ -1,0 +1,72 @@
+// The journey as data: which acts, in which order, and how long each may take so that the whole fits into the minutes given.
+// A later rung joins by its row in topology/rungs.ts and by its faults here.
+
+import { TenfoldError } from '../base/errors.ts'
+
+export type Act =
+  /** Load, and nothing else happens. Holds share the time that is left by their weights. */
+  | { kind: 'hold'; rung: number; weight: number }
+  | { kind: 'climb'; from: number; to: number }
+  /** kill -9 of the nth node of a role; ends when as many are ready as before. */
+  | { kind: 'kill'; rung: number; role: 'web'; nth: number }
+
+/** What each rung must survive under load. Rung 1's restart comes after the load (tour.ts), rung 2's is the move itself. */
+const faultsByRung: Readonly<Record<number, ReadonlyArray<Extract<Act, { kind: 'kill' }>>>> = {
+  3: [
+    { kind: 'kill', rung: 3, role: 'web', nth: 0 },
+    { kind: 'kill', rung: 3, role: 'web', nth: 1 },
+  ],
+}
+
+const holdMsMin = 1500
+const reserveMs = { climb: 5000, kill: 3000 } as const
+/** First users and photos before the load; the last answers, two verifications and a restart after it. */
+const beforeMs = 5000
+const afterMs = 20_000
+
+/** Up to `rungMax` and down again to 1, with each rung's faults on the way up. */
+export function planActs(rungMax: number): Act[] {
+  const acts: Act[] = [{ kind: 'hold', rung: 1, weight: 2 }]
+  for (let rung = 2; rung <= rungMax; rung++) {
+    acts.push({ kind: 'climb', from: rung - 1, to: rung }, { kind: 'hold', rung, weight: 2 })
+    for (const fault of faultsByRung[rung] ?? []) acts.push(fault, { kind: 'hold', rung, weight: 1 })
+  }
+  for (let rung = rungMax - 1; rung >= 1; rung--)
+    acts.push({ kind: 'climb', from: rung + 1, to: rung }, { kind: 'hold', rung, weight: 1 })
+  return acts
+}
+
+/** @throws bad-input when the acts cannot fit. */
+export function checkMinutes(acts: readonly Act[], minutes: number): void {
+  const leastMs = beforeMs + afterMs + sum(acts, (act) => (act.kind === 'hold' ? holdMsMin : reserveMs[act.kind]))
+  if (minutes * 60_000 >= leastMs) return
+  const least = Math.ceil(leastMs / 6000) / 10
+  throw new TenfoldError('bad-input', `a tour of ${acts.length} acts needs at least ${least} minutes, got ${minutes}`)
+}
+
+/**
+ * How long the hold at the head of `rest` lasts when `leftMs` are left of the whole tour: its share of what the acts to
+ * come do not need. Acts that took longer or shorter than foreseen are made up for by the holds after them.
+ */
+export function holdMs(rest: readonly Act[], leftMs: number): number {
+  const head = rest[0]
+  if (head?.kind !== 'hold') return 0
+  const neededMs = afterMs + sum(rest, (act) => (act.kind === 'hold' ? 0 : reserveMs[act.kind]))
+  const share = head.weight / sum(rest, (act) => (act.kind === 'hold' ? act.weight : 0))
+  return Math.max(holdMsMin, (leftMs - neededMs) * share)
+}
+
+export function titleOf(act: Act): string {
+  if (act.kind === 'hold') return `hold rung ${act.rung}`
+  if (act.kind === 'climb') return `${act.to > act.from ? 'climb' : 'descend'} ${act.from} → ${act.to}`
+  return `kill -9 ${act.role} ${act.nth + 1}`
+}
+
+/** Where the system stands during an act; a climb belongs to no rung. */
+export function rungDuring(act: Act): number | undefined {
+  return act.kind === 'climb' ? undefined : act.rung
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0)
+}
