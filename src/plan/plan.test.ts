@@ -1,0 +1,179 @@
+// The way between any two topologies, as pure data.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { isTenfoldError } from '../base/errors.ts'
+import type { MapNode, SystemMap } from '../map/map.ts'
+import { resolveTopology } from '../topology/topology.ts'
+import { plan } from './plan.ts'
+import type { NodeSpec, Step } from './step.ts'
+
+const start: SystemMap = {
+  version: 1,
+  system: 'test',
+  rung: 0,
+  topology: resolveTopology({}),
+  appDir: '/app',
+  entry: { address: '127.0.0.1', port: 8080 },
+  portBase: 8000,
+  hasHostAddresses: true,
+  nodes: [],
+  shards: [],
+  regions: [{ id: 'us-east', healthy: true, weight: 1 }],
+}
+
+test('from nothing to rung 1: a database, then the web process on the public address', () => {
+  assert.deepEqual(kindsTo(start, 1), [
+    'set-topology',
+    'create-database us-east/postgres-1',
+    'start-node us-east/web-1',
+    'reach-rung',
+  ])
+})
+
+test('1 to 2 moves the database and touches no process', () => {
+  assert.deepEqual(kindsTo(reach(start, 1), 2), [
+    'set-topology',
+    'clone-database us-east/postgres-2',
+    'switch-primary us-east/postgres-2',
+    'remove-database us-east/postgres-1',
+    'reach-rung',
+  ])
+})
+
+test('2 to 3 starts the second web server, then the balancer, and only then the first leaves the public address', () => {
+  assert.deepEqual(kindsTo(reach(start, 1, 2), 3), [
+    'set-topology',
+    'start-node us-east/web-2',
+    'start-node us-east/front-1',
+    'leave-entry us-east/web-1',
+    'reach-rung',
+  ])
+})
+
+test('3 to 2 starts a web server on the public address before the balancer goes', () => {
+  assert.deepEqual(kindsTo(reach(start, 1, 2, 3), 2), [
+    'set-topology',
+    'start-node us-east/web-3',
+    'stop-node us-east/front-1',
+    'stop-node us-east/web-1',
+    'stop-node us-east/web-2',
+    'reach-rung',
+  ])
+})
+
+test('there is nothing to do where one already is', () => {
+  for (const rung of [1, 2, 3]) assert.deepEqual(plan(reach(start, rung), resolveTopology({ rung })), [])
+})
+
+test('a rung or setting that is not built is refused by name', () => {
+  for (const [topology, message] of [
+    [{ rung: 5 }, /cache\.nodes 1 comes with rung 5 \(cache tier\), which is not built yet/],
+    [{ rung: 3, database: { replicas: 1 } }, /database\.replicas 1 comes with rung 4/],
+  ] as const)
+    assert.throws(
+      () => plan(start, resolveTopology(topology)),
+      (error) => isTenfoldError(error, 'not-built') && message.test(error.message),
+    )
+})
+
+test('a program of the user is replaced when the database moves, since its address is in its environment', () => {
+  const command = { command: 'node server.js' }
+  const map = reachTopology(start, resolveTopology({ rung: 1, front: { count: 1 }, web: command }))
+  const kinds = describe(plan(map, resolveTopology({ rung: 2, front: { count: 1 }, web: command })))
+  assert.ok(kinds.indexOf('start-node us-east/web-2') > kinds.indexOf('switch-primary us-east/postgres-2'))
+  assert.ok(kinds.includes('stop-node us-east/web-1'))
+})
+
+test('a move that was given up half-way goes on with its copy, and leaves none behind when it is called off', () => {
+  const map = reach(start, 1)
+  const [, clone] = plan(map, resolveTopology({ rung: 2 })) as [Step, Extract<Step, { kind: 'clone-database' }>]
+  const half = carryOut(map, clone)
+  assert.deepEqual(kindsTo(half, 2).slice(1, 3), [
+    'clone-database us-east/postgres-2',
+    'switch-primary us-east/postgres-2',
+  ])
+  assert.deepEqual(kindsTo(half, 1), ['set-topology', 'remove-database us-east/postgres-2', 'reach-rung'])
+})
+
+test('along any way through the rungs someone always answers the public address, and no name or port is given twice', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 8 }), (way) => {
+      let map = start
+      for (const rung of way) {
+        for (const step of plan(map, resolveTopology({ rung }))) {
+          const hadEntry = map.nodes.some((node) => node.entry)
+          map = carryOut(map, step)
+          if (hadEntry)
+            assert.ok(
+              map.nodes.some((node) => node.entry),
+              `nobody answers after ${step.kind} to ${rung} on ${way}`,
+            )
+          assert.equal(new Set(map.nodes.map((node) => node.id)).size, map.nodes.length)
+          assert.equal(new Set(map.nodes.map((node) => node.port)).size, map.nodes.length)
+        }
+        assert.deepEqual(plan(map, resolveTopology({ rung })), [], `rung ${rung} is reached`)
+      }
+    }),
+  )
+})
+
+function kindsTo(map: SystemMap, rung: number): string[] {
+  return describe(plan(map, resolveTopology({ rung })))
+}
+
+function describe(steps: Step[]): string[] {
+  return steps.map((step) => {
+    if (step.kind === 'switch-primary') return `${step.kind} ${step.to}`
+    if (!('node' in step)) return step.kind
+    return `${step.kind} ${typeof step.node === 'string' ? step.node : step.node.id}`
+  })
+}
+
+function reach(map: SystemMap, ...way: number[]): SystemMap {
+  return way.reduce((at, rung) => reachTopology(at, resolveTopology({ rung })), map)
+}
+
+function reachTopology(map: SystemMap, topology: SystemMap['topology']): SystemMap {
+  return plan(map, topology).reduce(carryOut, map)
+}
+
+/** What a step does to the map when all goes well. */
+function carryOut(before: SystemMap, step: Step): SystemMap {
+  const map = structuredClone(before)
+  const add = (spec: NodeSpec, more: Partial<MapNode> = {}) =>
+    map.nodes.push({ ...spec, pid: 1, state: 'ready', since: '', restarts: 0, ...more })
+  switch (step.kind) {
+    case 'set-topology':
+      map.topology = step.topology
+      break
+    case 'create-database':
+      add(step.node, { database: 'primary', shard: step.shard })
+      map.shards.push({ id: step.shard, slots: step.slots, primary: step.node.id, replicas: [], timeline: 1 })
+      break
+    case 'clone-database':
+      add(step.node, { database: 'replica', shard: step.shard })
+      map.shards[0]?.replicas.push(step.node.id)
+      break
+    case 'switch-primary':
+      for (const shard of map.shards) Object.assign(shard, { primary: step.to, replicas: [] })
+      break
+    case 'start-node':
+      add(step.node)
+      break
+    case 'leave-entry':
+      for (const node of map.nodes) if (node.id === step.node) node.entry = false
+      break
+    case 'remove-database':
+      for (const shard of map.shards) shard.replicas = shard.replicas.filter((id) => id !== step.node)
+      map.nodes = map.nodes.filter((node) => node.id !== step.node)
+      break
+    case 'stop-node':
+      map.nodes = map.nodes.filter((node) => node.id !== step.node)
+      break
+    case 'reach-rung':
+      map.rung = step.rung
+  }
+  return map
+}

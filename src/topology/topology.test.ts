@@ -1,0 +1,75 @@
+// From what a user wrote to a whole topology, or to an error that helps.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { isTenfoldError } from '../base/errors.ts'
+import { topologyReference } from './reference.ts'
+import { highestBuiltRung, presetOf, rungs } from './rungs.ts'
+import { resolveTopology } from './topology.ts'
+
+test('every rung is a whole topology that could be written by hand', () => {
+  for (const { number } of rungs) {
+    const whole = resolveTopology({ ...presetOf(number), rung: number })
+    assert.deepEqual(resolveTopology(whole), whole, `rung ${number} printed and read again`)
+    assert.equal(whole.rung, number)
+  }
+})
+
+test('each built rung adds to the one below it', () => {
+  const shape = (rung: number) => {
+    const { rung: _, ...rest } = resolveTopology({ rung })
+    return JSON.stringify(rest)
+  }
+  for (let rung = 2; rung <= highestBuiltRung; rung++) assert.notEqual(shape(rung), shape(rung - 1))
+})
+
+test('what a user writes wins over the rung, key by key', () => {
+  const topology = resolveTopology({ rung: 3, web: { count: 5 } })
+  assert.equal(topology.web.count, 5)
+  assert.equal(topology.front.count, 1)
+  assert.equal(topology.database.placement, 'own')
+})
+
+const mistakes: Array<[unknown, RegExp]> = [
+  [undefined, /expected an object of settings, got undefined/],
+  ['rung: 3', /expected an object of settings, got "rung: 3"/],
+  [{ rung: 12 }, /rung: .*<=11, got 12/],
+  [{ rung: 'three' }, /rung: expected number.*got "three"/],
+  [{ web: { count: 'two' } }, /web\.count: expected number.*got "two"/],
+  [{ web: { cuont: 2 } }, /web\.cuont: is not a key of the topology/],
+  [{ wbe: {} }, /wbe: is not a key of the topology/],
+  [{ web: { count: 2 } }, /web\.count: 2 web processes need a balancer: set front\.count/],
+  [{ front: { algorithm: 'random' } }, /front\.algorithm: .*"round-robin"\|"least-connections".*got "random"/],
+  [{ regions: [] }, /regions: .*>=1 items/],
+  [{ database: { durability: 'quorum' } }, /database\.durability: quorum needs database\.replicas/],
+]
+
+test('a mistake is named: which key, what was expected, what was got', () => {
+  for (const [written, expected] of mistakes) {
+    assert.throws(
+      () => resolveTopology(written, 'topology.ts'),
+      (error) =>
+        isTenfoldError(error, 'bad-topology') && expected.test(error.message) && /topology\.ts/.test(error.message),
+      `${JSON.stringify(written)} should fail with ${expected}`,
+    )
+  }
+})
+
+test('nothing that is read as a topology does anything but hold or fail with bad-topology', () => {
+  fc.assert(
+    fc.property(fc.anything(), (written) => {
+      try {
+        resolveTopology(written)
+      } catch (error) {
+        assert.ok(isTenfoldError(error, 'bad-topology'), String(error))
+      }
+    }),
+  )
+})
+
+test('the reference page explains every key', () => {
+  const page = topologyReference()
+  for (const line of page.split('\n').slice(4)) assert.match(line, /^\| `[^`]+` \|.*\| \S.* \|$/, line)
+  for (const key of ['web.count', 'database.holdMsMax', 'regions[].weight']) assert.ok(page.includes(`\`${key}\``), key)
+})
