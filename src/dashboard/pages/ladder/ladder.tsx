@@ -1,0 +1,79 @@
+// The eleven rungs, the first at the bottom: where the system stands, and the two ways to go from there.
+
+import { useState } from 'preact/hooks'
+import type { Progress, Status } from '../../../control/api.ts'
+import type { ControlClient } from '../../../control/client.ts'
+import { ClimbDialog } from './climb-dialog.tsx'
+
+interface Props {
+  status: Status
+  progress: Progress | null
+  client: ControlClient
+}
+
+export function Ladder({ status, progress, client }: Props) {
+  const [target, setTarget] = useState<number | null>(null)
+  const { rung, rungs } = status
+  const above = rungs.find((candidate) => candidate.number === rung + 1)
+  const below = rungs.find((candidate) => candidate.number === rung - 1)
+  const isBusy = progress !== null
+
+  return (
+    <nav class="ladder" aria-label="The ladder">
+      <h2>The ladder</h2>
+      <ol class="rungs" reversed>
+        {rungs.toReversed().map((each) => {
+          const isCurrent = each.number === rung
+          const classes = ['rung']
+          if (each.number <= rung) classes.push('is-reached')
+          if (isCurrent) classes.push('is-current')
+          if (!each.isBuilt) classes.push('is-unbuilt')
+          if (progress?.to === each.number) classes.push('is-target')
+          return (
+            <li key={each.number} class={classes.join(' ')} aria-current={isCurrent ? 'step' : undefined}>
+              <span class="rung-bar" aria-hidden="true" />
+              <button
+                type="button"
+                disabled={isCurrent || !each.isBuilt || isBusy}
+                title={each.isBuilt ? undefined : `Would bring: ${each.appears}`}
+                onClick={() => setTarget(each.number)}
+              >
+                <span class="rung-number">{each.number}</span>
+                <span class="rung-words">
+                  <span class="rung-title">{each.title}</span>
+                  <span class="rung-appears">{each.isBuilt ? each.appears : 'not built in this version'}</span>
+                </span>
+                {isCurrent && <span class="tag is-here">here</span>}
+              </button>
+            </li>
+          )
+        })}
+      </ol>
+      <div class="ladder-actions">
+        <button
+          type="button"
+          class="button is-main"
+          disabled={isBusy || !above?.isBuilt}
+          onClick={() => setTarget(rung + 1)}
+        >
+          <Arrow /> {above ? `Climb to ${above.number}` : 'At the top'}
+        </button>
+        <button type="button" class="button" disabled={isBusy || !below} onClick={() => setTarget(rung - 1)}>
+          <Arrow isDown /> {below ? `Descend to ${below.number}` : 'At the foot'}
+        </button>
+        {above && !above.isBuilt && <p class="dim">Rung {above.number} is not built in this version.</p>}
+      </div>
+      {target !== null && (
+        <ClimbDialog status={status} target={target} client={client} onClose={() => setTarget(null)} />
+      )}
+    </nav>
+  )
+}
+
+function Arrow({ isDown = false }: { isDown?: boolean }) {
+  return (
+    <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true" class="button-icon">
+      <path d={isDown ? 'M7 2v10M3 8l4 4 4-4' : 'M7 12V2M3 6l4-4 4 4'} />
+    </svg>
+  )
+}

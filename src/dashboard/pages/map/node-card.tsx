@@ -1,0 +1,92 @@
+// One node on the map: what it is, how it is, what it does. Pressing it opens its panel.
+
+import type { NodeMetrics, StatusNode } from '../../../control/api.ts'
+import { Spark } from '../charts/spark.tsx'
+import { showDuration, showMs, showPercent, showRate } from '../words/numbers.ts'
+import type { Box } from './layout.ts'
+import { StateGlyph } from './state-glyph.tsx'
+import { shortName } from './tiers.ts'
+
+/** Seconds that the small line of a card covers. */
+export const trendSlots = 60
+
+interface Props {
+  node: StatusNode
+  box: Box
+  metrics: NodeMetrics
+  /** Requests per second of the last minutes. */
+  trend: ReadonlyArray<number | null>
+  now: number
+  isCompact: boolean
+  isSelected: boolean
+  isLeaving: boolean
+  onSelect: () => void
+}
+
+export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected, isLeaving, onSelect }: Props) {
+  const age = showDuration(now - Date.parse(node.since))
+  const state = isLeaving ? 'gone' : node.state
+  return (
+    <div
+      class={`node-place is-${state}`}
+      style={{ transform: `translate(${box.x}px, ${box.y}px)`, width: `${box.width}px`, height: `${box.height}px` }}
+    >
+      <button
+        type="button"
+        class={`node-card${isCompact ? ' is-compact' : ''}`}
+        aria-pressed={isSelected}
+        disabled={isLeaving}
+        data-node={node.id}
+        onClick={onSelect}
+      >
+        <span class="node-line">
+          <StateGlyph state={node.state} />
+          <strong class="node-name">{shortName(node.id)}</strong>
+          <Badges node={node} />
+        </span>
+        <span class="node-line node-state">
+          <span class="state-word">{state}</span>
+          <span class="dim">{age}</span>
+          {isCompact && metrics.requestsPerSecond !== undefined && <span>{showRate(metrics.requestsPerSecond)}</span>}
+        </span>
+        {!isCompact && <Figures metrics={metrics} />}
+        {!isCompact && (
+          <span class="node-line dim mono node-address">
+            {node.address}:{node.port}
+            {node.pid !== null && <span> pid {node.pid}</span>}
+          </span>
+        )}
+        {!isCompact && <Spark values={trend} slots={trendSlots} class="node-trend" />}
+      </button>
+    </div>
+  )
+}
+
+function Badges({ node }: { node: StatusNode }) {
+  return (
+    <span class="badges">
+      {node.restarts > 0 && (
+        <span class="badge is-warn" title={`started again ${node.restarts} times after it died`}>
+          ↻ {node.restarts}
+        </span>
+      )}
+      {node.entry && <span class="badge">entry</span>}
+      {node.database && <span class={`badge${node.database === 'primary' ? ' is-primary' : ''}`}>{node.database}</span>}
+    </span>
+  )
+}
+
+function Figures({ metrics }: { metrics: NodeMetrics }) {
+  const { requestsPerSecond, p99Ms, errorsPerSecond, cpuPercent } = metrics
+  return (
+    <span class="node-line node-figures">
+      {requestsPerSecond !== undefined && <span class="figure">{showRate(requestsPerSecond)}</span>}
+      {p99Ms !== undefined && <span class="dim">p99 {showMs(p99Ms)}</span>}
+      {errorsPerSecond !== undefined && errorsPerSecond > 0 ? (
+        <span class="is-error">{showRate(errorsPerSecond)} errors</span>
+      ) : (
+        cpuPercent !== undefined && <span class="dim">cpu {showPercent(cpuPercent)}</span>
+      )}
+    </span>
+  )
+}

@@ -1,0 +1,107 @@
+// Which nodes speak to which, read off their roles, and how much: rates come from the node at the far end.
+
+import type { NodeMetrics, Status, StatusNode } from '../../../control/api.ts'
+
+export interface Wire {
+  id: string
+  /** A node's id, or one of the two ends that are not nodes. */
+  from: string
+  to: string
+  kind: 'request' | 'replication'
+  /** Requests per second that flow; 0 when idle or unknown. */
+  rate: number
+  /** What is written on the wire, if anything is known. */
+  label?: number
+  hasErrors: boolean
+  /** The far end takes nothing now. */
+  isBroken: boolean
+}
+
+export const clientsEnd = '(clients)'
+export const addressEnd = '(address)'
+
+type Metrics = Readonly<Record<string, NodeMetrics>>
+
+export function wiresOf(status: Status, metrics: Metrics): Wire[] {
+  const { nodes } = status
+  const rateOf = (node: StatusNode) => metrics[node.id]?.requestsPerSecond
+  const fronts = nodes.filter((node) => node.role === 'front')
+  const webs = nodes.filter((node) => node.role === 'web')
+  const entries = nodes.filter((node) => node.entry)
+  const wires: Wire[] = []
+
+  const wire = (from: string, to: StatusNode | string, rate: number | undefined, label?: number) => {
+    const target = typeof to === 'string' ? undefined : to
+    const id = target?.id ?? (to as string)
+    const isBroken = target !== undefined && (target.state === 'down' || target.state === 'starting')
+    wires.push({
+      id: `${from} > ${id}`,
+      from,
+      to: id,
+      kind: 'request',
+      rate: isBroken ? 0 : (rate ?? 0),
+      ...(label === undefined || isBroken ? {} : { label }),
+      hasErrors: target !== undefined && (metrics[target.id]?.errorsPerSecond ?? 0) > 0,
+      isBroken,
+    })
+  }
+
+  wire(clientsEnd, addressEnd, sum(entries.map(rateOf)))
+  for (const node of entries) wire(addressEnd, node, rateOf(node), rateOf(node))
+
+  for (const front of fronts) {
+    const near = webs.filter((web) => web.region === front.region)
+    const share = shareOf(front, fronts, rateOf)
+    for (const web of near.length > 0 ? near : webs)
+      wire(front.id, web, (rateOf(web) ?? 0) * share, fronts.length === 1 ? rateOf(web) : undefined)
+  }
+
+  const workers = nodes.filter((node) => node.role === 'worker')
+  const readsFromReplicas = status.topology.database.replicas > 0
+  for (const database of nodes.filter((node) => node.role === 'postgres')) {
+    const isPrimary = database.database !== 'replica'
+    if (isPrimary || readsFromReplicas)
+      for (const web of webs) {
+        const own = rateOf(database)
+        const share = own === undefined ? rateOf(web) : own * shareOf(web, webs, rateOf)
+        wire(web.id, database, web.state === 'down' ? 0 : share, webs.length === 1 ? own : undefined)
+      }
+    if (isPrimary) for (const worker of workers) wire(database.id, worker, rateOf(worker), rateOf(worker))
+  }
+  return [...wires, ...replicationOf(status)]
+}
+
+function replicationOf({ nodes, shards }: Status): Wire[] {
+  return nodes
+    .filter((node) => node.database === 'replica')
+    .flatMap((replica) => {
+      const primary = shards.find((shard) => shard.id === replica.shard)?.primary
+      if (primary === undefined || primary === replica.id || !nodes.some((node) => node.id === primary)) return []
+      const isBroken = replica.state === 'down'
+      return [
+        {
+          id: `${primary} >> ${replica.id}`,
+          from: primary,
+          to: replica.id,
+          kind: 'replication' as const,
+          rate: isBroken ? 0 : 1,
+          hasErrors: false,
+          isBroken,
+        },
+      ]
+    })
+}
+
+/** This node's part of what its tier does; equal parts while nothing is known. */
+function shareOf(
+  node: StatusNode,
+  peers: readonly StatusNode[],
+  rateOf: (node: StatusNode) => number | undefined,
+): number {
+  const all = sum(peers.map(rateOf))
+  return all === 0 ? 1 / peers.length : (rateOf(node) ?? 0) / all
+}
+
+function sum(values: ReadonlyArray<number | undefined>): number {
+  return values.reduce<number>((total, value) => total + (value ?? 0), 0)
+}

@@ -1,0 +1,45 @@
+// What is known about a node, as pairs of word and value.
+
+import type { NodeMetrics, Status, StatusNode } from '../../../control/api.ts'
+import { useNow } from '../system/use-now.ts'
+import { showBytes, showDuration, showMs, showPercent, showRate } from '../words/numbers.ts'
+
+interface Props {
+  node: StatusNode
+  status: Status
+  metrics: NodeMetrics
+}
+
+export function NodeFacts({ node, status, metrics }: Props) {
+  const now = useNow()
+  const shard = status.shards.find((candidate) => candidate.id === node.shard)
+  const facts: Array<[word: string, value: string | undefined]> = [
+    [`${node.state} for`, showDuration(now - Date.parse(node.since))],
+    ['address', `${node.address}:${node.port}`],
+    ['pid', node.pid === null ? 'none' : String(node.pid)],
+    ['host', node.host],
+    ['restarts', String(node.restarts)],
+    ['requests', metrics.requestsPerSecond === undefined ? undefined : showRate(metrics.requestsPerSecond)],
+    ['errors', metrics.errorsPerSecond === undefined ? undefined : showRate(metrics.errorsPerSecond)],
+    ['p99', metrics.p99Ms === undefined ? undefined : showMs(metrics.p99Ms)],
+    ['in flight', metrics.inFlight === undefined ? undefined : String(metrics.inFlight)],
+    ['cpu', metrics.cpuPercent === undefined ? undefined : showPercent(metrics.cpuPercent)],
+    ['memory', metrics.memoryBytes === undefined ? undefined : showBytes(metrics.memoryBytes)],
+    ['database', node.database],
+    ['shard', shard && `${shard.id}, ${shard.slots} slots, timeline ${shard.timeline}`],
+    ['lag', node.lagBytes === undefined ? undefined : showBytes(node.lagBytes)],
+  ]
+  return (
+    <dl class="facts">
+      {facts.map(
+        ([word, value]) =>
+          value !== undefined && (
+            <div key={word}>
+              <dt>{word}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+      )}
+    </dl>
+  )
+}
