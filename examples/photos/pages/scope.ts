@@ -1,5 +1,6 @@
 // What all pages share: forms are understood, failures are pages, and who must log in is sent there and back.
 
+import { createHash } from 'node:crypto'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { TenfoldError } from 'tenfold'
 import { photoBytesMax } from '../photos/upload.ts'
@@ -12,8 +13,21 @@ const formBytesMax = 64 * 1024
 /** A photo, and what a multipart form writes around it. */
 export const uploadFormBytesMax = photoBytesMax + formBytesMax
 
-/** Bodies are the fields of a form; a file is its bytes. */
-export type Fields = Record<string, string | Buffer | undefined>
+/** Bodies are the fields of a form. */
+export type Fields = Record<string, string | FormFile | undefined>
+
+export class FormFile {
+  readonly bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  /** What stands for it where a request is compared with its repetition: ten million numbers would be slow. */
+  toJSON(): string {
+    return createHash('sha256').update(this.bytes).digest('base64url')
+  }
+}
 
 export function preparePages(pages: FastifyInstance): void {
   pages.removeAllContentTypeParsers()
@@ -40,7 +54,7 @@ async function multipartFields(contentType: string, body: Buffer): Promise<Field
     })
   const fields: Fields = {}
   for (const [name, value] of form)
-    fields[name] = typeof value === 'string' ? value : Buffer.from(await value.arrayBuffer())
+    fields[name] = typeof value === 'string' ? value : new FormFile(Buffer.from(await value.arrayBuffer()))
   return fields
 }
 

@@ -8,7 +8,7 @@ import type { AppTiers } from '../tiers.ts'
 import { type Html, html } from './html.ts'
 import { sendPage } from './layout.ts'
 import { photoHref } from './pictures.ts'
-import { fieldsOf, uploadFormBytesMax, userOrWelcome } from './scope.ts'
+import { FormFile, fieldsOf, uploadFormBytesMax, userOrWelcome } from './scope.ts'
 
 export function uploadPages(pages: FastifyInstance, tiers: AppTiers): void {
   pages.get('/upload', async (request, reply) => {
@@ -21,9 +21,9 @@ export function uploadPages(pages: FastifyInstance, tiers: AppTiers): void {
     if (!user) return reply
     const { picture, caption } = fieldsOf(request)
     try {
-      if (!Buffer.isBuffer(picture) || picture.length === 0)
+      if (!(picture instanceof FormFile) || picture.bytes.length === 0)
         throw new TenfoldError('bad-input', 'choose a picture first: a JPEG or a PNG')
-      const photo = await uploadPhoto(tiers, request, user, { bytes: picture, caption })
+      const photo = await uploadPhoto(tiers, request, user, { bytes: picture.bytes, caption })
       return reply.redirect(photoHref(photo), 303)
     } catch (error) {
       if (!(error instanceof TenfoldError) || error.code !== 'bad-input') throw error
