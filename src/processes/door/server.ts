@@ -1,5 +1,6 @@
 // The process's side of its door (contract.ts).
 
+import { once } from 'node:events'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
@@ -24,10 +25,8 @@ export class DoorServer extends Lifecycle {
   protected async open(): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 })
     await rm(this.#file, { force: true }) // left over by a process that was killed
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(this.#file, resolve)
-    })
+    this.#server.listen(this.#file)
+    await once(this.#server, 'listening')
     await chmod(this.#file, 0o600)
   }
 
