@@ -51,6 +51,11 @@ export interface ScatterOptions<Row> {
 export interface Database<DB> {
   /** The slot of a key. Cheap: no I/O, the same object for the same slot. */
   of(key: Key): SlotDatabase<DB>
+  /**
+   * The slot of that number: for tiers, whose own sharded tables (`tenfold_...`) have keys of another kind than the
+   * app's. They hash the key themselves (hash.ts). No I/O, the same object as `of` gives.
+   */
+  slot(slot: number): SlotDatabase<DB>
   /** The slot's number of a key, 0..63. */
   slotOf(key: Key): number
   /** One read-only statement on every shard over all of its slots; the rows merged by `orderBy` and cut at `limit`. */

@@ -1,0 +1,189 @@
+// The connections of one process to one primary. Last in, first out, so that few connections carry light load and
+// stay warm. Whoever finds none free waits in line; the line is bounded, and a pause (a hold) keeps it standing.
+
+import { TenfoldError } from '../../base/errors.ts'
+import { Connection, type ConnectionSettings, connectionSilent } from './connection.ts'
+import type { RouterOptions } from './options.ts'
+
+/** Someone in line for a connection: gets one, or hears why not. */
+export interface Waiter {
+  /** Monotonic time since which the line, not a pause, keeps it waiting. */
+  since: number
+  take(connection: Connection, pool: ConnectionPool): void
+  refuse(error: Error): void
+}
+
+const sweepIntervalMs = 250
+
+export class ConnectionPool {
+  readonly settings: ConnectionSettings
+  readonly #options: RouterOptions
+  /** Called whenever the last busy connection was given back. */
+  readonly #onQuiet: () => void
+  #idle: Connection[] = []
+  #all = new Set<Connection>()
+  #busy = 0
+  #connecting = 0
+  #waiters: Waiter[] = []
+  #isPaused = false
+  #isRetired = false
+  #sweeper: NodeJS.Timeout | undefined
+
+  constructor(settings: ConnectionSettings, options: RouterOptions, onQuiet: () => void) {
+    this.settings = settings
+    this.#options = options
+    this.#onQuiet = onQuiet
+  }
+
+  /** Connections that are handed out: statements and transactions under way. */
+  get busy(): number {
+    return this.#busy
+  }
+
+  get waiting(): number {
+    return this.#waiters.length
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  /** Hands `waiter` a connection, at once when one is free. */
+  acquire(waiter: Waiter): void {
+    if (!this.#isPaused && this.#waiters.length === 0) {
+      const connection = this.#idle.pop()
+      if (connection) {
+        this.#busy++
+        waiter.take(connection, this)
+        return
+      }
+    }
+    const { waitersMax } = this.#options
+    if (this.#waiters.length >= waitersMax) {
+      const why = this.#isPaused ? 'while the primary moves' : 'for a connection'
+      waiter.refuse(new TenfoldError('overloaded', `already ${waitersMax} statements wait ${why}; try again`))
+      return
+    }
+    waiter.since = performance.now()
+    this.#waiters.push(waiter)
+    this.#pump()
+  }
+
+  give(connection: Connection): void {
+    this.#busy--
+    connection.deadline = 0
+    if (connection.isUsable && !this.#isRetired) {
+      connection.idleSince = performance.now()
+      this.#idle.push(connection)
+      if (this.#waiters.length > 0) this.#pump()
+    } else {
+      if (connection.isUsable) connection.end()
+      this.#remove(connection)
+    }
+    if (this.#busy === 0) this.#onQuiet()
+  }
+
+  /** New ones wait; those under way go on. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    const now = performance.now()
+    for (const waiter of this.#waiters) waiter.since = now
+    this.#pump()
+  }
+
+  /** Takes no more; ends each connection as it comes free. Answers who was in line. */
+  retire(): Waiter[] {
+    this.#isRetired = true
+    for (const connection of this.#idle) {
+      connection.end()
+      this.#all.delete(connection)
+    }
+    this.#idle = []
+    this.#stopSweepingWhenEmpty()
+    return this.#waiters.splice(0)
+  }
+
+  /** Cuts what is still under way. */
+  destroy(reason: TenfoldError): void {
+    for (const waiter of this.retire()) waiter.refuse(reason)
+    for (const connection of this.#all) connection.destroy(reason)
+  }
+
+  #pump(): void {
+    if (this.#isPaused) return
+    while (this.#waiters.length > 0) {
+      const connection = this.#idle.pop()
+      if (!connection) break
+      this.#busy++
+      this.#waiters.shift()?.take(connection, this)
+    }
+    const room = this.#options.poolMax - this.#all.size
+    const wanted = Math.min(this.#waiters.length, room) - this.#connecting
+    for (let i = 0; i < wanted; i++) void this.#connect()
+  }
+
+  async #connect(): Promise<void> {
+    this.#connecting++
+    const connection = new Connection(this.settings, this.#options.silenceMs, (dead) => this.#drop(dead))
+    try {
+      await connection.connect()
+    } catch (error) {
+      this.#connecting--
+      connection.end()
+      // Those in line could wait for ever when no connection is left that may come free.
+      if (this.#all.size === 0) for (const waiter of this.#waiters.splice(0)) waiter.refuse(error as Error)
+      return
+    }
+    this.#connecting--
+    if (this.#isRetired) return connection.end()
+    if (!connection.isUsable) return
+    this.#all.add(connection)
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepIntervalMs).unref()
+    connection.idleSince = performance.now()
+    this.#idle.push(connection)
+    this.#pump()
+  }
+
+  /** A connection died: an idle one leaves here, a busy one when it is given back. */
+  #drop(connection: Connection): void {
+    const at = this.#idle.indexOf(connection)
+    if (at < 0) return
+    this.#idle.splice(at, 1)
+    this.#remove(connection)
+  }
+
+  #remove(connection: Connection): void {
+    this.#all.delete(connection)
+    this.#stopSweepingWhenEmpty()
+    this.#pump()
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    const { address, port } = this.settings
+    for (const connection of this.#all)
+      if (connection.deadline > 0 && now > connection.deadline)
+        connection.destroy(connectionSilent(`${address}:${port}`))
+    while (this.#idle.length > 1 && now - (this.#idle[0]?.idleSince ?? now) > this.#options.idleMs) {
+      const oldest = this.#idle.shift()
+      oldest?.end()
+      if (oldest) this.#all.delete(oldest)
+    }
+    const { waitMs, poolMax } = this.#options
+    while (!this.#isPaused && this.#waiters[0] && now - this.#waiters[0].since > waitMs) {
+      const message = `all ${poolMax} connections to ${address}:${port} were busy for ${waitMs} ms`
+      this.#waiters.shift()?.refuse(new TenfoldError('overloaded', message))
+    }
+  }
+
+  #stopSweepingWhenEmpty(): void {
+    if (this.#all.size > 0) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+}

@@ -1,0 +1,127 @@
+// One connection to one PostgreSQL: node-postgres's Client under it, our statements, our bounded book of prepared ones.
+
+import { LRUCache } from 'lru-cache'
+import pg from 'pg'
+import { TenfoldError } from '../../base/errors.ts'
+import { isFence, sqlStateOf } from './fences.ts'
+import { type Prepared, Statement, type StatementOwner } from './statement.ts'
+
+export interface ConnectionSettings {
+  address: string
+  port: number
+  user: string
+  password: string
+  database: string
+  connectMs: number
+  statementMs: number
+  idleInTransactionMs: number
+  preparedMax: number
+  applicationName: string
+}
+
+export class Connection {
+  /** False once it broke or met a fence: it goes to no one else. */
+  isUsable = true
+  /** PostgreSQL gave up waiting for a synchronous replica: what it then reports as done may be lost with the primary. */
+  hasLostSync = false
+  /** Monotonic time at which what is under way counts as dead; 0 when nothing is. */
+  deadline = 0
+  /** Monotonic time at which it was given back. */
+  idleSince = 0
+  readonly #client: pg.Client
+  readonly #prepared: LRUCache<string, Prepared>
+  readonly #silentAfterMs: number
+  #evicted: string[] = []
+  #namesMade = 0
+
+  constructor(settings: ConnectionSettings, silenceMs: number, onDead: (connection: Connection) => void) {
+    this.#silentAfterMs = settings.statementMs + silenceMs
+    this.#prepared = new LRUCache({
+      max: settings.preparedMax,
+      dispose: ({ name }) => void this.#evicted.push(name),
+    })
+    this.#client = new pg.Client({
+      host: settings.address,
+      port: settings.port,
+      user: settings.user,
+      password: settings.password,
+      database: settings.database,
+      application_name: settings.applicationName,
+      connectionTimeoutMillis: settings.connectMs,
+      statement_timeout: settings.statementMs,
+      idle_in_transaction_session_timeout: settings.idleInTransactionMs,
+      options: '-c search_path=public',
+      keepAlive: true,
+    })
+    const die = () => {
+      this.isUsable = false
+      onDead(this)
+    }
+    this.#client.on('error', die)
+    this.#client.on('end', die)
+    this.#client.on('notice', (notice) => {
+      if (notice.routine === 'SyncRepWaitForLSN') this.hasLostSync = true
+    })
+  }
+
+  async connect(): Promise<void> {
+    await this.#client.connect()
+  }
+
+  /** Sends one statement; its owner hears the result. Statements sent at once run one after the other. */
+  send(text: string, values: readonly unknown[], owner: StatementOwner, limitMs = this.#silentAfterMs): void {
+    const statement = new Statement(text, values, owner)
+    statement.prepared = this.#prepare(text)
+    if (this.#evicted.length > 0) {
+      statement.toClose = this.#evicted
+      this.#evicted = []
+    }
+    this.deadline = performance.now() + limitMs
+    this.#client.query(statement as unknown as pg.Submittable)
+  }
+
+  /**
+   * Sends BEGIN, COMMIT or the like in the simple protocol, where nothing can come between the commit and its
+   * answer: an error as the answer to COMMIT then means that it did not happen.
+   */
+  sendControl(text: string, owner: StatementOwner, limitMs: number): void {
+    this.deadline = performance.now() + limitMs
+    const statement = new Statement(text, [], owner)
+    statement.isSimple = true
+    this.#client.query(statement as unknown as pg.Submittable)
+  }
+
+  /** Learns from a failed statement: whether the connection is of further use, and its prepared form. */
+  noteFailure(error: Error, text: string): void {
+    const code = sqlStateOf(error)
+    if (code === undefined || isFence(code)) this.isUsable = false
+    if (code === '0A000' || code === '26000') this.#prepared.delete(text)
+  }
+
+  /** Says goodbye when nothing is under way. */
+  end(): void {
+    this.isUsable = false
+    void this.#client.end().catch(() => {})
+  }
+
+  /** Cuts the connection; what is under way fails with `reason`. */
+  destroy(reason: TenfoldError): void {
+    this.isUsable = false
+    const { stream } = (this.#client as unknown as { connection: { stream: { destroy(error: Error): void } } })
+      .connection
+    stream.destroy(reason)
+  }
+
+  #prepare(text: string): Prepared {
+    const known = this.#prepared.get(text)
+    if (known && !known.isDoubtful) return known
+    const made: Prepared = { name: `t${++this.#namesMade}`, isParsed: false, isDoubtful: false, shape: undefined }
+    if (known) this.#prepared.delete(text)
+    this.#prepared.set(text, made)
+    return made
+  }
+}
+
+export function connectionSilent(address: string): TenfoldError {
+  return new TenfoldError('timeout', `the database at ${address} stopped answering`)
+}

@@ -1,0 +1,81 @@
+// What apps and tiers hold: db.of(key), db.scatter, db.reference, db.shards (contract.ts), over one router.
+
+import type { CompiledQuery, Kysely, Transaction } from 'kysely'
+import { TenfoldError } from '../../base/errors.ts'
+import type { Database, Key, ScatterOptions, ShardDatabase, SlotDatabase, TransactionOptions } from './contract.ts'
+import { slotCount } from './hash.ts'
+import { kyselyOf, SlotExecutor, transactionOf } from './kysely-executor.ts'
+import type { DatabaseRouter } from './router.ts'
+import { scatter } from './scatter.ts'
+import { SlotCompiler } from './slot-compiler.ts'
+import { slotOfKey } from './slots.ts'
+
+/** The database over a running router. Costs nothing until it is used; closed with the router. */
+export function openDatabase<DB>(router: DatabaseRouter): Database<DB> {
+  const compiler = new SlotCompiler()
+  router.onCatalog((catalog) => {
+    compiler.catalog = catalog
+  })
+  const slots: Array<SlotDatabase<DB> | undefined> = []
+  const slotDatabase = (slot: number): SlotDatabase<DB> => {
+    slots[slot] ??= openSlot(router, compiler, slot)
+    return slots[slot]
+  }
+  return {
+    of: (key: Key) => slotDatabase(slotOfKey(key, compiler.catalog)),
+    slot: slotDatabase,
+    slotOf: (key: Key) => slotOfKey(key, compiler.catalog),
+    scatter: <Row>(statement: (db: Kysely<DB>) => { execute(): Promise<Row[]> }, options: ScatterOptions<Row> = {}) =>
+      scatter(router, compiler, statement, options),
+    reference: openReference(router, compiler),
+    shards: () => router.shards.map((id) => openShard(router, id)),
+  }
+}
+
+function openSlot<DB>(router: DatabaseRouter, compiler: SlotCompiler, slot: number): SlotDatabase<DB> {
+  if (!Number.isInteger(slot) || slot < 0 || slot >= slotCount)
+    throw new TenfoldError('bad-input', `slot ${slot} is none of 0..${slotCount - 1}`)
+  const target = { slot }
+  const db = kyselyOf<DB>(new SlotExecutor(compiler, target, (text, values) => router.query(slot, text, values)))
+  const bound: Omit<SlotDatabase<DB>, 'fn' | 'dynamic'> = {
+    slot,
+    selectFrom: db.selectFrom.bind(db),
+    selectNoFrom: db.selectNoFrom.bind(db),
+    insertInto: db.insertInto.bind(db),
+    updateTable: db.updateTable.bind(db),
+    deleteFrom: db.deleteFrom.bind(db),
+    mergeInto: db.mergeInto.bind(db),
+    with: db.with.bind(db),
+    withRecursive: db.withRecursive.bind(db),
+    transaction: <T>(work: (tx: Transaction<DB>) => Promise<T>, options?: TransactionOptions) =>
+      router.transaction(
+        slot,
+        (session) =>
+          work(transactionOf<DB>(new SlotExecutor(compiler, target, (text, values) => session.query(text, values)))),
+        options,
+      ),
+    execute: async <Row>(query: CompiledQuery<Row>) =>
+      (await router.query(slot, query.sql, query.parameters)).rows as Row[],
+  }
+  return Object.assign(bound, { fn: db.fn, dynamic: db.dynamic }) as SlotDatabase<DB>
+}
+
+/** Reference tables. With one shard they are read and written there; more shards come with rung 11. */
+function openReference<DB>(router: DatabaseRouter, compiler: SlotCompiler): Kysely<DB> {
+  return kyselyOf<DB>(
+    new SlotExecutor(compiler, undefined, (text, values) => {
+      const [shard] = router.shards
+      if (shard === undefined) throw new TenfoldError('closed', 'the database router is not running')
+      return router.query(shard, text, values)
+    }),
+  )
+}
+
+function openShard(router: DatabaseRouter, id: string): ShardDatabase {
+  return {
+    id,
+    async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+      return (await router.query(id, text, values)).rows as Row[]
+    },
+  }
+}

@@ -1,0 +1,97 @@
+// Compiles Kysely's statements for one slot: a sharded table is named with the slot's schema, `"slot_007"."photos"`.
+//
+// It names tables while the SQL is written, and so costs no second walk over the statement as a plugin would. Only
+// places that name a table get the schema; in `photos.id` the bare name is right, since PostgreSQL lets a table of
+// any schema be referred to by its last name. A name that a WITH clause defines means that clause's rows.
+
+import {
+  AliasNode,
+  type CommonTableExpressionNode,
+  type OperationNode,
+  PostgresQueryCompiler,
+  type SelectQueryNode,
+  type TableNode,
+  type WithNode,
+} from 'kysely'
+import { TenfoldError } from '../../base/errors.ts'
+import { type Catalog, emptyCatalog, schemaOfSlot } from './slots.ts'
+
+/** The clauses in which a table's name stands for the table itself. */
+const tablePlaces = new Set<OperationNode['kind']>([
+  'FromNode',
+  'JoinNode',
+  'UsingNode',
+  'InsertQueryNode',
+  'UpdateQueryNode',
+  'DeleteQueryNode',
+  'MergeQueryNode',
+  'ListNode',
+  'AliasNode',
+  'RawNode', // sql.table('photos')
+])
+
+/** What the names of sharded tables mean in the next statement. */
+export type Target = { slot: number } | { slots: readonly number[] } | undefined
+
+export class SlotCompiler extends PostgresQueryCompiler {
+  catalog: Catalog = emptyCatalog
+  /** Set before each compileQuery; undefined: sharded tables may not be named. */
+  target: Target
+  #withNames: string[] = []
+
+  protected override visitTable(node: TableNode): void {
+    const parent = this.parentNode
+    const { schema, identifier } = node.table
+    if (schema || !parent || !tablePlaces.has(parent.kind)) return super.visitTable(node)
+    const isSharded = this.catalog.sharded.has(identifier.name) && !this.#withNames.includes(identifier.name)
+    if (!isSharded) return super.visitTable(node)
+    const { target } = this
+    if (target === undefined)
+      throw new TenfoldError('bad-input', `table ${identifier.name} is sharded: reach it by db.of(key) or db.scatter`)
+    if ('slots' in target) return this.#union(node, target.slots, !AliasNode.is(parent))
+    this.append(`"${schemaOfSlot(target.slot)}".`)
+    super.visitTable(node)
+  }
+
+  /** All leaves of some slots as one table. PostgreSQL plans it as it plans a partitioned table. */
+  #union(node: TableNode, slots: readonly number[], isUnnamed: boolean): void {
+    this.append('(')
+    slots.forEach((slot, index) => {
+      this.append(`${index > 0 ? ' union all ' : ''}select * from "${schemaOfSlot(slot)}".`)
+      super.visitTable(node)
+    })
+    this.append(')')
+    if (!isUnnamed) return
+    this.append(' as ')
+    super.visitTable(node)
+  }
+
+  protected override visitWith(node: WithNode): void {
+    // A recursive WITH sees its own names from the start, any other only those before it.
+    if (node.recursive) for (const expression of node.expressions) this.#withNames.push(nameOf(expression))
+    super.visitWith(node)
+  }
+
+  protected override visitCommonTableExpression(node: CommonTableExpressionNode): void {
+    const outside = this.#withNames.length
+    super.visitCommonTableExpression(node)
+    this.#withNames.length = outside
+    this.#withNames.push(nameOf(node))
+  }
+
+  /** Names that a subquery's WITH clause defines end with the subquery. */
+  protected override visitSelectQuery(node: SelectQueryNode): void {
+    const outside = this.#withNames.length
+    super.visitSelectQuery(node)
+    this.#withNames.length = outside
+  }
+
+  override compileQuery(...args: Parameters<PostgresQueryCompiler['compileQuery']>) {
+    this.#withNames.length = 0
+    return super.compileQuery(...args)
+  }
+}
+
+function nameOf(expression: CommonTableExpressionNode): string {
+  return expression.name.table.table.identifier.name
+}

@@ -1,0 +1,182 @@
+// One statement on the wire, in the extended protocol: what node-postgres's Client asks of a query, without the
+// event emitter, the promise and the repeated Describe of its own Query class.
+//
+// A statement counts as done only at ReadyForQuery: in the extended protocol an autocommitted statement commits at
+// Sync, when its rows and its CommandComplete may already have arrived.
+
+import pg from 'pg'
+import { TenfoldError } from '../../base/errors.ts'
+
+export type Row = Record<string, unknown>
+
+/** How the rows of one statement are read. Kept beside the prepared statement, whose shape cannot change. */
+export interface RowShape {
+  names: readonly string[]
+  /** Type of each column, an OID of pg_type. */
+  types: readonly number[]
+  parsers: ReadonlyArray<(text: string) => unknown>
+  /** Every column, null: copied for each row, so that all rows share one hidden class. */
+  blank: Readonly<Row>
+}
+
+/** A prepared statement of one connection. */
+export interface Prepared {
+  readonly name: string
+  isParsed: boolean
+  /** Its first run failed, and so whether the server keeps it is unknown: never used again. */
+  isDoubtful: boolean
+  shape: RowShape | undefined
+}
+
+/** The part of node-postgres's Connection that a statement writes to. */
+interface Wire {
+  stream: { cork(): void; uncork(): void; write(bytes: Uint8Array): boolean }
+  query(text: string): void
+  parse(message: { name: string; text: string }): void
+  bind(message: { statement: string; values: readonly unknown[] }): void
+  sendCopyFail(reason: string): void
+}
+
+/** Whoever sent a statement hears of its end, once. */
+export interface StatementOwner {
+  settled(statement: Statement, error: Error | undefined): void
+}
+
+// The bytes never change: Describe portal '', Execute portal '' without a row limit, Sync.
+const executeAndSync = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0x53, 0, 0, 0, 4])
+const describeExecuteAndSync = Buffer.concat([Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]), executeAndSync])
+const noShape: RowShape = { names: [], types: [], parsers: [], blank: {} }
+const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils
+const toWire = (value: unknown) => (typeof value === 'string' ? value : prepareValue(value))
+
+export class Statement {
+  readonly text: string
+  readonly values: readonly unknown[]
+  /** node-postgres keeps a book of named statements without a limit; ours has one, so it is told no names. */
+  readonly name = ''
+  readonly rows: Row[] = []
+  shape = noShape
+  /** The command tag: `INSERT 0 1`, `COMMIT`. */
+  tag = ''
+  /** From here on the server may have run it. */
+  isSent = false
+  /** Goes by the simple protocol, without values. */
+  isSimple = false
+  prepared: Prepared | undefined
+  /** Names of prepared statements that lost their place. */
+  toClose: string[] | undefined
+  readonly #owner: StatementOwner
+  #failure: Error | undefined
+  #isSettled = false
+
+  constructor(text: string, values: readonly unknown[], owner: StatementOwner) {
+    this.text = text
+    this.values = values
+    this.#owner = owner
+  }
+
+  /** Rows that the command changed or gave: the last number of its tag. */
+  get count(): number {
+    return Number(this.tag.slice(this.tag.lastIndexOf(' ') + 1)) || 0
+  }
+
+  submit(connection: unknown): Error | null {
+    const wire = connection as Wire
+    if (this.isSimple) {
+      this.isSent = true
+      wire.query(this.text)
+      return null
+    }
+    const prepared = this.prepared
+    let values = this.values
+    try {
+      if (values.length > 0) values = values.map(toWire)
+    } catch (cause) {
+      return new TenfoldError('bad-input', `a value of the statement cannot be sent: ${(cause as Error).message}`, {
+        cause,
+      })
+    }
+    this.isSent = true
+    wire.stream.cork()
+    if (this.toClose) for (const name of this.toClose) wire.stream.write(closeStatement(name))
+    if (!prepared?.isParsed) wire.parse({ name: prepared?.name ?? '', text: this.text })
+    wire.bind({ statement: prepared?.name ?? '', values })
+    if (prepared?.shape) {
+      this.shape = prepared.shape
+      wire.stream.write(executeAndSync)
+    } else wire.stream.write(describeExecuteAndSync)
+    wire.stream.uncork()
+    return null
+  }
+
+  handleRowDescription(message: { fields: Array<{ name: string; dataTypeID: number }> }): void {
+    this.shape = shapeOf(message.fields)
+    if (this.prepared) this.prepared.shape = this.shape
+  }
+
+  handleDataRow(message: { fields: Array<string | null> }): void {
+    if (this.#failure) return
+    const { names, parsers, blank } = this.shape
+    const row: Row = { ...blank }
+    const { fields } = message
+    try {
+      for (let i = 0; i < fields.length; i++) {
+        const text = fields[i]
+        if (text !== null && text !== undefined) row[names[i] as string] = (parsers[i] as (t: string) => unknown)(text)
+      }
+      this.rows.push(row)
+    } catch (error) {
+      this.#failure = error as Error
+    }
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    this.tag = message.text
+    if (!this.prepared) return
+    this.prepared.isParsed = true
+    this.prepared.shape ??= noShape // a statement without rows
+  }
+
+  handleReadyForQuery(): void {
+    this.#settle(this.#failure)
+  }
+
+  handleError(error: Error): void {
+    if (this.prepared && !this.prepared.isParsed) this.prepared.isDoubtful = true
+    this.#settle(error)
+  }
+
+  handleEmptyQuery(): void {}
+
+  handlePortalSuspended(): void {}
+
+  handleCopyInResponse(connection: Wire): void {
+    connection.sendCopyFail('COPY FROM STDIN cannot be sent through the router')
+  }
+
+  handleCopyData(): void {}
+
+  #settle(error: Error | undefined): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#owner.settled(this, error)
+  }
+}
+
+function shapeOf(fields: ReadonlyArray<{ name: string; dataTypeID: number }>): RowShape {
+  return {
+    names: fields.map(({ name }) => name),
+    types: fields.map(({ dataTypeID }) => dataTypeID),
+    parsers: fields.map(({ dataTypeID }) => pg.types.getTypeParser(dataTypeID, 'text')),
+    blank: Object.fromEntries(fields.map(({ name }) => [name, null])),
+  }
+}
+
+function closeStatement(name: string): Buffer {
+  const body = Buffer.from(`S${name}\0`)
+  const message = Buffer.allocUnsafe(5 + body.length)
+  message[0] = 0x43
+  message.writeInt32BE(4 + body.length, 1)
+  body.copy(message, 5)
+  return message
+}
