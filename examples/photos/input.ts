@@ -32,7 +32,7 @@ export const captionQuery = z.object({ caption: text(0, captionCharactersMax).de
 export const commentBody = z.object({ text: text(1, commentCharactersMax) })
 export const tipBody = z.object({
   toUserId: z.string().regex(decimal, 'expected a user id'),
-  cents: z.coerce.number().int().min(1).max(tipCentsMax),
+  cents: z.preprocess(numberOfForm, z.int().min(1).max(tipCentsMax)),
 })
 export const listQuery = z.object({
   before: z.string().regex(uuid, 'expected the id of a photo').optional(),
@@ -40,6 +40,11 @@ export const listQuery = z.object({
 })
 
 export type ListQuery = z.output<typeof listQuery>
+
+/** A form sends digits where JSON sends a number. */
+function numberOfForm(value: unknown): unknown {
+  return typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : value
+}
 
 /** The value as the schema makes it. @throws bad-input with one sentence per wrong field. */
 export function read<T>(schema: z.ZodType<T>, value: unknown, where: 'body' | 'query'): T {

@@ -22,10 +22,10 @@ const palettes: readonly [Palette, ...Palette[]] = [
 ]
 
 const sizes: readonly [readonly [number, number], ...(readonly [number, number])[]] = [
-  [1280, 960],
-  [1280, 853],
-  [1080, 1080],
-  [960, 1200],
+  [1080, 810],
+  [1080, 720],
+  [900, 900],
+  [810, 1080],
 ]
 
 type Painter = (palette: Palette, width: number, height: number, chance: Chance) => string

@@ -2,122 +2,36 @@
 
 import type { Chance } from './chance.ts'
 
-const givenNames = [
-  'Ada',
-  'Amara',
-  'Anouk',
-  'Aylin',
-  'Bao',
-  'Bruno',
-  'Carmen',
-  'Chidi',
-  'Dalia',
-  'Diego',
-  'Elif',
-  'Emre',
-  'Esther',
-  'Farid',
-  'Freya',
-  'Grace',
-  'Hana',
-  'Hugo',
-  'Ines',
-  'Ishaan',
-  'Jonas',
-  'Jun',
-  'Kaya',
-  'Kofi',
-  'Lena',
-  'Linus',
-  'Maya',
-  'Milan',
-  'Nadia',
-  'Noah',
-  'Olga',
-  'Omar',
-  'Priya',
-  'Quinn',
-  'Rosa',
-  'Ruben',
-  'Sana',
-  'Stefan',
-  'Tariq',
-  'Tess',
-  'Uma',
-  'Viktor',
-  'Wanda',
-  'Yara',
-  'Yusuf',
-  'Zoë',
-] as const
-const familyNames = [
-  'Abara',
-  'Becker',
-  'Chen',
-  'Dubois',
-  'Eriksen',
-  'Fischer',
-  'García',
-  'Haddad',
-  'Ito',
-  'Jansen',
-  'Kaur',
-  'Larsen',
-  'Moreau',
-  'Novak',
-  'Okafor',
-  'Petrov',
-  'Quist',
-  'Rossi',
-  'Silva',
-  'Tanaka',
-  'Ueda',
-  'Varga',
-  'Weber',
-  'Yılmaz',
-  'Zhang',
-] as const
-const captions = [
-  'Morning, before anybody was up',
-  'Worth the climb',
-  'The light lasted two minutes',
-  'Found this on the way home',
-  'No filter, just patience',
-  'Somewhere north',
-  'Day three. Feet sore, heart full',
-  'Trying a new lens',
-  'Blue hour',
-  'After the rain',
-  'Same place, one year later',
-  'I could stay here',
-  'Almost missed the train for this',
-  'Quiet',
-  'Postcard for my mother',
-  'The view from my desk, I wish',
-  'Last one, I promise',
-  'First try at this',
-  'Colour study',
-  '',
-] as const
-const comments = [
-  'Lovely!',
-  'Where is this?',
-  'These colours …',
-  'I want to be there now',
-  'One of your best',
-  'Wow',
-  'That light!',
-  'Makes my day, thank you',
-  'How did you do this?',
-  'Framed and on my wall, in my mind',
-  'So calm',
-  'More of these, please',
-  'I was there last summer and it rained',
-  'The composition is perfect',
-  '♥',
-  'Teach me',
-  'This deserves a bigger screen',
-] as const
+const givenNames = listed(
+  ',',
+  `
+  Ada, Amara, Anouk, Aylin, Bao, Bruno, Carmen, Chidi, Dalia, Diego, Elif, Emre, Esther, Farid, Freya,
+  Grace, Hana, Hugo, Ines, Ishaan, Jonas, Jun, Kaya, Kofi, Lena, Linus, Maya, Milan, Nadia, Noah, Olga,
+  Omar, Priya, Quinn, Rosa, Ruben, Sana, Stefan, Tariq, Tess, Uma, Viktor, Wanda, Yara, Yusuf, Zoë`,
+)
+const familyNames = listed(
+  ',',
+  `
+  Abara, Becker, Chen, Dubois, Eriksen, Fischer, García, Haddad, Ito, Jansen, Kaur, Larsen, Moreau, Novak,
+  Okafor, Petrov, Quist, Rossi, Silva, Tanaka, Ueda, Varga, Weber, Yılmaz, Zhang`,
+)
+const captions = listed(
+  '/',
+  `
+  Morning, before anybody was up / Worth the climb / The light lasted two minutes / Found this on the way
+  home / No filter, just patience / Somewhere north / Day three. Feet sore, heart full / Trying a new lens
+  / Blue hour / After the rain / Same place, one year later / I could stay here / Almost missed the train
+  for this / Quiet / Postcard for my mother / The view from my desk, I wish / Last one, I promise / First
+  try at this / Colour study /`,
+)
+const comments = listed(
+  '/',
+  `
+  Lovely! / Where is this? / These colours … / I want to be there now / One of your best / Wow / That
+  light! / Makes my day, thank you / How did you do this? / Framed and on my wall, in my mind / So calm /
+  More of these, please / I was there last summer and it rained / The composition is perfect / ♥ / Teach me
+  / This deserves a bigger screen`,
+)
 
 /** No two users share a name: beyond the plain combinations a number is added. */
 export function nameOf(user: number): string {
@@ -135,4 +49,9 @@ export function captionFor(chance: Chance): string {
 
 export function commentFor(chance: Chance): string {
   return chance.pick(comments)
+}
+
+function listed(separator: string, text: string): [string, ...string[]] {
+  const [first = '', ...rest] = text.split(separator).map((item) => item.replace(/\s+/g, ' ').trim())
+  return [first, ...rest]
 }
