@@ -31,7 +31,7 @@ export function TimeChart({ title, history, values, show, tone = 'flow' }: Props
   }
 
   return (
-    <figure class={`chart is-${tone}`}>
+    <figure class={`chart tone-${tone}`}>
       <figcaption>
         <span>{title}</span>
         <strong>{value === null ? '–' : show(value)}</strong>

@@ -19,8 +19,8 @@ export function EventFeed({ events, onSelect }: Props) {
         {events.map(({ number, at, level, message, node }) => (
           <li key={number} class={`is-${level}`}>
             <time dateTime={at}>{showTime(at)}</time>
-            <span class="feed-level">{level === 'info' ? '' : level}</span>
             <span class="feed-message">
+              {level !== 'info' && <span class="feed-level">{level}</span>}
               {message}{' '}
               {node !== undefined && (
                 <button type="button" class="link mono" onClick={() => onSelect(node)}>

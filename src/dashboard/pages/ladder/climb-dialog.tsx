@@ -47,8 +47,8 @@ export function ClimbDialog({ status, target, client, onClose }: Props) {
   return (
     <Dialog title={`${verb} to rung ${target}: ${rung?.title ?? ''}`} onClose={onClose}>
       <p class="dim">
-        {isUp ? rung?.appears : `Back down from rung ${status.rung}. Data stays.`} Traffic runs on; each step can be
-        resumed after a crash.
+        {isUp ? `Appears: ${rung?.appears}.` : `Back down from rung ${status.rung}; data stays.`} Traffic runs on, and
+        every step can be resumed after a crash.
       </p>
       {plan === null && failure === null && <p class="dim plan-wait">Asking for the plan…</p>}
       {plan !== null && (

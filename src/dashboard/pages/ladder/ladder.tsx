@@ -40,10 +40,11 @@ export function Ladder({ status, progress, client }: Props) {
               >
                 <span class="rung-number">{each.number}</span>
                 <span class="rung-words">
-                  <span class="rung-title">{each.title}</span>
+                  <span class="rung-title">
+                    {each.title} {isCurrent && <span class="tag is-here">here</span>}
+                  </span>
                   <span class="rung-appears">{each.isBuilt ? each.appears : 'not built in this version'}</span>
                 </span>
-                {isCurrent && <span class="tag is-here">here</span>}
               </button>
             </li>
           )

@@ -7,7 +7,8 @@ import { totalsOf } from '../system/totals.ts'
 import { useNow } from '../system/use-now.ts'
 import type { System } from '../system/use-system.ts'
 import { AddressBox, ClientsBox } from './ends.tsx'
-import { layoutMap, type MapLayout, type Space } from './layout.ts'
+import { fitMap } from './fit.ts'
+import type { MapLayout, Space } from './layout.ts'
 import { NodeCard, trendSlots } from './node-card.tsx'
 import { TierHeading } from './tier-heading.tsx'
 import { useLeaving } from './use-leaving.ts'
@@ -27,7 +28,7 @@ const unmeasured: Space = { width: 1000, height: 480 }
 
 export function LiveMap({ system, status, selected, onSelect, onNotice }: Props) {
   const { ref, size } = useSize<HTMLElement>()
-  const layout = useMemo(() => layoutMap(status.nodes, size ?? unmeasured), [status.nodes, size])
+  const { layout, zoom } = useMemo(() => fitMap(status.nodes, size ?? unmeasured), [status.nodes, size])
   const leaving = useLeaving(status.nodes, layout.nodes)
   const now = useNow()
   const wires = wiresOf(status, system.metrics)
@@ -51,7 +52,7 @@ export function LiveMap({ system, status, selected, onSelect, onNotice }: Props)
   return (
     <section ref={ref} class="map" aria-label="Live map of the system">
       {size && (
-        <div class="map-canvas" style={{ width: `${layout.width}px`, height: `${layout.height}px` }}>
+        <div class="map-canvas" style={{ width: `${layout.width}px`, height: `${layout.height}px`, zoom }}>
           <Frames layout={layout} status={status} />
           <WireLayer wires={wires} layout={layout} />
           {layout.tiers.map((tier) => (

@@ -42,37 +42,31 @@ export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected
         <span class="node-line">
           <StateGlyph state={node.state} />
           <strong class="node-name">{shortName(node.id)}</strong>
-          <Badges node={node} />
+          {node.restarts > 0 && (
+            <span class="badge is-warn" title={`started again ${node.restarts} times after it died`}>
+              ↻ {node.restarts}
+            </span>
+          )}
         </span>
         <span class="node-line node-state">
           <span class="state-word">{state}</span>
-          <span class="dim">{age}</span>
+          {!isCompact && <span class={`dim${node.entry || node.database ? ' is-extra' : ''}`}>{age}</span>}
           {isCompact && metrics.requestsPerSecond !== undefined && <span>{showRate(metrics.requestsPerSecond)}</span>}
+          {node.entry && <span class="badge is-role">entry</span>}
+          {node.database && (
+            <span class={`badge is-role${node.database === 'primary' ? ' is-primary' : ''}`}>{node.database}</span>
+          )}
         </span>
         {!isCompact && <Figures metrics={metrics} />}
         {!isCompact && (
           <span class="node-line dim mono node-address">
             {node.address}:{node.port}
-            {node.pid !== null && <span> pid {node.pid}</span>}
+            {node.pid !== null && <span class="is-extra"> pid {node.pid}</span>}
           </span>
         )}
         {!isCompact && <Spark values={trend} slots={trendSlots} class="node-trend" />}
       </button>
     </div>
-  )
-}
-
-function Badges({ node }: { node: StatusNode }) {
-  return (
-    <span class="badges">
-      {node.restarts > 0 && (
-        <span class="badge is-warn" title={`started again ${node.restarts} times after it died`}>
-          ↻ {node.restarts}
-        </span>
-      )}
-      {node.entry && <span class="badge">entry</span>}
-      {node.database && <span class={`badge${node.database === 'primary' ? ' is-primary' : ''}`}>{node.database}</span>}
-    </span>
   )
 }
 
@@ -83,9 +77,9 @@ function Figures({ metrics }: { metrics: NodeMetrics }) {
       {requestsPerSecond !== undefined && <span class="figure">{showRate(requestsPerSecond)}</span>}
       {p99Ms !== undefined && <span class="dim">p99 {showMs(p99Ms)}</span>}
       {errorsPerSecond !== undefined && errorsPerSecond > 0 ? (
-        <span class="is-error">{showRate(errorsPerSecond)} errors</span>
+        <span class="figure-error">{showRate(errorsPerSecond)} errors</span>
       ) : (
-        cpuPercent !== undefined && <span class="dim">cpu {showPercent(cpuPercent)}</span>
+        cpuPercent !== undefined && <span class="dim is-extra">cpu {showPercent(cpuPercent)}</span>
       )}
     </span>
   )

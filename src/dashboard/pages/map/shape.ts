@@ -76,7 +76,7 @@ function narrow(space: Space): Shape {
     pad,
     crossStart: pad,
     crossGap: 14,
-    clientsMain: 60,
+    clientsMain: 82,
     clientsCross: 150,
     addressMain: 70,
     addressCross: 190,
@@ -86,7 +86,7 @@ function narrow(space: Space): Shape {
     hostGap: 10,
     tierGap: 52,
     hostPad: { mainStart: 25, mainEnd: 8, crossStart: 8, crossEnd: 8 },
-    regionPad: { mainStart: 34, mainEnd: 12, crossStart: 8, crossEnd: 8 },
+    regionPad: { mainStart: 58, mainEnd: 12, crossStart: 8, crossEnd: 8 },
   }
 }
 
@@ -116,7 +116,7 @@ export function pagePlan(shape: Shape, tiers: number, space: Space) {
     header: (tierStart: number): Box =>
       isHorizontal
         ? { x: tierStart - hostPad.mainStart, y: 14, width: cardMain + 18, height: 28 }
-        : { x: pad + 10, y: tierStart - hostPad.mainStart - 32, width: 160, height: 28 },
+        : { x: pad + 18, y: tierStart - hostPad.mainStart - 32, width: 200, height: 28 },
     extent: (crossEnd: number) =>
       isHorizontal ? { width: mainEnd, height: crossEnd } : { width: crossEnd, height: mainEnd },
   }

@@ -8,8 +8,11 @@ export interface WirePath {
   labelY: number
 }
 
-/** Of the way; behind the middle, so that the labels of wires that fan out do not lie on each other. */
-const labelAt = 0.6
+/**
+ * How far along the way a label stands: behind the middle, so that the labels of wires that fan out do not lie on each
+ * other; farther on a narrow page, where the tier's heading stands beside the wires.
+ */
+const labelAt = { horizontal: 0.6, vertical: 0.78 }
 
 export function requestPath(from: Box, to: Box, isHorizontal: boolean): WirePath {
   const [x1, y1] = isHorizontal
@@ -21,8 +24,8 @@ export function requestPath(from: Box, to: Box, isHorizontal: boolean): WirePath
   const [cx2, cy2] = isHorizontal ? [x2 - bend, y2] : [x2, y2 - bend]
   return {
     d: `M ${r(x1)} ${r(y1)} C ${r(cx1)} ${r(cy1)} ${r(cx2)} ${r(cy2)} ${r(x2)} ${r(y2)}`,
-    labelX: bezier(labelAt, x1, cx1, cx2, x2),
-    labelY: bezier(labelAt, y1, cy1, cy2, y2),
+    labelX: bezier(isHorizontal ? labelAt.horizontal : labelAt.vertical, x1, cx1, cx2, x2),
+    labelY: bezier(isHorizontal ? labelAt.horizontal : labelAt.vertical, y1, cy1, cy2, y2),
   }
 }
 

@@ -27,20 +27,22 @@ export function wiresOf(status: Status, metrics: Metrics): Wire[] {
   const rateOf = (node: StatusNode) => metrics[node.id]?.requestsPerSecond
   const fronts = nodes.filter((node) => node.role === 'front')
   const webs = nodes.filter((node) => node.role === 'web')
+  const alive = webs.filter((web) => web.state !== 'down')
   const entries = nodes.filter((node) => node.entry)
   const wires: Wire[] = []
 
   const wire = (from: string, to: StatusNode | string, rate: number | undefined, label?: number) => {
     const target = typeof to === 'string' ? undefined : to
     const id = target?.id ?? (to as string)
-    const isBroken = target !== undefined && (target.state === 'down' || target.state === 'starting')
+    const isServing = target === undefined || target.state === 'ready' || target.state === 'draining'
+    const isBroken = target?.state === 'down'
     wires.push({
       id: `${from} > ${id}`,
       from,
       to: id,
       kind: 'request',
-      rate: isBroken ? 0 : (rate ?? 0),
-      ...(label === undefined || isBroken ? {} : { label }),
+      rate: isServing ? (rate ?? 0) : 0,
+      ...(label !== undefined && isServing ? { label } : {}),
       hasErrors: target !== undefined && (metrics[target.id]?.errorsPerSecond ?? 0) > 0,
       isBroken,
     })
@@ -61,10 +63,10 @@ export function wiresOf(status: Status, metrics: Metrics): Wire[] {
   for (const database of nodes.filter((node) => node.role === 'postgres')) {
     const isPrimary = database.database !== 'replica'
     if (isPrimary || readsFromReplicas)
-      for (const web of webs) {
+      for (const web of alive) {
         const own = rateOf(database)
-        const share = own === undefined ? rateOf(web) : own * shareOf(web, webs, rateOf)
-        wire(web.id, database, web.state === 'down' ? 0 : share, webs.length === 1 ? own : undefined)
+        const share = own === undefined ? rateOf(web) : own * shareOf(web, alive, rateOf)
+        wire(web.id, database, share, alive.length === 1 ? own : undefined)
       }
     if (isPrimary) for (const worker of workers) wire(database.id, worker, rateOf(worker), rateOf(worker))
   }

@@ -34,8 +34,7 @@ export function FaultActions({ node, client }: { node: StatusNode; client: Contr
 
   return (
     <div class="faults">
-      <h3>Faults</h3>
-      <div class="fault-buttons">
+      <fieldset class="fault-buttons" aria-label="Faults">
         {(['kill', 'pause', 'resume'] as const).map((kind) => (
           <button
             key={kind}
@@ -47,7 +46,7 @@ export function FaultActions({ node, client }: { node: StatusNode; client: Contr
             {faults[kind].title}
           </button>
         ))}
-      </div>
+      </fieldset>
       {asked === null && failure !== null && (
         <p class="failure" role="alert">
           {failure}

@@ -22,7 +22,8 @@ export function NodePanel({ system, status, id, onClose }: Props) {
         {node && <StateGlyph state={node.state} />}
         <h2 class="mono">{id}</h2>
         <span class="dim">{node ? node.state : 'no longer on the map'}</span>
-        <button type="button" class="button is-small is-close" onClick={onClose}>
+        {node && <FaultActions node={node} client={system.client} />}
+        <button type="button" class="button is-small" onClick={onClose}>
           Close
         </button>
       </header>
@@ -30,7 +31,6 @@ export function NodePanel({ system, status, id, onClose }: Props) {
         {node && (
           <div class="node-side">
             <NodeFacts node={node} status={status} metrics={system.metrics[id] ?? {}} />
-            <FaultActions node={node} client={system.client} />
           </div>
         )}
         <LogTail key={id} node={id} client={system.client} />
