@@ -33,8 +33,10 @@ export interface ClusterConfiguration extends PostgresAddress {
   secrets?: PostgresSecrets
 }
 
-/** Of a server's connections, those that clients never get: the supervisor's own, when the app has taken all others. */
-const superuserConnections = 5
+/** Slots that stay free for the supervisor when clients have taken all of theirs. */
+const reservedConnections = 3
+/** What the supervisor itself holds at most; its connections count like any other. */
+const supervisorConnectionsMax = 5
 
 /** May be called again, also on a running server, which takes most changes at its next reload, some at its next start. */
 export async function configureCluster(configuration: ClusterConfiguration): Promise<void> {
@@ -71,8 +73,8 @@ function settingsOf({ dataDir, address, port, connectionsMax, follow, synchronou
     ...fixedSettings,
     listen_addresses: address,
     port,
-    max_connections: connectionsMax + superuserConnections,
-    superuser_reserved_connections: superuserConnections,
+    max_connections: connectionsMax + supervisorConnectionsMax + reservedConnections,
+    superuser_reserved_connections: reservedConnections,
     cluster_name: name.slice(0, 63),
     synchronous_standby_names: synchronous?.names.length ? formatSynchronous(synchronous) : '',
     ...(follow && { primary_conninfo: formatConninfo(follow, name) }),

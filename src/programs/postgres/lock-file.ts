@@ -1,7 +1,7 @@
 // postmaster.pid: how a data directory says which process serves it, and how we tell a live server from a stale claim.
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Lines of the file, from PostgreSQL's src/include/utils/pidfile.h. */
@@ -54,14 +54,21 @@ export function disownLockFile(dataDir: string): void {
   writeFileSync(path, [process.pid, ...rest].join('\n'), 'latin1')
 }
 
-/** A postmaster keeps its arguments as its title; its children replace theirs. */
+/**
+ * A postmaster keeps its arguments as its title, while its children replace theirs, and it works in its directory. Either
+ * is enough, since whoever started it may have written the path in another way.
+ */
 function isServerOf(pid: number, dataDir: string): boolean {
   try {
     if (process.platform === 'linux')
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(1, 3).join('\0') === `-D\0${dataDir}`
+      return hasTitle(pid, dataDir) || readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDir)
     if (process.platform === 'win32') return true
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(`-D ${dataDir}`)
   } catch {
     return false
   }
+}
+
+function hasTitle(pid: number, dataDir: string): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(1, 3).join('\0') === `-D\0${dataDir}`
 }

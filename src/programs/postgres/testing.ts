@@ -5,13 +5,14 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { isTenfoldError } from '../../base/errors.ts'
 import { PostgresAdmin } from './admin.ts'
 import { findPostgres } from './binaries.ts'
 import { type CloneOptions, cloneCluster } from './clone.ts'
 import { createCluster } from './cluster.ts'
 import { type ClusterConfiguration, configureCluster } from './configure.ts'
-import type { PostgresAddress, PostgresSecrets } from './contract.ts'
+import { databaseName, type PostgresAddress, type PostgresSecrets } from './contract.ts'
 import { isServerAlive, readLockFile } from './lock-file.ts'
 import { startServer, stopServer, waitForServer } from './server.ts'
 
@@ -71,6 +72,17 @@ async function serve(dir: string, cluster: TestCluster, secrets: PostgresSecrets
     await rm(dir, { recursive: true, force: true })
   }
   return { address, port, secrets, dataDir, logFile, pid, admin, stop, [Symbol.asyncDispose]: stop }
+}
+
+/** A client of the database `app`, closed when the test ends. An `error` event would end the test's process. */
+export async function connectAs(
+  { address, port, secrets }: PostgresAddress & { secrets: PostgresSecrets },
+  user: 'owner' | 'app',
+): Promise<Client & AsyncDisposable> {
+  const client = new Client({ host: address, port, user, password: secrets[user], database: databaseName })
+  client.on('error', () => {})
+  await client.connect()
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end().catch(() => {}) })
 }
 
 /** A temporary directory that the server's user can pass through; mkdtemp alone makes one that only we can. */
