@@ -74,7 +74,11 @@ export class KpiCollector extends Lifecycle {
 
   #take({ name, value, subject }: { name: string; value: number; subject?: string }): void {
     const day = new Date(this.#clock.now()).toISOString().slice(0, 10)
-    if (name === activeName && subject !== undefined) return this.#takeActive(day, subject)
+    if (name === activeName && subject !== undefined) this.#takeActive(day, subject)
+    else this.#takeCount(day, name, value)
+  }
+
+  #takeCount(day: string, name: string, value: number): void {
     const key = `${day} ${name}`
     const counter = this.#batch.counters.get(key)
     if (counter) counter.value += value
