@@ -50,7 +50,7 @@ export function measureFaults(kills: readonly Kill[], acts: readonly ActReport[]
     const index = acts.findIndex((act) => act.kind === 'kill' && act.endMs >= kill.atMs && act.startMs <= kill.atMs)
     const touched = index < 0 ? [] : acts.slice(index, index + 2)
     const endMs = touched.at(-1)?.endMs ?? kill.atMs
-    const dirty = seconds.findLast(({ atMs, failed }) => failed > 0 && atMs + 1000 > kill.atMs && atMs < endMs)
+    const dirty = seconds.findLast(({ atMs, failed }) => failed > 0 && atMs + 1000 > kill.atMs && atMs + 1000 <= endMs)
     return {
       ...kill,
       cleanAfterMs: dirty ? dirty.atMs + 1000 - kill.atMs : 0,
