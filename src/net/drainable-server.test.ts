@@ -1,3 +1,5 @@
+// The promises of the drainable server, on real sockets and with real processes that share one listening socket.
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

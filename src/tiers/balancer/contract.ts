@@ -22,12 +22,24 @@ export interface Upstream {
   isDraining: boolean
 }
 
+export type ListenOn = { fd: number } | { address: string; port: number }
+
 /** What an engine implements. */
 export interface Balancer {
   /** Takes effect from the next request on; health that is known is carried over. */
   update(upstreams: Upstreams): void
-  /** Accepts on an inherited listening socket, or on an address. */
-  listen(on: { fd: number } | { address: string; port: number }): Promise<void>
+  /**
+   * Accepts on an inherited listening socket, or on an address; called once for each. @throws port-taken, bad-input.
+   * With `answersHealth` this listener answers GET /-/live and /-/ready for the balancer itself instead of passing
+   * them on; ready means that every server was checked once and that the balancer is not closing.
+   */
+  listen(on: ListenOn, options?: { answersHealth: boolean }): Promise<void>
+  /** Where it listens, in the order of the calls; the port is real where 0 was asked for. */
+  addresses(): ReadonlyArray<{ address: string; port: number }>
+  /** Stops accepting there and nowhere else: kept connections end with their next answer. */
+  leave(on: ListenOn): void
+  /** True once every server was checked. */
+  isReady(): boolean
   health(): ReadonlyArray<{ id: string; isUp: boolean; inFlight: number; reason?: string }>
   inFlight(): number
   /**

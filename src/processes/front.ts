@@ -1,0 +1,123 @@
+// A front process: the balancer on the public address, in front of the web processes of its region.
+
+import { isDeepStrictEqual } from 'node:util'
+import { TenfoldError } from '../base/errors.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { waitUntil } from '../base/limits.ts'
+import { nodesOf, type SystemMap } from '../map/map.ts'
+import type { Balancer, ListenOn, Upstreams } from '../tiers/balancer/contract.ts'
+import { openNodeBalancer } from '../tiers/balancer/engines/node/engine.ts'
+import { entryFd, type ProcessContext } from './context.ts'
+import type { DoorState } from './door/contract.ts'
+import { type Role, runProcess } from './run.ts'
+import { startSupervisor } from './start-supervisor.ts'
+
+/** How long a start waits for the first health checks; after that it serves with what it knows. */
+const firstChecksTimeoutMs = 3000
+const entry: ListenOn = { fd: entryFd }
+
+export async function openFrontRole(context: ProcessContext): Promise<Role> {
+  return new Front(context)
+}
+
+class Front extends Lifecycle implements Role {
+  readonly #context: ProcessContext
+  #balancer: Balancer | undefined
+  #upstreams: Upstreams | undefined
+  #unsubscribe: (() => void) | undefined
+  /** The descriptor of the public socket is the listener's own once it listens, and gone when it has left. */
+  #entry: 'unused' | 'open' | 'left' = 'unused'
+
+  constructor(context: ProcessContext) {
+    super()
+    this.#context = context
+  }
+
+  state(): Omit<DoorState, 'pid'> {
+    return {
+      node: this.#context.nodeId,
+      mapVersion: this.#context.map.current.version,
+      isReady: this.isRunning && (this.#balancer?.isReady() ?? false),
+      hasEntry: this.#entry === 'open',
+      inFlight: this.#balancer?.inFlight() ?? 0,
+    }
+  }
+
+  async applyMap(): Promise<void> {
+    await this.#context.map.refresh()
+    await this.#followEntry()
+  }
+
+  async leaveEntry(): Promise<void> {
+    if (this.#entry !== 'open') return
+    this.#entry = 'left'
+    this.#balancer?.leave(entry)
+  }
+
+  async startSupervisor(args: string[]): Promise<{ pid: number }> {
+    const canHandOn = this.#entry === 'open' || (this.#entry === 'unused' && this.#context.hasEntrySocket)
+    if (!canHandOn)
+      throw new TenfoldError(
+        'conflict',
+        `${this.#context.nodeId} does not hold the public socket, so it cannot hand it on`,
+      )
+    return startSupervisor(this.#context.home, args)
+  }
+
+  protected async open(): Promise<void> {
+    const { map, self, nodeId, log } = this.#context
+    const upstreams = upstreamsOf(map.current, self().region)
+    const balancer = openNodeBalancer(upstreams)
+    this.#balancer = balancer
+    this.#upstreams = upstreams
+    this.#unsubscribe = map.onChange((newer) => this.#follow(newer))
+    try {
+      // Health and, for whoever comes by the node's own address, everything else.
+      await balancer.listen({ address: self().address, port: self().port }, { answersHealth: true })
+      const settled = { what: `the first health checks of ${nodeId}`, timeoutMs: firstChecksTimeoutMs }
+      await waitUntil(() => balancer.isReady(), settled).catch((error) => log.warn({ err: error }, 'serving unchecked'))
+      await this.#followEntry()
+    } catch (error) {
+      this.#unsubscribe()
+      await balancer.close(0)
+      throw error
+    }
+  }
+
+  protected async close(): Promise<void> {
+    this.#unsubscribe?.()
+    this.#entry = 'left'
+    await this.#balancer?.close(this.#context.map.current.topology.web.drainMs)
+  }
+
+  /** Between two requests: the balancer swaps its snapshot. */
+  #follow(map: SystemMap): void {
+    const upstreams = upstreamsOf(map, this.#context.self().region)
+    if (isDeepStrictEqual(upstreams, this.#upstreams)) return
+    this.#upstreams = upstreams
+    this.#balancer?.update(upstreams)
+    this.#context.log.info({ mapVersion: map.version, servers: upstreams.servers }, 'servers changed')
+  }
+
+  /** Takes the public address, or leaves it, as the map says. One that was left is never taken again. */
+  async #followEntry(): Promise<void> {
+    const { self, hasEntrySocket } = this.#context
+    if (!self().entry) return this.leaveEntry()
+    if (!hasEntrySocket || this.#entry !== 'unused') return
+    this.#entry = 'open'
+    await this.#balancer?.listen(entry)
+  }
+}
+
+/** The web servers of a region that are there, and how the topology wants them asked. */
+export function upstreamsOf(map: SystemMap, region: string): Upstreams {
+  const { front, web } = map.topology
+  const { algorithm, healthIntervalMs, rise, fall, retriesMax, timeoutMs } = front
+  const servers = nodesOf(map, 'web')
+    .filter((node) => node.region === region && (node.state === 'ready' || node.state === 'draining'))
+    .map(({ id, address, port, state }) => ({ id, address, port, isDraining: state === 'draining' }))
+  const { healthPath, bodyBytesMax } = web
+  return { algorithm, servers, healthPath, healthIntervalMs, rise, fall, retriesMax, timeoutMs, bodyBytesMax }
+}
+
+if (import.meta.main) await runProcess(openFrontRole)

@@ -1,0 +1,69 @@
+// Asks one server again and again whether it can serve, on a connection of its own, so that a full or broken pool of
+// request connections says nothing about the server.
+
+import { request } from 'node:http'
+import type { Clock } from '../../base/clock.ts'
+import { describeError, TenfoldError } from '../../base/errors.ts'
+import type { Upstream } from './contract.ts'
+
+export interface HealthCheckSettings {
+  path: string
+  intervalMs: number
+  timeoutMs: number
+}
+
+export class HealthCheck {
+  readonly #ask: () => Promise<boolean>
+  readonly #intervalMs: () => number
+  readonly #clock: Clock
+  readonly #stopped = new AbortController()
+  #wake = new AbortController()
+
+  /** `ask` makes one check and answers whether it counts; one that does not is made again at once. */
+  constructor(ask: () => Promise<boolean>, intervalMs: () => number, clock: Clock) {
+    this.#ask = ask
+    this.#intervalMs = intervalMs
+    this.#clock = clock
+    void this.#run()
+  }
+
+  /** Brings the next check forward. Checks never overlap. */
+  soon(): void {
+    this.#wake.abort()
+  }
+
+  stop(): void {
+    this.#stopped.abort()
+    this.#wake.abort()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      const counts = await this.#ask()
+      if (!counts) continue
+      await this.#clock.sleep(this.#intervalMs(), this.#wake.signal)
+      if (!this.#stopped.signal.aborted) this.#wake = new AbortController()
+    }
+  }
+}
+
+/** One GET. Undefined when the answer is 2xx, else why it is not good. Never rejects. */
+export function probe(upstream: Upstream, { path, timeoutMs }: HealthCheckSettings): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const { address: host, port } = upstream
+    const headers = { connection: 'close', 'user-agent': 'tenfold-health' }
+    const call = request({ host, port, path, agent: false, headers }, ({ statusCode = 0 }) => {
+      finish(statusCode >= 200 && statusCode < 300 ? undefined : `${path} answered ${statusCode}`)
+    })
+    const timer = setTimeout(() => {
+      call.destroy(new TenfoldError('timeout', `${path} did not answer within ${timeoutMs} ms`))
+    }, timeoutMs)
+    const finish = (reason: string | undefined) => {
+      clearTimeout(timer)
+      resolve(reason)
+      call.destroy()
+    }
+    call.on('error', (error) => finish(describeError(error)))
+    call.end()
+  })
+}
