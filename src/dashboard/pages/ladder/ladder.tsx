@@ -30,7 +30,12 @@ export function Ladder({ status, progress, client }: Props) {
           if (!each.isBuilt) classes.push('is-unbuilt')
           if (progress?.to === each.number) classes.push('is-target')
           return (
-            <li key={each.number} class={classes.join(' ')} aria-current={isCurrent ? 'step' : undefined}>
+            <li
+              key={each.number}
+              data-rung={each.number}
+              class={classes.join(' ')}
+              aria-current={isCurrent ? 'step' : undefined}
+            >
               <span class="rung-bar" aria-hidden="true" />
               <button
                 type="button"

@@ -46,7 +46,12 @@ export function useSystem(token: string, onUnauthorized: () => void): System {
         setProgress(next.climbing)
       },
       onProgress: setProgress,
-      onEvent: (event) => setEvents((before) => [{ ...event, number: number++ }, ...before.slice(0, eventsMax - 1)]),
+      onEvent: (event) =>
+        setEvents((before) =>
+          before.some((known) => isSame(known, event))
+            ? before
+            : [{ ...event, number: number++ }, ...before.slice(0, eventsMax - 1)],
+        ),
       onUnauthorized,
     })
     stream.current = open
@@ -82,4 +87,9 @@ export function useSystem(token: string, onUnauthorized: () => void): System {
     metrics: history.at(-1)?.nodes ?? {},
     history,
   }
+}
+
+/** A stream begins with the recent events; after a reconnect most of them are known. */
+function isSame(a: SystemEvent, b: SystemEvent): boolean {
+  return a.at === b.at && a.message === b.message && a.node === b.node
 }
