@@ -5,7 +5,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
-import { describeError } from '../base/errors.ts'
+import { describeError, isTenfoldError } from '../base/errors.ts'
 import { ControlServer } from '../control/server.ts'
 import { appPortOffset, controlPortOffset, type SupervisorRecord } from '../control/status.ts'
 import { dashboardDir } from '../dashboard/assets.ts'
@@ -31,7 +31,8 @@ const log = pino({ base: { node: 'supervisor' }, timestamp: pino.stdTimeFunction
 try {
   await run(homeOf(String(values.home)))
 } catch (error) {
-  log.fatal({ err: error }, describeError(error))
+  // What a person can mend is said in one line; anything else is ours to mend and needs its stack.
+  log.fatal(isTenfoldError(error) ? {} : { err: error }, describeError(error))
   process.exitCode = 1
 }
 

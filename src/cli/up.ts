@@ -63,17 +63,15 @@ async function ensureSupervisor(target: TargetSystem, rung: number | undefined):
   const args = await supervisorArguments(target, map, rung)
   await mkdir(target.home.logs, { recursive: true })
   const pid = (map && (await startByEntryHolder(target, map, args))) ?? startHere(target, args)
-  await waitUntil(
+  const hasAnswered = await waitUntil(
     async () => {
-      if (!isProcessAlive(pid))
-        throw new TenfoldError('program-failed', await tailOf(logFileOf(target.home, 'supervisor')))
+      if (!isProcessAlive(pid)) return 'no'
       const record = await readSupervisorRecord(target.home)
-      return record !== undefined && (await (await target.client()).status())
+      return record !== undefined && (await (await target.client()).status()) && 'yes'
     },
     { what: 'the supervisor', timeoutMs: answerTimeoutMs, intervalMs: 25 },
-  ).catch((error: TenfoldError) => {
-    throw error.cause instanceof TenfoldError && error.cause.code === 'program-failed' ? error.cause : error
-  })
+  )
+  if (hasAnswered === 'no') throw new TenfoldError('program-failed', await tailOf(logFileOf(target.home, 'supervisor')))
   return target.client()
 }
 

@@ -1,0 +1,82 @@
+// `tenfold tour`: the live climb under load, with kills on the way, and a report at its end.
+
+import { spawn } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { TenfoldError } from '../base/errors.ts'
+import type { ControlClient } from '../control/client.ts'
+import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
+import { renderReport } from '../tour/report/render.ts'
+import { tourSystemOf } from '../tour/system.ts'
+import { runTour, type TourProgress } from '../tour/tour.ts'
+import { type Command, type TargetSystem, UsageError, wholeNumber } from './command.ts'
+
+const progressIntervalMs = 5000
+
+export const tour: Command = {
+  name: 'tour',
+  usage: '[--minutes M] [--rate R] [--report DIR]',
+  summary: 'climb every rung under constant load, kill things on the way, report',
+  options: { minutes: { type: 'string' }, rate: { type: 'string' }, report: { type: 'string' } },
+  async run(target, _words, values) {
+    const minutes = values['minutes'] === undefined ? 3 : Number(values['minutes'])
+    if (!(minutes > 0)) throw new UsageError(`--minutes must be a number above 0, got ${values['minutes']}`)
+    const ratePerSecond = values['rate'] === undefined ? 200 : wholeNumber(String(values['rate']), '--rate')
+    const dir = resolve(typeof values['report'] === 'string' ? values['report'] : 'tour')
+    const client = await runningClient(target)
+    const { urls } = await client.status()
+    const report = await runTour({
+      system: tourSystemOf(client, () => restart(target)),
+      baseUrl: urls.app,
+      minutes,
+      ratePerSecond,
+      onProgress: showProgress(target),
+    })
+    await mkdir(dir, { recursive: true })
+    await writeFile(join(dir, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
+    await writeFile(join(dir, 'report.html'), renderReport(report))
+    target.print(report, `${report.verdict.summary}\nreport ${join(dir, 'report.html')}`)
+    if (!report.verdict.isPassed) process.exitCode = 1
+  },
+}
+
+/** The system that runs, or one that is started for the tour. */
+async function runningClient(target: TargetSystem): Promise<ControlClient> {
+  const client = await target.client().catch(() => undefined)
+  if (client && (await client.status().catch(() => undefined))) return client
+  target.note('no system runs; starting one')
+  await runCommand(target, ['up', '--detach'])
+  return target.client()
+}
+
+/** Down and up, as an operator would. */
+async function restart(target: TargetSystem): Promise<void> {
+  await runCommand(target, ['down'])
+  await runCommand(target, ['up', '--detach'])
+}
+
+async function runCommand(target: TargetSystem, words: string[]): Promise<void> {
+  const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url))
+  const system = ['--app', target.appDir, '--data', target.home.dir, '--port-base', String(await target.portBase())]
+  const child = spawn(process.execPath, [...nodeArguments(main), ...words, ...system], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const code = await new Promise((done) => child.once('exit', done))
+  if (code !== 0) throw new TenfoldError('program-failed', `\`tenfold ${words.join(' ')}\` ended with ${code}`)
+}
+
+function showProgress(target: TargetSystem): (progress: TourProgress) => void {
+  let lastAct = ''
+  let shownAtMs = 0
+  return ({ act, elapsedMs, sent, failed, perSecond, p99Ms }) => {
+    const isNewAct = act !== lastAct
+    if (!isNewAct && elapsedMs - shownAtMs < progressIntervalMs) return
+    lastAct = act
+    shownAtMs = elapsedMs
+    const seconds = String(Math.round(elapsedMs / 1000)).padStart(4)
+    target.note(
+      `${seconds} s  ${isNewAct ? `${act}  ` : '  '}${Math.round(perSecond)}/s  p99 ${Math.round(p99Ms)} ms  ${sent} sent  ${failed} failed`,
+    )
+  }
+}
