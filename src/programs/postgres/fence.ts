@@ -45,10 +45,12 @@ export async function fenceServer(connection: PostgresConnection): Promise<void>
   let isRaised = false
   const startedMs = performance.now()
   const isClosed = async () => {
-    isRaised ||= await isRejected(connection.options)
-    const left = await throwOutClients(connection, performance.now() - startedMs > namelessGraceMs)
+    const wasRaised = isRaised
+    const throwOut = throwOutClients(connection, performance.now() - startedMs > namelessGraceMs)
+    const [left, rejected] = await Promise.all([throwOut, wasRaised || isRejected(connection.options)])
+    isRaised = rejected
     // Only a count that was taken after the rules held says that nobody is left.
-    return isRaised && left === 0
+    return wasRaised && left === 0
   }
   await waitUntil(isClosed, { what: 'the fence', timeoutMs: fenceTimeoutMs, intervalMs: pollMs })
 }

@@ -47,7 +47,10 @@ export async function survivesStart(server: ChildProcess, dataDir: string): Prom
 
 /** The log, with what is written to it from now on. */
 export async function openLog(path: string) {
-  const file = await open(path, 'a+', 0o640)
+  const file = await open(path, 'a+', 0o640).catch((error: NodeJS.ErrnoException) => {
+    const code = error.code === 'ENOSPC' ? 'disk-full' : 'program-failed'
+    throw new TenfoldError(code, `cannot write the server's log ${path}`, { cause: error })
+  })
   const { size } = await file.stat()
   return {
     file,

@@ -11,6 +11,11 @@ export function isLeftoverMemory(output: string): boolean {
   return /pre-existing shared memory block/.test(output)
 }
 
+/** A write that got no room at all names the error; one that got some of it only hints at it. */
+export function saysDiskFull(output: string): boolean {
+  return /No space left on device|Disk quota exceeded|Check free disk space/.test(output)
+}
+
 export async function explainExit({
   dataDir,
   logFile,
@@ -34,7 +39,7 @@ export async function explainExit({
       details: { ...details, address: taken[1], port: Number(port) },
     })
   }
-  if (/No space left on device|Disk quota exceeded/.test(output) || (await hasNoRoom(dataDir, output)))
+  if (saysDiskFull(output) || (await hasNoRoom(dataDir, output)))
     return make('disk-full', `the disk that holds ${dataDir} is full; free some space and start again`)
   return make('program-failed', `PostgreSQL on ${dataDir} did not start (exit code ${exitCode})`)
 }

@@ -31,8 +31,10 @@ export interface TestPostgres extends PostgresAddress, AsyncDisposable {
   stop(): Promise<void>
 }
 
-export async function startTestPostgres(options: { connectionsMax?: number } = {}): Promise<TestPostgres> {
-  const dir = await testDir()
+export async function startTestPostgres(
+  options: { connectionsMax?: number; dir?: string } = {},
+): Promise<TestPostgres> {
+  const dir = options.dir ?? (await testDir())
   const cluster = { dataDir: join(dir, 'data'), connectionsMax: options.connectionsMax ?? 50 }
   const secrets = testSecrets()
   await createCluster({ dataDir: cluster.dataDir, secrets })
