@@ -9,7 +9,7 @@ import { sql, type Transaction } from 'kysely'
 import { TenfoldError } from '../../base/errors.ts'
 import type { Database, SlotDatabase } from '../database/contract.ts'
 
-const keptFor = '1 day'
+const keptForMs = 86_400_000
 
 interface OnceTables {
   tenfold_once: { slot_key: number; key: string; fingerprint: string; answer: { value?: unknown } | null }
@@ -55,10 +55,11 @@ export function openOnce<DB>({ keyOfSlot }: OnceOptions): Once<DB> {
   }
 }
 
-/** Forgets keys that are older than a day, on every shard. */
-export async function sweepOnce(database: Pick<Database<unknown>, 'shards'>): Promise<void> {
-  const statement = `delete from tenfold_once where created_at < now() - interval '${keptFor}'`
-  await Promise.all(database.shards().map((shard) => shard.query(statement)))
+/** Forgets keys that are older than a day. */
+export async function sweepOnce<DB>(database: Pick<Database<DB>, 'slot'>, slotCount: number): Promise<void> {
+  const own = database as unknown as Pick<Database<OnceTables>, 'slot'>
+  const isOld = sql<boolean>`created_at < now() - ${keptForMs}::float8 * interval '1 ms'`
+  for (let slot = 0; slot < slotCount; slot++) await own.slot(slot).deleteFrom('tenfold_once').where(isOld).execute()
 }
 
 async function repeat<T>(tx: Transaction<OnceTables>, slotKey: number, key: string, fingerprint: string): Promise<T> {

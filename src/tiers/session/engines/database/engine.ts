@@ -16,9 +16,11 @@ interface SessionTables {
 export interface DatabaseSessionOptions {
   /** The slot of a text key, as PostgreSQL hashes it. */
   slotOf(id: string): number
+  slotCount: number
 }
 
-export function openDatabaseSessions<DB>(database: Database<DB>, { slotOf }: DatabaseSessionOptions): SessionEngine {
+export function openDatabaseSessions<DB>(database: Database<DB>, options: DatabaseSessionOptions): SessionEngine {
+  const { slotOf, slotCount } = options
   const tables = database as unknown as Database<SessionTables>
   const homeOf = (id: string): SlotDatabase<SessionTables> => tables.slot(slotOf(id))
   return {
@@ -62,18 +64,21 @@ export function openDatabaseSessions<DB>(database: Database<DB>, { slotOf }: Dat
       await homeOf(id).deleteFrom('tenfold_sessions').where('id', '=', id).execute()
     },
     async sweep() {
-      const swept = await Promise.all(database.shards().map((shard) => shard.query<{ count: number }>(sweepStatement)))
-      return swept.flat().reduce((sum, { count }) => sum + count, 0)
+      let swept = 0n
+      for (let slot = 0; slot < slotCount; slot++) {
+        const gone = await tables
+          .slot(slot)
+          .deleteFrom('tenfold_sessions')
+          .where('expires_at', '<=', sql<Date>`now()`)
+          .executeTakeFirst()
+        swept += gone.numDeletedRows
+      }
+      return Number(swept)
     },
   }
 }
 
 const millisecondsLeft = sql<number>`(extract(epoch from expires_at - now()) * 1000)::float8`
-
-/** The parent reaches all leaves of the shard. What has ended is garbage wherever it lies, so no fence is needed. */
-const sweepStatement = `
-with swept as (delete from tenfold_sessions where expires_at <= now() returning 1)
-select count(*)::integer as count from swept`
 
 function jsonb(fields: SessionFields) {
   return sql<SessionFields>`${JSON.stringify(fields)}::jsonb`

@@ -1,0 +1,103 @@
+// Everything that the app needs in a process, opened in order and closed in reverse: database, sessions, cache, queue,
+// figures, and over them the app's own setup. The web role and the worker role differ only in what they do with it.
+
+import { dirname, resolve } from 'node:path'
+import { openCache } from '../tiers/cache/cache.ts'
+import { openMemoryCache } from '../tiers/cache/engines/memory/engine.ts'
+import { openDatabase } from '../tiers/database/database.ts'
+import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
+import { DatabaseRouter } from '../tiers/database/router.ts'
+import { openPostgresQueue } from '../tiers/queue/engines/postgres/engine.ts'
+import { QueueTier } from '../tiers/queue/queue.ts'
+import { openDatabaseSessions } from '../tiers/session/engines/database/engine.ts'
+import { openSessions } from '../tiers/session/session.ts'
+import { kpi } from '../tiers/telemetry/kpi.ts'
+import { KpiCollector } from '../tiers/telemetry/kpi-collector.ts'
+import { openOnce, sweepOnce } from '../tiers/web/once.ts'
+import { openWeb, type Web } from '../tiers/web/web.ts'
+import type { ProcessContext } from './context.ts'
+import { DatabaseProbe } from './database-probe.ts'
+import { Janitor } from './janitor.ts'
+import { loadApp } from './load-app.ts'
+import { migrateAll } from './migrate-all.ts'
+import { OpenStack } from './open-stack.ts'
+
+/** Requests that one process works on at once; a Node process that has more has lost already. */
+const requestsMax = 5000
+
+export interface AppRuntime {
+  web: Web
+  router: DatabaseRouter
+  queue: QueueTier
+  /** Why no request should come, or undefined. */
+  trouble(): string | undefined
+  /** Closes everything. Drain requests and jobs first. */
+  close(): Promise<void>
+}
+
+export interface RuntimeOptions {
+  /** Requests under way. */
+  inFlight(): number
+  /** Why no request should come, or undefined. */
+  notReady(): string | undefined
+}
+
+/** @throws what is wrong with the app, or what its setup or migrations throw; nothing stays open then. */
+export async function openAppRuntime(context: ProcessContext, options: RuntimeOptions): Promise<AppRuntime> {
+  const { log, map, nodeId, secrets } = context
+  const { topology, appDir } = map.current
+  const app = await loadApp(map.current)
+  const ownDir = dirname(resolve(appDir, topology.app))
+  const stack = new OpenStack()
+  try {
+    await migrateAll(context, app.migrations === undefined ? undefined : resolve(ownDir, app.migrations))
+    const router = await stack.start(new DatabaseRouter({ map, secrets: secrets.postgres, node: nodeId }))
+    const db = openDatabase<unknown>(router)
+    const probe = await stack.start(new DatabaseProbe(db))
+    const sessions = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
+    const cache = stack.keep(openMemoryCache({ bytesMax: topology.cache.bytesMax }))
+    const queue = new QueueTier(stack.keep(openPostgresQueue(() => db.shards())), { log })
+    await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
+    const sweeps = [
+      { name: 'sessions', run: () => sessions.sweep() },
+      { name: 'idempotency keys', run: () => sweepOnce(db, slotCount) },
+    ]
+    await stack.start(new Janitor(sweeps, log))
+    const web = stack.keep(
+      await openWeb({
+        app,
+        appDir: ownDir,
+        tiers: { db, cache: openCache(cache), queue: queue.queue, kpi, log, once: openOnce({ keyOfSlot }) },
+        sessions: openSessions(sessions, { idleMs: topology.session.idleMs, cookieKeys: secrets.cookieKeys }),
+        node: nodeId,
+        bodyBytesMax: topology.web.bodyBytesMax,
+        requestsMax,
+        inFlight: options.inFlight,
+        notReady: options.notReady,
+      }),
+    )
+    return { web, router, queue, trouble: () => probe.trouble, close: () => stack.close() }
+  } catch (error) {
+    await stack.close()
+    throw error
+  }
+}
+
+function firstOf<T>(items: readonly T[]): T {
+  const [first] = items
+  if (first === undefined) throw new Error('the map has no shard')
+  return first
+}
+
+const keysOfSlots: number[] = []
+for (let key = 0, found = 0; found < slotCount; key++) {
+  const slot = slotOfInteger(key)
+  if (keysOfSlots[slot] !== undefined) continue
+  keysOfSlots[slot] = key
+  found++
+}
+
+/** The smallest whole number that PostgreSQL hashes into a slot. */
+function keyOfSlot(slot: number): number {
+  return keysOfSlots[slot] as number
+}

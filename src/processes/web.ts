@@ -1,0 +1,117 @@
+// A web process: the app on its own private address and, where the node has it, on the public one. Its jobs too, as
+// long as the topology has no workers.
+
+import { TenfoldError } from '../base/errors.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { DrainableServer } from '../net/drainable-server.ts'
+import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
+import { entryFd, type ProcessContext } from './context.ts'
+import type { DoorState, HoldAnswer, HoldRequest } from './door/contract.ts'
+import { type Role, runProcess } from './run.ts'
+import { startSupervisor } from './start-supervisor.ts'
+
+export async function openWebRole(context: ProcessContext): Promise<Role> {
+  return new WebRole(context)
+}
+
+class WebRole extends Lifecycle implements Role {
+  readonly #context: ProcessContext
+  #runtime: AppRuntime | undefined
+  #own: DrainableServer | undefined
+  /** Accepts on the public address. */
+  #entry: DrainableServer | undefined
+
+  constructor(context: ProcessContext) {
+    super()
+    this.#context = context
+  }
+
+  state(): Omit<DoorState, 'pid'> {
+    const { nodeId, map } = this.#context
+    return {
+      node: nodeId,
+      mapVersion: map.current.version,
+      isReady: this.#notReady() === undefined,
+      hasEntry: this.#entry?.isAccepting ?? false,
+      inFlight: this.#inFlight() + (this.#runtime?.queue.inFlight ?? 0),
+    }
+  }
+
+  /** Whoever subscribes to the map, the router among them, has applied it when this resolves. */
+  async applyMap(): Promise<void> {
+    await this.#context.map.refresh()
+  }
+
+  hold(request: HoldRequest): Promise<HoldAnswer> {
+    return this.#running().router.hold(request)
+  }
+
+  async release(): Promise<void> {
+    this.#running().router.release()
+  }
+
+  async leaveEntry(): Promise<void> {
+    this.#entry?.stopAccepting()
+  }
+
+  async startSupervisor(args: string[]): Promise<{ pid: number }> {
+    if (!this.#entry?.isAccepting)
+      throw new TenfoldError(
+        'conflict',
+        `${this.#context.nodeId} does not hold the public socket; ask the node that does`,
+      )
+    return startSupervisor(this.#context.home, args)
+  }
+
+  protected async open(): Promise<void> {
+    const { self, hasEntrySocket } = this.#context
+    const runtime = await openAppRuntime(this.#context, {
+      inFlight: () => this.#inFlight(),
+      notReady: () => this.#notReady(),
+    })
+    const { address, port, entry } = self()
+    const own = new DrainableServer(runtime.web.handle)
+    try {
+      await own.listen({ address, port })
+      if (hasEntrySocket && entry) {
+        const server = new DrainableServer(runtime.web.handle)
+        await server.listen({ fd: entryFd })
+        this.#entry = server
+      }
+    } catch (error) {
+      await own.drain(0)
+      await runtime.close()
+      throw error
+    }
+    if (this.#context.map.current.topology.worker.count === 0) runtime.queue.startWorkers()
+    this.#own = own
+    this.#runtime = runtime
+  }
+
+  /** Not ready from here on: `isRunning` is false. Requests first, then jobs, then what both of them use. */
+  protected async close(): Promise<void> {
+    const runtime = this.#running()
+    const { drainMs } = this.#context.map.current.topology.web
+    await Promise.all([this.#own?.drain(drainMs), this.#entry?.drain(drainMs), runtime.queue.stopWorkers(drainMs)])
+    await runtime.close()
+    this.#runtime = undefined
+    this.#own = undefined
+    this.#entry = undefined
+  }
+
+  #inFlight(): number {
+    return (this.#own?.inFlight ?? 0) + (this.#entry?.inFlight ?? 0)
+  }
+
+  #notReady(): string | undefined {
+    if (!this.isRunning) return 'the process starts or stops'
+    return this.#runtime?.trouble()
+  }
+
+  #running(): AppRuntime {
+    if (this.#runtime) return this.#runtime
+    throw new TenfoldError('unavailable', `${this.#context.nodeId} is not running`)
+  }
+}
+
+if (import.meta.main) await runProcess(openWebRole)

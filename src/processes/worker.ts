@@ -1,0 +1,69 @@
+// A worker process: the app's jobs and nothing else. Its setup runs as in a web process, but nobody can ask its routes.
+
+import { TenfoldError } from '../base/errors.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
+import type { ProcessContext } from './context.ts'
+import type { DoorState, HoldAnswer, HoldRequest } from './door/contract.ts'
+import { type Role, runProcess } from './run.ts'
+
+export async function openWorkerRole(context: ProcessContext): Promise<Role> {
+  return new WorkerRole(context)
+}
+
+class WorkerRole extends Lifecycle implements Role {
+  readonly #context: ProcessContext
+  #runtime: AppRuntime | undefined
+
+  constructor(context: ProcessContext) {
+    super()
+    this.#context = context
+  }
+
+  state(): Omit<DoorState, 'pid'> {
+    const { nodeId, map } = this.#context
+    return {
+      node: nodeId,
+      mapVersion: map.current.version,
+      isReady: this.#notReady() === undefined,
+      hasEntry: false,
+      inFlight: this.#runtime?.queue.inFlight ?? 0,
+    }
+  }
+
+  async applyMap(): Promise<void> {
+    await this.#context.map.refresh()
+  }
+
+  hold(request: HoldRequest): Promise<HoldAnswer> {
+    return this.#running().router.hold(request)
+  }
+
+  async release(): Promise<void> {
+    this.#running().router.release()
+  }
+
+  protected async open(): Promise<void> {
+    const runtime = await openAppRuntime(this.#context, { inFlight: () => 0, notReady: () => this.#notReady() })
+    runtime.queue.startWorkers()
+    this.#runtime = runtime
+  }
+
+  protected async close(): Promise<void> {
+    const runtime = this.#running()
+    await runtime.queue.stopWorkers(this.#context.map.current.topology.web.drainMs)
+    await runtime.close()
+    this.#runtime = undefined
+  }
+
+  #notReady(): string | undefined {
+    return this.isRunning ? this.#runtime?.trouble() : 'the process starts or stops'
+  }
+
+  #running(): AppRuntime {
+    if (this.#runtime) return this.#runtime
+    throw new TenfoldError('unavailable', `${this.#context.nodeId} is not running`)
+  }
+}
+
+if (import.meta.main) await runProcess(openWorkerRole)
