@@ -200,8 +200,9 @@ describe('worker processes', () => {
     for (let n = total / 2; n < total; n++) await tip(n)
     const isDone = async () => new Set(await jobsOf(web)).size === total
     await waitUntil(isDone, { what: `${total} jobs`, timeoutMs })
+    const isEmpty = async () => (await system.sql('select 1 from tenfold.jobs')).length === 0
+    await waitUntil(isEmpty, { what: 'the end of the leases of the dead', timeoutMs })
     assert.equal(await heir.stop(), 0)
-    assert.equal((await system.sql('select 1 from tenfold.jobs')).length, 0)
   })
 })
 

@@ -171,6 +171,8 @@ function mapOf(appDir: string, topology: TopologyInput, { address, port }: TestP
     system: 'test',
     topology: resolveTopology(topology),
     appDir,
+    rung: 1,
+    hasHostAddresses: false,
     entry: { address: '127.0.0.1', port: 0 },
     portBase: 8000,
     nodes: [{ ...nodeDefaults, id: 'us-east/postgres-1', role: 'postgres', address, port, entry: false }],
