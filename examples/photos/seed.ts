@@ -4,7 +4,7 @@
 import { TenfoldError } from 'tenfold'
 import { PhotoClient } from './seeding/client.ts'
 import { makePlan } from './seeding/plan.ts'
-import { Seeding, type SeedProgress, type SeedReport } from './seeding/seeding.ts'
+import { Seeding, type SeedReport } from './seeding/seeding.ts'
 
 export const usersMax = 100_000
 
@@ -13,7 +13,8 @@ export interface SeedOptions {
   baseUrl: string
   users: number
   seed?: number
-  onProgress?: (progress: SeedProgress) => void
+  /** One line about a second's work. */
+  onProgress?: (line: string) => void
   signal?: AbortSignal
 }
 

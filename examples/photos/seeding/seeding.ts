@@ -11,14 +11,9 @@ const requestsAtOnce = 16
 const uploadsAtOnce = 3
 const readyTimeoutMs = 300_000
 const pollMs = 100
+const progressEveryMs = 1_000
 
-export interface SeedProgress {
-  stage: 'users' | 'follows' | 'photos' | 'likes and comments' | 'thumbnails'
-  done: number
-  of: number
-}
-
-export interface SeedReport {
+export type SeedReport = {
   users: number
   follows: number
   photos: number
@@ -37,10 +32,10 @@ export class Seeding {
   readonly #client: PhotoClient
   readonly #plan: SeedPlan
   readonly #seed: number
-  readonly #onProgress: (progress: SeedProgress) => void
+  readonly #onProgress: (line: string) => void
   readonly #members: Member[] = []
 
-  constructor(client: PhotoClient, plan: SeedPlan, seedNumber: number, onProgress: (progress: SeedProgress) => void) {
+  constructor(client: PhotoClient, plan: SeedPlan, seedNumber: number, onProgress: (line: string) => void) {
     this.#client = client
     this.#plan = plan
     this.#seed = seedNumber
@@ -131,15 +126,19 @@ export class Seeding {
   }
 
   async #each<T>(
-    stage: SeedProgress['stage'],
+    stage: string,
     items: readonly T[],
     atOnce: number,
     work: (item: T, index: number) => Promise<unknown>,
   ): Promise<void> {
     let done = 0
+    let saidAtMs = Date.now()
     await inParallel(items, atOnce, async (item, index) => {
       await work(item, index)
-      this.#onProgress({ stage, done: ++done, of: items.length })
+      done++
+      if (done < items.length && Date.now() - saidAtMs < progressEveryMs) return
+      saidAtMs = Date.now()
+      this.#onProgress(`${stage}: ${done} of ${items.length}`)
     })
   }
 }
