@@ -1,9 +1,9 @@
 // From what the load recorded and what the tour did to the numbers of the report.
 
 import { rungOf } from '../topology/rungs.ts'
-import { Histogram } from './load/histogram.ts'
+import { Histogram, type HistogramData } from './load/histogram.ts'
 import type { LoadRecord, PhaseRecord, SecondRecord, Tally } from './load/record.ts'
-import type { ActReport, FaultReport, Numbers, RungReport, SecondReport } from './report/report.ts'
+import type { ActReport, FaultReport, Latency, Numbers, RungReport, SecondReport } from './report/report.ts'
 import { type Act, rungDuring, titleOf } from './scenario.ts'
 
 /** A kill that the tour made. */
@@ -44,28 +44,26 @@ export function measureRungs(acts: readonly Act[], phases: readonly PhaseRecord[
     })
 }
 
-/** A fault is charged with what failed between it and the end of the hold that follows. */
+/** A fault is charged with what failed from its second on until the end of the hold that follows it. */
 export function measureFaults(kills: readonly Kill[], acts: readonly ActReport[], seconds: readonly SecondReport[]) {
   return kills.map((kill): FaultReport => {
     const index = acts.findIndex((act) => act.kind === 'kill' && act.endMs >= kill.atMs && act.startMs <= kill.atMs)
-    const touched = index < 0 ? [] : acts.slice(index, index + 2)
-    const endMs = touched.at(-1)?.endMs ?? kill.atMs
-    const dirty = seconds.findLast(({ atMs, failed }) => failed > 0 && atMs + 1000 > kill.atMs && atMs + 1000 <= endMs)
+    const endMs = acts[index + 1]?.endMs ?? acts[index]?.endMs ?? kill.atMs
+    const after = seconds.filter(({ atMs }) => atMs + 1000 > kill.atMs && atMs + 1000 <= endMs)
+    const dirty = after.findLast(({ failed }) => failed > 0)
     return {
       ...kill,
       cleanAfterMs: dirty ? dirty.atMs + 1000 - kill.atMs : 0,
-      failed: touched.reduce((sum, act) => sum + act.failed, 0),
-      resent: touched.reduce((sum, act) => sum + act.resent, 0),
+      failed: after.reduce((sum, second) => sum + second.failed, 0),
+      resent: after.reduce((sum, second) => sum + second.resent, 0),
     }
   })
 }
 
 export function measureSeconds(seconds: readonly SecondRecord[]): SecondReport[] {
-  return seconds.map((second) => {
-    const { latency } = numbersOf([second], 1000)
-    const { sent, answered, failed, resent } = second
-    const { p50Ms, p99Ms, maxMs } = latency
-    return { atMs: Math.round(second.atMs), sent, answered, failed, resent, p50Ms, p99Ms, maxMs }
+  return seconds.map(({ atMs, sent, answered, failed, resent, latency }) => {
+    const { p50Ms, p99Ms, maxMs } = latencyOf([latency])
+    return { atMs: Math.round(atMs), sent, answered, failed, resent, p50Ms, p99Ms, maxMs }
   })
 }
 
@@ -76,27 +74,31 @@ export function measureKinds(kinds: LoadRecord['kinds'], ms: number): Array<Numb
 }
 
 export function numbersOf(tallies: readonly Tally[], ms: number): Numbers {
-  const histogram = new Histogram()
   const sum = { sent: 0, ok: 0, failed: 0, resent: 0 }
   for (const tally of tallies) {
     sum.sent += tally.sent
     sum.ok += tally.ok
     sum.failed += tally.failed
     sum.resent += tally.resent
-    histogram.add(tally.latency)
   }
   const answered = sum.ok + sum.failed
   return {
     ...sum,
     throughputPerSecond: ms > 0 ? round((sum.ok * 1000) / ms) : 0,
     availability: answered === 0 ? 1 : sum.ok / answered,
-    latency: {
-      p50Ms: round(histogram.quantileMs(0.5)),
-      p90Ms: round(histogram.quantileMs(0.9)),
-      p99Ms: round(histogram.quantileMs(0.99)),
-      p999Ms: round(histogram.quantileMs(0.999)),
-      maxMs: round(histogram.maxMs),
-    },
+    latency: latencyOf(tallies.map((tally) => tally.latency)),
+  }
+}
+
+function latencyOf(all: readonly HistogramData[]): Latency {
+  const histogram = new Histogram()
+  for (const data of all) histogram.add(data)
+  return {
+    p50Ms: round(histogram.quantileMs(0.5)),
+    p90Ms: round(histogram.quantileMs(0.9)),
+    p99Ms: round(histogram.quantileMs(0.99)),
+    p999Ms: round(histogram.quantileMs(0.999)),
+    maxMs: round(histogram.maxMs),
   }
 }
 

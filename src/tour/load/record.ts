@@ -1,5 +1,6 @@
 // What the load saw, added up as it happens: per second (for the chart), per phase of the tour, per kind of request.
-// A request belongs to the second and the phase in which it was due, whenever it was answered.
+// A request belongs to the second and the phase in which it was due, whenever it was answered; only the seconds count
+// answers, failures and resends when they happened, so that they stand beside what caused them.
 
 import { Histogram, type HistogramData } from './histogram.ts'
 import { type OperationKind, writeKinds } from './mix.ts'
@@ -15,11 +16,16 @@ export interface Tally {
   latency: HistogramData
 }
 
-export interface SecondRecord extends Tally {
+export interface SecondRecord {
   /** Milliseconds since 1970, the start of the second. */
   atMs: number
-  /** Answers that came in this second, whenever they were due. */
+  /** Requests that were due in it, and their latency. */
+  sent: number
+  latency: HistogramData
+  /** What happened in it, whenever the requests were due. */
   answered: number
+  failed: number
+  resent: number
 }
 
 export interface PhaseRecord extends Tally {
@@ -60,7 +66,6 @@ class Sums {
   ok = 0
   failed = 0
   resent = 0
-  answered = 0
   readonly latency = new Histogram()
 
   take({ dueMs, doneMs, isResent, failure }: Outcome): void {
@@ -73,6 +78,24 @@ class Sums {
   toTally(): Tally {
     const { sent, ok, failed, resent } = this
     return { sent, ok, failed, resent, latency: this.latency.toData() }
+  }
+}
+
+class Second {
+  sent = 0
+  answered = 0
+  failed = 0
+  resent = 0
+  /** Of the requests that were due in it. */
+  readonly latency = new Histogram()
+  /** Of the answers that came in it. */
+  readonly answerLatency = new Histogram()
+
+  take({ dueMs, doneMs, isResent, failure }: Outcome): void {
+    this.answered++
+    if (failure !== undefined) this.failed++
+    if (isResent) this.resent++
+    this.answerLatency.recordMs(doneMs - dueMs)
   }
 }
 
@@ -91,7 +114,7 @@ class Phase extends Sums {
 /** Times are milliseconds since 1970. */
 export class Recorder {
   readonly #startMs: number
-  #seconds: Sums[] = []
+  #seconds: Second[] = []
   #phases: Phase[]
   #kinds = new Map<OperationKind, Sums>()
   #failures: Failure[] = []
@@ -112,11 +135,13 @@ export class Recorder {
 
   due(kind: OperationKind, dueMs: number): (outcome: Outcome) => void {
     const phase = this.#phases.findLast((candidate) => candidate.startMs <= dueMs) ?? this.#phases[0]
-    const sums = [this.#second(dueMs), this.#kind(kind), ...(phase ? [phase] : [])]
-    for (const sum of sums) sum.sent++
+    const sums = [this.#kind(kind), ...(phase ? [phase] : [])]
+    const second = this.#second(dueMs)
+    for (const counted of [...sums, second]) counted.sent++
     return (outcome) => {
       for (const sum of sums) sum.take(outcome)
-      this.#second(outcome.doneMs).answered++
+      second.latency.recordMs(outcome.doneMs - dueMs)
+      this.#second(outcome.doneMs).take(outcome)
       if (outcome.failure === undefined && writeKinds.has(kind)) this.#acknowledge(outcome, phase)
       if (outcome.failure !== undefined && this.#failures.length < failuresNamedMax)
         this.#failures.push({ atMs: outcome.doneMs, kind, request: outcome.request, reason: outcome.failure })
@@ -132,16 +157,15 @@ export class Recorder {
       total.failed += phase.failed
     }
     const last = this.#seconds[Math.floor((nowMs - this.#startMs) / 1000) - 1]
-    return { ...total, perSecond: last?.answered ?? 0, p99Ms: last?.latency.quantileMs(0.99) ?? 0 }
+    return { ...total, perSecond: last?.answered ?? 0, p99Ms: last?.answerLatency.quantileMs(0.99) ?? 0 }
   }
 
   end(nowMs: number): LoadRecord {
     this.#extendPause(nowMs)
     return {
-      seconds: Array.from(this.#seconds, (second, index) => ({
-        ...second.toTally(),
-        answered: second.answered,
-        atMs: this.#startMs + index * 1000,
+      seconds: this.#seconds.map(({ sent, answered, failed, resent, latency }, index) => ({
+        ...{ atMs: this.#startMs + index * 1000, sent, answered, failed, resent },
+        latency: latency.toData(),
       })),
       phases: this.#phases.map((phase) => ({
         ...phase.toTally(),
@@ -170,10 +194,10 @@ export class Recorder {
     }
   }
 
-  #second(atMs: number): Sums {
+  #second(atMs: number): Second {
     const index = Math.max(0, Math.floor((atMs - this.#startMs) / 1000))
-    while (this.#seconds.length <= index) this.#seconds.push(new Sums())
-    return this.#seconds[index] as Sums
+    while (this.#seconds.length <= index) this.#seconds.push(new Second())
+    return this.#seconds[index] as Second
   }
 
   #kind(kind: OperationKind): Sums {

@@ -57,7 +57,9 @@ export interface FaultReport {
 
 export interface SecondReport {
   atMs: number
+  /** Due in this second; p50, p99 and max are theirs. */
   sent: number
+  /** Happened in this second. */
   answered: number
   failed: number
   resent: number
