@@ -54,14 +54,12 @@ export class Call implements Waiter, StatementOwner {
 
   begin(): void {
     try {
-      this.#pool = this.#router.poolOf(this.#place)
+      this.#router.poolOf(this.#place).acquire(this)
     } catch (error) {
-      return this.#end(error as Error)
+      this.#end(error as Error)
     }
-    this.#pool.acquire(this)
   }
 
-  /** The pool that hands the connection out is the one that takes it back, wherever the line was moved to. */
   take(connection: Connection, pool: ConnectionPool): void {
     this.#connection = connection
     this.#pool = pool
@@ -74,28 +72,27 @@ export class Call implements Waiter, StatementOwner {
 
   settled(statement: Statement, error: Error | undefined): void {
     const connection = this.#connection as Connection
-    if (error) {
-      connection.noteFailure(error, this.#text)
-      this.#pool?.give(connection)
-      return this.#fail(error, statement.isSent)
-    }
+    if (error) connection.noteFailure(error, this.#text)
     const isInDoubt = connection.hasLostSync && !isRead(this.#text)
     connection.hasLostSync = false
     this.#pool?.give(connection)
-    if (isInDoubt) return this.#end(outcomeUnknown('the wait for a synchronous replica was cancelled'))
-    if (queryChannel.hasSubscribers) this.#publish()
-    this.#resolve(statement)
+    if (error) this.#fail(error, statement.isSent)
+    else if (isInDoubt) this.#end(outcomeUnknown('the wait for a synchronous replica was cancelled'))
+    else {
+      if (queryChannel.hasSubscribers) this.#publish()
+      this.#resolve(statement)
+    }
   }
 
   #fail(error: Error, isSent: boolean): void {
     const verdict = verdictOf(error, { isSent, text: this.#text, isSharded: this.#router.isSharded })
-    if (verdict === 'final') return this.#end(reported(error))
-    if (verdict === 'unknown')
-      return this.#end(outcomeUnknown('the connection broke while a write was under way', error))
-    this.#router.beforeNextAttempt(this.#startedAt, this.#attempt++, error).then(
-      () => this.begin(),
-      (reason) => this.#end(reason as Error),
-    )
+    if (verdict === 'final') this.#end(reported(error))
+    else if (verdict === 'unknown') this.#end(outcomeUnknown('the connection broke while a write was under way', error))
+    else
+      this.#router.beforeNextAttempt(this.#startedAt, this.#attempt++, error).then(
+        () => this.begin(),
+        (reason) => this.#end(reason as Error),
+      )
   }
 
   #end(error: Error): void {

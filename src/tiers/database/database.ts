@@ -63,7 +63,7 @@ function openSlot<DB>(router: DatabaseRouter, compiler: SlotCompiler, slot: numb
 /** Reference tables. With one shard they are read and written there; more shards come with rung 11. */
 function openReference<DB>(router: DatabaseRouter, compiler: SlotCompiler): Kysely<DB> {
   return kyselyOf<DB>(
-    new SlotExecutor(compiler, undefined, (text, values) => {
+    new SlotExecutor(compiler, 'nowhere', (text, values) => {
       const [shard] = router.shards
       if (shard === undefined) throw new TenfoldError('closed', 'the database router is not running')
       return router.query(shard, text, values)

@@ -31,37 +31,46 @@ const tablePlaces = new Set<OperationNode['kind']>([
 ])
 
 /** What the names of sharded tables mean in the next statement. */
-export type Target = { slot: number } | { slots: readonly number[] } | undefined
+export type Target = { slot: number } | { slots: readonly number[] } | 'nowhere'
 
 export class SlotCompiler extends PostgresQueryCompiler {
   catalog: Catalog = emptyCatalog
-  /** Set before each compileQuery; undefined: sharded tables may not be named. */
-  target: Target
+  /** Set before each compileQuery; nowhere: sharded tables may not be named. */
+  target: Target = 'nowhere'
   #withNames: string[] = []
 
   protected override visitTable(node: TableNode): void {
     const parent = this.parentNode
-    const { schema, identifier } = node.table
-    if (schema || !parent || !tablePlaces.has(parent.kind)) return super.visitTable(node)
-    const isSharded = this.catalog.sharded.has(identifier.name) && !this.#withNames.includes(identifier.name)
-    if (!isSharded) return super.visitTable(node)
+    if (parent && tablePlaces.has(parent.kind) && this.#isSharded(node)) this.#visitSharded(node, AliasNode.is(parent))
+    else super.visitTable(node)
+  }
+
+  #isSharded({ table: { schema, identifier } }: TableNode): boolean {
+    return !schema && this.catalog.sharded.has(identifier.name) && !this.#withNames.includes(identifier.name)
+  }
+
+  #visitSharded(node: TableNode, hasAlias: boolean): void {
     const { target } = this
-    if (target === undefined)
-      throw new TenfoldError('bad-input', `table ${identifier.name} is sharded: reach it by db.of(key) or db.scatter`)
-    if ('slots' in target) return this.#union(node, target.slots, !AliasNode.is(parent))
-    this.append(`"${schemaOfSlot(target.slot)}".`)
-    super.visitTable(node)
+    if (target === 'nowhere') {
+      const table = node.table.identifier.name
+      throw new TenfoldError('bad-input', `table ${table} is sharded: reach it by db.of(key) or db.scatter`)
+    }
+    if ('slots' in target) this.#union(node, target.slots, hasAlias)
+    else {
+      this.append(`"${schemaOfSlot(target.slot)}".`)
+      super.visitTable(node)
+    }
   }
 
   /** All leaves of some slots as one table. PostgreSQL plans it as it plans a partitioned table. */
-  #union(node: TableNode, slots: readonly number[], isUnnamed: boolean): void {
+  #union(node: TableNode, slots: readonly number[], hasAlias: boolean): void {
     this.append('(')
     slots.forEach((slot, index) => {
       this.append(`${index > 0 ? ' union all ' : ''}select * from "${schemaOfSlot(slot)}".`)
       super.visitTable(node)
     })
     this.append(')')
-    if (!isUnnamed) return
+    if (hasAlias) return
     this.append(' as ')
     super.visitTable(node)
   }

@@ -1,0 +1,116 @@
+// A database tier for tests: a real PostgreSQL, a real map file, a router on it, and tables to write into.
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { MapNode, SystemMap } from '../../map/map.ts'
+import { writeMap } from '../../map/store.ts'
+import { MapSubscription } from '../../map/subscription.ts'
+import { startTestPostgres, type TestPostgres } from '../../programs/postgres/testing.ts'
+import { resolveTopology } from '../../topology/topology.ts'
+import type { Database } from './contract.ts'
+import { openDatabase } from './database.ts'
+import { migrate } from './migrations/migrate.ts'
+import type { RouterOptions } from './options.ts'
+import { DatabaseRouter } from './router.ts'
+import { allSlots } from './slots.ts'
+
+export interface TestTables {
+  counters: { user_id: string; n: string }
+  entries: { user_id: string; id: string; writer: string }
+  countries: { code: string; name: string }
+}
+
+export const testTables = `
+  CREATE TABLE counters (user_id text COLLATE "C" PRIMARY KEY, n bigint NOT NULL) PARTITION BY HASH (user_id);
+  CREATE TABLE entries (
+    user_id text COLLATE "C" REFERENCES counters, id text COLLATE "C", writer text NOT NULL, PRIMARY KEY (user_id, id)
+  ) PARTITION BY HASH (user_id);
+  CREATE TABLE countries (code text COLLATE "C" PRIMARY KEY, name text NOT NULL);`
+
+export interface TestDatabase extends AsyncDisposable {
+  server: TestPostgres
+  map: MapSubscription
+  router: DatabaseRouter
+  db: Database<TestTables>
+  /** A further router on the same map, as another process has one. */
+  openRouter(options?: Partial<RouterOptions>): Promise<DatabaseRouter>
+  /** Writes a map whose primary is this server. Routers hear of it as they do in life: when they look. */
+  makePrimary(server: { address: string; port: number }): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startTestDatabase(
+  options: { sql?: string; router?: Partial<RouterOptions>; connectionsMax?: number } = {},
+): Promise<TestDatabase> {
+  const dir = await mkdtemp(join(tmpdir(), 'tenfold-database-'))
+  const server = await startTestPostgres({ connectionsMax: options.connectionsMax ?? 50 })
+  const mapFile = join(dir, 'map.json')
+  let version = 1
+  let primary = 1
+  await writeMap(mapFile, mapOf(version, primary, server))
+  await mkdir(join(dir, 'migrations'))
+  await writeFile(join(dir, 'migrations', '0001.sql'), options.sql ?? testTables)
+  await migrate({
+    connection: { address: server.address, port: server.port, password: server.secrets.owner },
+    sources: [{ name: 'test', dir: join(dir, 'migrations') }],
+  })
+  const map = new MapSubscription(mapFile)
+  await map.start()
+  const routers: DatabaseRouter[] = []
+  const openRouter = async (routerOptions: Partial<RouterOptions> = {}) => {
+    const router = new DatabaseRouter({ map, secrets: server.secrets, node: 'r/web-1' }, routerOptions)
+    await router.start()
+    routers.push(router)
+    return router
+  }
+  const router = await openRouter(options.router)
+  const stop = async () => {
+    for (const open of routers) await open.stop()
+    await map.stop()
+    await server.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+  return {
+    server,
+    map,
+    router,
+    db: openDatabase<TestTables>(router),
+    openRouter,
+    makePrimary: (next) => writeMap(mapFile, mapOf(++version, ++primary, next)),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+function mapOf(version: number, primary: number, { address, port }: { address: string; port: number }): SystemMap {
+  const id = `r/postgres-${primary}`
+  const node: MapNode = {
+    id,
+    role: 'postgres',
+    region: 'r',
+    host: 'r/host-1',
+    address,
+    port,
+    pid: null,
+    state: 'ready',
+    since: new Date(0).toISOString(),
+    restarts: 0,
+    entry: false,
+    shard: 's1',
+    database: 'primary',
+  }
+  return {
+    version,
+    system: 'test',
+    topology: resolveTopology({ rung: 1 }),
+    rung: 1,
+    hasHostAddresses: true,
+    appDir: '/',
+    entry: { address: '127.0.0.1', port: 0 },
+    portBase: 0,
+    nodes: [node],
+    shards: [{ id: 's1', slots: [...allSlots], primary: id, replicas: [], timeline: 1 }],
+    regions: [],
+  }
+}
