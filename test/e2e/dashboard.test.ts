@@ -23,9 +23,10 @@ const skip =
     ? false
     : `no browser at ${executablePath}: install Chromium, or name one in $CHROMIUM`
 
-const upTimeoutMs = 90_000
-const seenTimeoutMs = 15_000
-const climbTimeoutMs = 60_000
+const refusedToken = { expected: /401/ }
+const upTimeoutMs = 180_000
+const seenTimeoutMs = 30_000
+const climbTimeoutMs = 120_000
 
 let data: string
 let portBase: number
@@ -64,15 +65,19 @@ after(async () => {
 })
 
 test('without a token the page asks for it, and refuses a wrong one', { skip }, async () => {
-  await withPage(dashboardUrl.replace(/#.*/, ''), async (page) => {
-    const field = page.getByLabel('Token')
-    await field.fill('wrong')
-    await page.getByRole('button', { name: 'Open the dashboard' }).click()
-    await page.getByText('The server refused that token').waitFor()
-    await field.fill(new URL(dashboardUrl).hash.replace('#token=', ''))
-    await page.getByRole('button', { name: 'Open the dashboard' }).click()
-    await page.locator('[data-node="us-east/web-1"]').waitFor()
-  })
+  await withPage(
+    dashboardUrl.replace(/#.*/, ''),
+    async (page) => {
+      const field = page.getByLabel('Token')
+      await field.fill('wrong')
+      await page.getByRole('button', { name: 'Open the dashboard' }).click()
+      await page.getByText('The server refused that token').waitFor()
+      await field.fill(new URL(dashboardUrl).hash.replace('#token=', ''))
+      await page.getByRole('button', { name: 'Open the dashboard' }).click()
+      await page.locator('[data-node="us-east/web-1"]').waitFor()
+    },
+    refusedToken,
+  )
 })
 
 test('the link from the command line shows the map, and the token leaves the address bar', { skip }, async () => {
@@ -119,6 +124,24 @@ test('a web server that is killed from its panel comes back', { skip }, async ()
   })
 })
 
+test('a page outlives the supervisor: it says that the connection is lost, and is live again by itself', {
+  skip,
+}, async () => {
+  await withPage(
+    dashboardUrl,
+    async (page) => {
+      await page.getByText('live', { exact: true }).waitFor()
+      const status = JSON.parse(await tenfold('status', '--json')) as { supervisor: { pid: number } }
+      process.kill(status.supervisor.pid, 'SIGKILL')
+      await page.getByText('connection lost, retrying').waitFor()
+      await tenfold('up', '--app', join(root, 'examples/photos'), '--detach')
+      await page.getByText('live', { exact: true }).waitFor()
+      await page.locator('[data-node="us-east/web-1"]').getByText('ready').waitFor()
+    },
+    { expected: /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE/ },
+  )
+})
+
 async function climb(page: Page, rung: number): Promise<void> {
   await page.getByRole('button', { name: `Climb to ${rung}` }).click()
   const dialog = page.getByRole('dialog', { name: `Climb to rung ${rung}` })
@@ -130,14 +153,17 @@ async function climb(page: Page, rung: number): Promise<void> {
 }
 
 /** A page of its own, which must not have logged an error by the end: nothing blocked by the policy, nothing thrown. */
-async function withPage(url: string, work: (page: Page) => Promise<void>): Promise<void> {
+async function withPage(
+  url: string,
+  work: (page: Page) => Promise<void>,
+  { expected = /^$/ }: { expected?: RegExp } = {},
+): Promise<void> {
   const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage()
   page.setDefaultTimeout(seenTimeoutMs)
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(error.message))
   page.on('console', (message) => {
-    const isRefusedToken = message.text().includes('401')
-    if (message.type() === 'error' && !isRefusedToken) problems.push(message.text())
+    if (message.type() === 'error' && !expected.test(message.text())) problems.push(message.text())
   })
   try {
     await page.goto(url)

@@ -13,24 +13,43 @@ export function EventFeed({ events, onSelect }: Props) {
     <section class="pane events" aria-label="Events">
       <header class="pane-head">
         <h2>Events</h2>
-        <span class="dim">{events.length === 0 ? 'none since this page was opened' : events.length}</span>
+        <span class="dim">{events.length === 0 ? 'none yet' : events.length}</span>
       </header>
       <ol class="feed" aria-live="polite" aria-relevant="additions" aria-label="Events, newest first">
-        {events.map(({ number, at, level, message, node }) => (
-          <li key={number} class={`is-${level}`}>
-            <time dateTime={at}>{showTime(at)}</time>
+        {events.map((event) => (
+          <li key={event.number} class={`is-${event.level}`}>
+            <time dateTime={event.at}>{showTime(event.at)}</time>
             <span class="feed-message">
-              {level !== 'info' && <span class="feed-level">{level}</span>}
-              {message}{' '}
-              {node !== undefined && (
-                <button type="button" class="link mono" onClick={() => onSelect(node)}>
-                  {node}
-                </button>
-              )}
+              {event.level !== 'info' && <span class="feed-level">{event.level}</span>}
+              <Message event={event} onSelect={onSelect} />
             </span>
           </li>
         ))}
       </ol>
     </section>
+  )
+}
+
+/** The node's name is a link, where the message has it or else after it. */
+function Message({ event: { message, node }, onSelect }: { event: FeedEvent; onSelect: Props['onSelect'] }) {
+  if (node === undefined) return message
+  const link = (
+    <button type="button" class="link mono" onClick={() => onSelect(node)}>
+      {node}
+    </button>
+  )
+  const at = message.indexOf(node)
+  if (at < 0)
+    return (
+      <>
+        {message} {link}
+      </>
+    )
+  return (
+    <>
+      {message.slice(0, at)}
+      {link}
+      {message.slice(at + node.length)}
+    </>
   )
 }
