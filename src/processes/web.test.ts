@@ -1,3 +1,5 @@
+// Web and worker processes as the supervisor starts them: real processes, a real database, signals.
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -15,7 +17,7 @@ create table users (id bigint not null primary key, name text not null, cents bi
 create table jobs_done (job text not null);`
 
 const app = `
-export default {
+const app = {
   migrations: 'migrations',
   setup({ http, db, cache, queue, kpi, once }) {
     http.post('/users/:id', async (request, reply) => {
@@ -47,7 +49,8 @@ export default {
       await db.reference.insertInto('jobs_done').values({ job: JSON.stringify(payload) }).execute()
     })
   },
-}`
+}
+export { app as default }`
 
 const files = { 'app.ts': app, 'migrations/0001-start.sql': migration }
 

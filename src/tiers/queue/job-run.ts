@@ -7,7 +7,7 @@ import { backoffMs } from '../../base/backoff.ts'
 import { openChannel } from '../../base/channels.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import type { HandleOptions, Handler, QueueEngine, TakenJob } from './contract.ts'
-import type { WorkerContext } from './worker.ts'
+import type { WorkerContext } from './worker-context.ts'
 
 const reasonCharactersMax = 2000
 const channel = openChannel('tenfold:job')

@@ -1,19 +1,11 @@
 // Works one queue off: takes as many jobs as it has hands free, looks again when one finishes, when somebody here
 // published, or after a wait that doubles while there is nothing.
 
-import type { BaseLogger } from 'pino'
-import type { Clock } from '../../base/clock.ts'
 import { describeError } from '../../base/errors.ts'
-import type { Random } from '../../base/random.ts'
 import type { HandleOptions, Handler, QueueEngine } from './contract.ts'
 import { JobRun } from './job-run.ts'
 import { pollMsMax, pollMsMin } from './options.ts'
-
-export interface WorkerContext {
-  log: Pick<BaseLogger, 'warn' | 'error'>
-  clock: Clock
-  random: Random
-}
+import type { WorkerContext } from './worker-context.ts'
 
 export class QueueWorker {
   readonly #engine: QueueEngine

@@ -7,3 +7,8 @@ export interface Kpi {
   /** Someone was here: daily, weekly and monthly active users are counted from it. */
   active(userId: string): void
 }
+
+/** Where figures are kept: the first shard of the database. A statement fails as one or not at all. */
+export interface KpiHome {
+  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>
+}

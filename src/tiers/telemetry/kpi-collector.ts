@@ -9,7 +9,7 @@ import { openChannel } from '../../base/channels.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { describeError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import type { ShardDatabase } from '../database/contract.ts'
+import type { KpiHome } from './contract.ts'
 import { activeName } from './kpi.ts'
 
 const flushIntervalMs = 1000
@@ -27,8 +27,8 @@ interface Batch {
 }
 
 export interface KpiCollectorOptions {
-  /** Where figures are kept: the first shard. */
-  home(): ShardDatabase
+  /** Asked at each flush, since the map may change what it answers. */
+  home(): KpiHome
   log: Pick<BaseLogger, 'warn'>
   clock?: Clock
 }

@@ -1,6 +1,6 @@
 // Reads the business figures back: counters by day, and daily, weekly and monthly active users, each counted exactly.
 
-import type { ShardDatabase } from '../database/contract.ts'
+import type { KpiHome } from './contract.ts'
 
 export interface KpiDay {
   /** ISO date, UTC. */
@@ -13,7 +13,7 @@ export interface KpiDay {
 export const reportDaysMax = 366
 
 /** The last `days` days, today last. Days without figures are there with zeros. */
-export async function readKpi(home: ShardDatabase, days: number): Promise<KpiDay[]> {
+export async function readKpi(home: KpiHome, days: number): Promise<KpiDay[]> {
   const span = Math.max(1, Math.min(Math.trunc(days), reportDaysMax))
   const rows = await home.query<DayRow>(reportStatement, [span])
   return rows.map(({ day, counters, daily, weekly, monthly }) => ({

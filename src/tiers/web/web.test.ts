@@ -1,3 +1,5 @@
+// The web tier over real sockets: ids, errors, limits, health, assets, and when sessions are opened and saved.
+
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

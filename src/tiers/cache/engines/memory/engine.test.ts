@@ -1,3 +1,5 @@
+// The memory engine: the suite of its tier, and its bound in bytes.
+
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { cacheConformance } from '../../conformance.ts'

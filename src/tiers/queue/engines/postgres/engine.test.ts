@@ -1,0 +1,32 @@
+// The PostgreSQL engine: the suite of its tier, its transactions with the app's, and who may claim how much.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, it } from 'node:test'
+import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
+import { queueConformance } from '../../conformance.ts'
+import type { QueueEngine } from '../../contract.ts'
+import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
+
+let database: TestDatabase
+let engine: QueueEngine
+
+before(async () => {
+  database = await startTestDatabase({ sql: await readFile(join(postgresQueueMigrations, '0001-jobs.sql'), 'utf8') })
+  engine = openPostgresQueue(() => database.db.shards())
+})
+
+after(() => database.stop())
+
+queueConformance('postgres', {
+  engine: () => engine,
+  transaction: (work) => database.db.slot(3).transaction(work),
+})
+
+it('claims no more than it may while a table of many jobs has not been analysed', async () => {
+  const queue = 'fresh'
+  await engine.publish(Array.from({ length: 5000 }, (_, n) => ({ queue, payload: { n }, options: {} })))
+  const batches = await Promise.all(Array.from({ length: 8 }, () => engine.take(queue, 64, 60_000)))
+  assert.deepEqual(new Set(batches.map((batch) => batch.length)), new Set([64]))
+})
