@@ -7,8 +7,10 @@ import { test } from 'node:test'
 import { Client } from 'pg'
 import { waitUntil } from '../../base/limits.ts'
 import { cloneCluster } from './clone.ts'
+import { configureCluster } from './configure.ts'
 import { isFenced } from './fence.ts'
-import { startTestPostgres, startTestReplica, testDir } from './testing.ts'
+import { stopServer } from './server.ts'
+import { connectAs, startTestPostgres, startTestReplica, testDir } from './testing.ts'
 
 const waitMs = 15_000
 
@@ -74,6 +76,35 @@ test('a clone of a server under writes catches up with it and is promoted to the
   assert.ok(progress.length > 2 && progress.every((bytes, index) => bytes >= (progress[index - 1] ?? 0)))
 })
 
+test('with a synchronous replica a commit waits for it, and not longer than it is configured', async () => {
+  await using primary = await startTestPostgres()
+  await using replica = await startTestReplica(primary, { slot: 'second' })
+  const configuration = { ...primary, connectionsMax: 50 }
+  await configureCluster({ ...configuration, synchronous: { count: 1, names: ['second'] } })
+  await primary.admin.reload()
+  const standby = async () =>
+    (await primary.admin.query<{ sync_state: string }>('SELECT sync_state FROM pg_stat_replication'))[0]?.sync_state
+  await waitUntil(async () => (await standby()) === 'quorum', { what: 'a synchronous replica', timeoutMs: waitMs })
+  await using owner = await connectAs(primary, 'owner')
+  await owner.query('CREATE TABLE notes (id int)')
+  await replica.admin.close()
+  await stopServer(replica.pid, 'immediate', waitMs)
+  const commit = owner.query('INSERT INTO notes VALUES (1)')
+  await waitUntil(
+    async () => (await primary.admin.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)).length === 1,
+    { what: 'a commit that waits', timeoutMs: waitMs },
+  )
+  await configureCluster(configuration)
+  await primary.admin.reload()
+  await commit
+  await primary.admin.dropSlot('second')
+  await primary.admin.dropSlot('second')
+  await primary.admin.createSlot('third')
+  await primary.admin.createSlot('third')
+  const slots = await primary.admin.query('SELECT slot_name FROM pg_replication_slots WHERE restart_lsn IS NOT NULL')
+  assert.deepEqual(slots, [{ slot_name: 'third' }])
+})
+
 test('a clone whose source dies in the middle leaves nothing, says why, and can be made again', async () => {
   const primary = await startTestPostgres()
   const dir = await testDir()
@@ -101,7 +132,7 @@ test('a clone does not replace a cluster, does not take over a fence, and wants 
   try {
     const options = { from: primary, secrets: primary.secrets, dataDir }
     await assert.rejects(cloneCluster({ ...options, secrets: { ...primary.secrets, replicator: 'wrong' } }), {
-      code: 'unavailable',
+      code: 'unauthorized',
     })
     await cloneCluster(options)
     assert.equal(await isFenced(primary.dataDir), true)

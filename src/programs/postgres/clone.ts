@@ -36,7 +36,7 @@ export interface CloneOptions {
 /**
  * Resolves when a whole and durable copy stands at `dataDir`, to be configured with `follow` and started.
  * After a failure or a crash it may be called again and starts anew.
- * @throws conflict when a cluster stands there already, unavailable when the source cannot be reached or breaks off,
+ * @throws conflict when a cluster stands there already, unavailable when the source cannot be reached or breaks off, unauthorized,
  * disk-full, program-failed when what arrived does not match the manifest, bad-input for tablespaces.
  */
 export async function cloneCluster(options: CloneOptions): Promise<void> {
@@ -123,10 +123,12 @@ async function reserveSlot(client: Client, slot: string): Promise<void> {
 
 function explain(error: unknown, { address, port }: PostgresAddress, dataDir: string): unknown {
   if (error instanceof TenfoldError) return error
-  if ((error as { code?: string }).code === 'ENOSPC')
+  const { code } = error as { code?: string }
+  if (code === 'ENOSPC')
     return new TenfoldError('disk-full', `the disk that holds ${dataDir} is full; the clone was given up`, {
       cause: error,
     })
   const message = `cannot clone ${address}:${port} to ${dataDir}: ${describeError(error)}`
-  return new TenfoldError('unavailable', message, { cause: error })
+  const isRefused = code === '28P01' || code === '28000'
+  return new TenfoldError(isRefused ? 'unauthorized' : 'unavailable', message, { cause: error })
 }

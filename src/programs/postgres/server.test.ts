@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Client } from 'pg'
 import { isTenfoldError } from '../../base/errors.ts'
 import { configureCluster } from './configure.ts'
+import { ownerOfCluster } from './owner.ts'
 import { isServerAlive, startServer, stopServer, waitForServer } from './server.ts'
-import { connectAs, startTestPostgres, type TestPostgres } from './testing.ts'
+import { connectAs, startTestPostgres, type TestPostgres, testDir } from './testing.ts'
 
 const waitMs = 15_000
 
@@ -79,7 +80,9 @@ test('waiting for a server ends at once when its process is gone, or is another 
 })
 
 test('a restart keeps the data, and stop and start may be repeated', async () => {
-  await using server = await startTestPostgres()
+  const dir = join(await testDir(), "it's a \\ place")
+  await mkdir(dir, { mode: 0o711 })
+  await using server = await startTestPostgres({ dir })
   await using owner = await connectAs(server, 'owner')
   await owner.query('CREATE TABLE notes AS SELECT 1 AS id')
   await server.admin.close()
@@ -92,6 +95,8 @@ test('a restart keeps the data, and stop and start may be repeated', async () =>
   assert.equal(state.isInRecovery, false)
   await using again = await connectAs(server, 'owner')
   assert.deepEqual((await again.query('SELECT id FROM notes')).rows, [{ id: 1 }])
+  await server.stop()
+  await rm(dirname(dir), { recursive: true })
 })
 
 test('after the server was killed under writes it starts at once, with every acknowledged row', async () => {
@@ -181,7 +186,6 @@ test('a server that hangs costs the supervisor a bounded wait, and is killed in 
 
 async function userOf(server: TestPostgres): Promise<{ uid?: number; gid?: number }> {
   if (process.getuid?.() !== 0) return {}
-  const { ownerOfCluster } = await import('./owner.ts')
   const owner = await ownerOfCluster(server.dataDir)
   return owner ? { uid: owner.uid, gid: owner.gid } : {}
 }

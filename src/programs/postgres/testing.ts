@@ -1,8 +1,9 @@
 // A real server for the tests of everything that needs one: on a free port, bootstrapped, gone when the test ends.
 
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -62,15 +63,14 @@ async function serve(dir: string, cluster: TestCluster, secrets: PostgresSecrets
   const { dataDir } = cluster
   const logFile = join(dir, 'log')
   const { address, port, pid } = await startOnFreePort(cluster, logFile)
-  const killAtExit = () => tryKill(pid)
-  process.once('exit', killAtExit)
+  const guard = guardAgainstOurDeath(dir, dataDir)
   await waitForServer({ address, port, secrets, pid, timeoutMs: readyTimeoutMs })
   const admin = await PostgresAdmin.connect({ address, port, secrets })
   const stop = async () => {
     await admin.close()
     const running = readLockFile(dataDir)?.pid ?? pid
     if (isServerAlive(running, dataDir)) await stopServer(running, 'immediate', stopTimeoutMs)
-    process.off('exit', killAtExit)
+    guard.kill()
     await rm(dir, { recursive: true, force: true })
   }
   return { address, port, secrets, dataDir, logFile, pid, admin, stop, [Symbol.asyncDispose]: stop }
@@ -123,10 +123,14 @@ async function startOnFreePort(cluster: TestCluster, logFile: string) {
   }
 }
 
-function tryKill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGQUIT')
-  } catch {
-    // It is gone already.
-  }
+/**
+ * A test that is killed cannot clean up, and its server would live for ever. This shell reads from a pipe whose other end
+ * is ours, so that it wakes when we are gone, in whatever way.
+ */
+function guardAgainstOurDeath(dir: string, dataDir: string): ChildProcess {
+  const script = 'read _; kill -KILL "$(head -n 1 "$1/postmaster.pid")"; sleep 1; rm -rf "$0"'
+  const guard = spawn('/bin/sh', ['-c', script, dir, dataDir], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  guard.unref()
+  if (guard.stdin instanceof Socket) guard.stdin.unref()
+  return guard
 }
