@@ -2,7 +2,7 @@
 
 import type { Totals } from '../system/totals.ts'
 import { showMs, showRate } from '../words/numbers.ts'
-import type { Box } from './layout.ts'
+import type { Box } from './box.ts'
 
 const place = (box: Box) => ({
   transform: `translate(${box.x}px, ${box.y}px)`,

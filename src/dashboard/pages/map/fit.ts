@@ -1,7 +1,8 @@
 // Makes a wide map smaller until it fits the page, as far as it can still be read; the rest is scrolled.
 
 import type { StatusNode } from '../../../control/api.ts'
-import { layoutMap, type MapLayout, type Space } from './layout.ts'
+import type { Space } from './box.ts'
+import { layoutMap, type MapLayout } from './layout.ts'
 
 const zoomLeast = 0.78
 

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { StatusNode } from '../../../control/api.ts'
+import type { Box } from './box.ts'
 import { fitMap } from './fit.ts'
-import { type Box, layoutMap } from './layout.ts'
+import { layoutMap } from './layout.ts'
 
 const roles = ['front', 'web', 'postgres', 'worker'] as const
 

@@ -4,16 +4,10 @@
 // what is alike stands side by side on the cross axis. A host's frame is around its nodes, a region's around its hosts.
 
 import type { StatusNode } from '../../../control/api.ts'
+import type { Box, Space } from './box.ts'
 import { placeHosts } from './hosts.ts'
 import { pagePlan, type Shape, shapeFor } from './shape.ts'
 import { type Tier, tiersOf } from './tiers.ts'
-
-export interface Box {
-  x: number
-  y: number
-  width: number
-  height: number
-}
 
 export interface MapLayout {
   width: number
@@ -26,11 +20,6 @@ export interface MapLayout {
   hosts: Array<Box & { id: string }>
   regions: Array<Box & { id: string }>
   tiers: Array<Box & Tier>
-}
-
-export interface Space {
-  width: number
-  height: number
 }
 
 /** Full cards where they fit, else compact ones; what does not fit even so is scrolled. */

@@ -3,7 +3,7 @@
 import type { NodeMetrics, StatusNode } from '../../../control/api.ts'
 import { Spark } from '../charts/spark.tsx'
 import { showDuration, showMs, showPercent, showRate } from '../words/numbers.ts'
-import type { Box } from './layout.ts'
+import type { Box } from './box.ts'
 import { StateGlyph } from './state-glyph.tsx'
 import { shortName } from './tiers.ts'
 

@@ -1,6 +1,6 @@
 // The measures of the map in pixels: one set for a wide page, one for a narrow one, and the few that give way.
 
-import type { Box, Space } from './layout.ts'
+import type { Box, Space } from './box.ts'
 
 interface Pad {
   mainStart: number

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import type { Status } from '../../../control/api.ts'
 import type { ControlClient } from '../../../control/client.ts'
 import { messageOf } from '../words/failure.ts'
-import type { Box } from './layout.ts'
+import type { Box } from './box.ts'
 import { type Tier, wantedCount } from './tiers.ts'
 
 interface Props {

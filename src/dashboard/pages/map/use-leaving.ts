@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StatusNode } from '../../../control/api.ts'
-import type { Box } from './layout.ts'
+import type { Box } from './box.ts'
 
 export interface Leaving {
   node: StatusNode

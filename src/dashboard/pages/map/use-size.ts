@@ -1,7 +1,7 @@
 // The size of an element, kept current.
 
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { Space } from './layout.ts'
+import type { Space } from './box.ts'
 
 export function useSize<E extends HTMLElement>() {
   const ref = useRef<E>(null)

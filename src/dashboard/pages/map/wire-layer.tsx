@@ -2,7 +2,8 @@
 
 import { useEffect, useRef } from 'preact/hooks'
 import { showRate } from '../words/numbers.ts'
-import type { Box, MapLayout } from './layout.ts'
+import type { Box } from './box.ts'
+import type { MapLayout } from './layout.ts'
 import { replicationPath, requestPath } from './wire-path.ts'
 import { addressEnd, clientsEnd, type Wire } from './wires.ts'
 

@@ -1,6 +1,6 @@
 // The line of a wire between two boxes, and where its label stands.
 
-import type { Box } from './layout.ts'
+import type { Box } from './box.ts'
 
 export interface WirePath {
   d: string
