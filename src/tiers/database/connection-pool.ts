@@ -71,7 +71,6 @@ export class ConnectionPool {
 
   give(connection: Connection): void {
     this.#busy--
-    connection.deadline = 0
     if (connection.isUsable && !this.#isRetired) {
       connection.idleSince = performance.now()
       this.#idle.push(connection)

@@ -31,6 +31,9 @@ export class Connection {
   readonly #client: pg.Client
   readonly #prepared: LRUCache<string, Prepared>
   readonly #silentAfterMs: number
+  /** Statements of one transaction that were sent at once; rare, so made when needed. */
+  #line: Statement[] | undefined
+  #isBusy = false
   #evicted: string[] = []
   #namesMade = 0
 
@@ -70,14 +73,13 @@ export class Connection {
 
   /** Sends one statement; its owner hears the result. Statements sent at once run one after the other. */
   send(text: string, values: readonly unknown[], owner: StatementOwner, limitMs = this.#silentAfterMs): void {
-    const statement = new Statement(text, values, owner)
+    const statement = new Statement(text, values, owner, this, limitMs)
     statement.prepared = this.#prepare(text)
     if (this.#evicted.length > 0) {
       statement.toClose = this.#evicted
       this.#evicted = []
     }
-    this.deadline = performance.now() + limitMs
-    this.#client.query(statement as unknown as pg.Submittable)
+    this.#submit(statement)
   }
 
   /**
@@ -85,9 +87,27 @@ export class Connection {
    * answer: an error as the answer to COMMIT then means that it did not happen.
    */
   sendControl(text: string, owner: StatementOwner, limitMs: number): void {
-    this.deadline = performance.now() + limitMs
-    const statement = new Statement(text, [], owner)
+    const statement = new Statement(text, [], owner, this, limitMs)
     statement.isSimple = true
+    this.#submit(statement)
+  }
+
+  /** The statement under way has ended: the next one in line goes out. */
+  next(): void {
+    this.deadline = 0
+    this.#isBusy = false
+    const statement = this.#line?.shift()
+    if (statement) this.#submit(statement)
+  }
+
+  #submit(statement: Statement): void {
+    if (this.#isBusy) {
+      this.#line ??= []
+      this.#line.push(statement)
+      return
+    }
+    this.#isBusy = true
+    this.deadline = performance.now() + statement.limitMs
     this.#client.query(statement as unknown as pg.Submittable)
   }
 

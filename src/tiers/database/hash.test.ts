@@ -35,7 +35,7 @@ describe('the partition hash', () => {
           if (Number.isSafeInteger(Number(key))) assert.equal(slotOfInteger(Number(key)), slots[i])
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 8 },
     )
   })
 
@@ -60,7 +60,7 @@ describe('the partition hash', () => {
       fc.asyncProperty(keys, async (sample) =>
         assert.deepEqual(await misplaced('text', sample, sample.map(slotOfText)), []),
       ),
-      { numRuns: 20 },
+      { numRuns: 8 },
     )
   })
 })

@@ -42,6 +42,11 @@ export interface StatementOwner {
   settled(statement: Statement, error: Error | undefined): void
 }
 
+/** The connection that it runs on, which may have others in line. */
+interface Line {
+  next(): void
+}
+
 // The bytes never change: Describe portal '', Execute portal '' without a row limit, Sync.
 const executeAndSync = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0x53, 0, 0, 0, 4])
 const describeExecuteAndSync = Buffer.concat([Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]), executeAndSync])
@@ -65,14 +70,19 @@ export class Statement {
   prepared: Prepared | undefined
   /** Names of prepared statements that lost their place. */
   toClose: string[] | undefined
+  /** How long it may take; its connection counts as dead then. */
+  readonly limitMs: number
   readonly #owner: StatementOwner
+  readonly #line: Line
   #failure: Error | undefined
   #isSettled = false
 
-  constructor(text: string, values: readonly unknown[], owner: StatementOwner) {
+  constructor(text: string, values: readonly unknown[], owner: StatementOwner, line: Line, limitMs: number) {
     this.text = text
     this.values = values
+    this.limitMs = limitMs
     this.#owner = owner
+    this.#line = line
   }
 
   /** Rows that the command changed or gave: the last number of its tag. */
@@ -159,6 +169,7 @@ export class Statement {
   #settle(error: Error | undefined): void {
     if (this.#isSettled) return
     this.#isSettled = true
+    this.#line.next()
     this.#owner.settled(this, error)
   }
 }
