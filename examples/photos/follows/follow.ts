@@ -36,13 +36,19 @@ export async function follow(
   return { following: true }
 }
 
-export async function isFollowing(db: Database<Schema>, userId: string, followeeId: string): Promise<boolean> {
-  const row = await db
+/** Which of some people a user follows. */
+export async function followedAmong(
+  db: Database<Schema>,
+  userId: string,
+  people: readonly string[],
+): Promise<Set<string>> {
+  if (people.length === 0) return new Set()
+  const rows = await db
     .of(userId)
     .selectFrom('following')
     .select('followee_id')
     .where('user_id', '=', userId)
-    .where('followee_id', '=', followeeId)
-    .executeTakeFirst()
-  return row !== undefined
+    .where('followee_id', 'in', people)
+    .execute()
+  return new Set(rows.map((row) => row.followee_id))
 }

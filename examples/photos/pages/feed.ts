@@ -2,7 +2,9 @@
 
 import type { FastifyInstance } from 'fastify'
 import { readFeed } from '../feed/read.ts'
+import { followedAmong } from '../follows/follow.ts'
 import { listQuery, read } from '../input.ts'
+import { likedAmong } from '../photos/liked.ts'
 import { pageOf } from '../photos/list.ts'
 import { popularPhotos } from '../photos/popular.ts'
 import type { AppTiers } from '../tiers.ts'
@@ -16,15 +18,19 @@ import { gridOf, moreLink, streamOf } from './pictures.ts'
 import { counted } from './time.ts'
 import { welcomeBody } from './welcome.ts'
 
+const peopleShownMax = 6
+
 export function feedPages(pages: FastifyInstance, tiers: AppTiers): void {
   pages.get('/', async (request, reply) => {
     const user = currentUser(request)
     if (!user) return sendPage(request, reply, { title: 'Welcome', body: await welcomeBody(tiers, request) })
     const list = read(listQuery, request.query, 'query')
-    const [photos, people] = await Promise.all([readFeed(tiers, user.id, list), mostFollowed(tiers)])
+    const [photos, people] = await Promise.all([readFeed(tiers, user.id, list), strangers(tiers, user.id)])
     const { next } = pageOf(photos, list.limit)
-    const body = html`<div class="columns"><section aria-label="Feed">${photos.length > 0 ? streamOf(photos) : emptyFeed()}${moreLink('/', next)}</section>
-${peopleToFollow(people.filter((person) => person.id !== user.id))}</div>`
+    const refs = photos.map((photo) => ({ userId: photo.userId, photoId: photo.id }))
+    const liked = await likedAmong(tiers.db, refs, user.id)
+    const body = html`<div class="columns"><section aria-label="Feed">${photos.length > 0 ? streamOf(photos, liked) : emptyFeed()}${moreLink('/', next)}</section>
+${peopleToFollow(people)}</div>`
     return sendPage(request, reply, { title: 'Feed', place: 'feed', body })
   })
 
@@ -37,6 +43,17 @@ ${peopleToFollow(people.filter((person) => person.id !== user.id))}</div>`
     }`
     return sendPage(request, reply, { title: 'Popular', place: 'popular', body })
   })
+}
+
+/** The most followed people that the reader does not follow yet. */
+async function strangers(tiers: AppTiers, userId: string): Promise<Profile[]> {
+  const people = await mostFollowed(tiers)
+  const known = await followedAmong(
+    tiers.db,
+    userId,
+    people.map((person) => person.id),
+  )
+  return people.filter((person) => person.id !== userId && !known.has(person.id)).slice(0, peopleShownMax)
 }
 
 function emptyFeed(): Html {

@@ -64,8 +64,7 @@ ${entry('popular', '/popular', 'Popular')}
 ${
   user
     ? html`<a class="button" href="/upload" ${place === 'upload' ? html`aria-current="page"` : ''}>Upload</a>
-<a class="me" href="/users/${user.id}" title="${user.name}" ${place === 'me' ? html`aria-current="page"` : ''}>${avatar(user, 'small')}<span class="me-name">${user.name}</span></a>
-<form method="post" action="/logout"><button class="quiet" type="submit">Log out</button></form>`
+<a class="me" href="/users/${user.id}" title="${user.name}" ${place === 'me' ? html`aria-current="page"` : ''}>${avatar(user, 'small')}<span class="me-name">${user.name}</span></a>`
     : html`<a class="button" href="/welcome">Sign up or log in</a>`
 }
 </nav></header>`

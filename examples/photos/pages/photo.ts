@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { photoIdsOf } from '../input.ts'
 import { commentOn } from '../photos/comment.ts'
-import { type Comment, isLikedBy, type PhotoDetail, photoDetail } from '../photos/detail.ts'
+import { type Comment, type PhotoDetail, photoDetail } from '../photos/detail.ts'
 import { likePhoto } from '../photos/like.ts'
+import { likedAmong } from '../photos/liked.ts'
 import type { AppTiers } from '../tiers.ts'
 import { currentUser } from '../users/current.ts'
 import { avatar } from './avatar.ts'
@@ -21,12 +22,12 @@ export function photoPages(pages: FastifyInstance, tiers: AppTiers): void {
   pages.get('/photos/:userId/:id', async (request, reply) => {
     const keys = photoIdsOf(request.params)
     const viewer = currentUser(request)
-    const [photo, isLiked] = await Promise.all([
+    const [photo, liked] = await Promise.all([
       photoDetail(db, keys.userId, keys.photoId),
-      viewer ? isLikedBy(db, keys, viewer.id) : false,
+      viewer ? likedAmong(db, [keys], viewer.id) : new Set<string>(),
     ])
     const title = photo.caption || `Photo by ${photo.userName}`
-    const body = photoBody(photo, { isLiked, canComment: viewer !== undefined })
+    const body = photoBody(photo, { isLiked: liked.has(photo.id), canComment: viewer !== undefined })
     return sendPage(request, reply, { title, body })
   })
 
@@ -51,7 +52,7 @@ function photoBody(photo: PhotoDetail, { isLiked, canComment }: { isLiked: boole
   return html`<article class="single"><div class="frame">${largePicture(photo)}</div>
 <div class="beside"><header class="by"><a href="/users/${photo.userId}">${avatar({ id: photo.userId, name: photo.userName }, 'medium')}<b>${photo.userName}</b></a>${ago(photo.at)}</header>
 ${photo.caption ? html`<h1 class="caption">${photo.caption}</h1>` : ''}
-<div class="under">${likeForm(photo, { isLiked })}</div>
+<div class="under">${likeForm(photo, isLiked)}</div>
 <section id="comments"><h2>${counted(photo.commentCount, 'comment', 'comments')}</h2>
 ${canComment ? commentForm(photo) : html`<p><a href="/welcome?next=${encodeURIComponent(photoHref(photo))}">Log in</a> to say something.</p>`}
 <ol class="comments">${photo.comments.map(commentItem)}</ol></section></div></article>`

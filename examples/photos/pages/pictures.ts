@@ -24,18 +24,19 @@ function placeholder(photo: PhotoCard): Html {
 ${isFailed ? 'This picture could not be read' : html`<span class="spinner" aria-hidden="true"></span>Making thumbnails …`}</div>`
 }
 
-export function streamOf(photos: readonly PhotoCard[]): Html {
+/** `liked`: the ids of those that the viewer likes. */
+export function streamOf(photos: readonly PhotoCard[], liked: ReadonlySet<string>): Html {
   return html`<div class="stream">${photos.map(
     (photo) => html`<article class="card">
 <header class="by"><a href="/users/${photo.userId}">${avatar({ id: photo.userId, name: photo.userName }, 'medium')}<b>${photo.userName}</b></a>${ago(photo.at)}</header>
 <a class="frame" href="${photoHref(photo)}">${largePicture(photo)}</a>
-<div class="under">${likeForm(photo, { isLiked: false, back: '' })}<a class="quiet" href="${photoHref(photo)}#comments">${counted(photo.commentCount, 'comment', 'comments')}</a></div>
+<div class="under">${likeForm(photo, liked.has(photo.id))}<a class="quiet" href="${photoHref(photo)}#comments">${counted(photo.commentCount, 'comment', 'comments')}</a></div>
 ${photo.caption ? html`<p class="caption">${photo.caption}</p>` : ''}
 </article>`,
   )}</div>`
 }
 
-export function likeForm(photo: PhotoCard, { isLiked }: { isLiked: boolean; back?: string }): Html {
+export function likeForm(photo: PhotoCard, isLiked: boolean): Html {
   return html`<form method="post" action="${photoHref(photo)}/like" data-like="${photo.userId}/${photo.id}">
 <button class="like" type="submit" aria-pressed="${isLiked ? 'true' : 'false'}" aria-label="Like"><span aria-hidden="true">♥</span> <output>${photo.likes.toLocaleString('en')}</output></button></form>`
 }

@@ -2,15 +2,16 @@
 
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { follow, isFollowing } from '../follows/follow.ts'
+import { follow, followedAmong } from '../follows/follow.ts'
 import { listQuery, read, userIdOf } from '../input.ts'
 import { pageOf, photosOf } from '../photos/list.ts'
 import type { AppTiers } from '../tiers.ts'
+import { tipsReceived } from '../tips/received.ts'
 import { giveTip } from '../tips/tip.ts'
 import { currentUser } from '../users/current.ts'
 import { type Profile, profileOf } from '../users/profile.ts'
 import { avatar } from './avatar.ts'
-import { type Html, html } from './html.ts'
+import { type Html, type HtmlValue, html } from './html.ts'
 import { sendPage } from './layout.ts'
 import { gridOf, moreLink } from './pictures.ts'
 import { fieldsOf, userOrWelcome } from './scope.ts'
@@ -26,13 +27,14 @@ export function profilePages(pages: FastifyInstance, tiers: AppTiers): void {
     const viewer = currentUser(request)
     const profile = await profileOf(db, userIdOf(request.params))
     const isOwn = viewer?.id === profile.id
-    const [photos, follows] = await Promise.all([
+    const [photos, followed, tipsCents] = await Promise.all([
       photosOf(db.of(profile.id), profile.id, list, { onlyReady: !isOwn }),
-      viewer && !isOwn ? isFollowing(db, viewer.id, profile.id) : false,
+      viewer ? followedAmong(db, viewer.id, [profile.id]) : new Set<string>(),
+      isOwn ? tipsReceived(db, profile.id) : 0,
     ])
     const { next } = pageOf(photos, list.limit)
     const { thanks } = request.query as { thanks?: unknown }
-    const body = html`${heading(profile, isOwn ? 'own' : follows ? 'followed' : 'other')}
+    const body = html`${isOwn ? ownHeading(profile, tipsCents) : othersHeading(profile, followed.has(profile.id))}
 ${thanks === undefined ? '' : html`<p class="notice" role="status">Your tip is on its way to ${profile.name}. Thank you!</p>`}
 ${photos.length > 0 ? gridOf(photos) : html`<p class="empty">${isOwn ? html`No photos yet. <a href="/upload">Show your first one.</a>` : `${profile.name} has not shown a photo yet.`}</p>`}
 ${moreLink(`/users/${profile.id}`, next)}`
@@ -56,15 +58,27 @@ ${moreLink(`/users/${profile.id}`, next)}`
   })
 }
 
-function heading(profile: Profile, relation: 'own' | 'followed' | 'other'): Html {
-  return html`<section class="profile">${avatar(profile, 'large')}<div><h1>${profile.name}</h1>
-<p class="figures"><span>${counted(profile.photos, 'photo', 'photos')}</span><span>${counted(profile.followers, 'follower', 'followers')}</span></p>
-<div class="actions">${relation === 'own' ? html`<a class="button" href="/upload">Upload a photo</a>` : html`${followButton(profile, relation)}${tipButtons(profile)}`}</div></div></section>`
+function ownHeading(profile: Profile, tipsCents: number): Html {
+  const tips = tipsCents > 0 && html`<span>$${(tipsCents / 100).toFixed(2)} in tips</span>`
+  return heading(
+    profile,
+    tips,
+    html`<a class="button" href="/upload">Upload a photo</a>
+<form method="post" action="/logout"><button class="quiet" type="submit">Log out</button></form>`,
+  )
 }
 
-function followButton(profile: Profile, relation: 'followed' | 'other'): Html {
-  if (relation === 'followed') return html`<span class="button done">Following ✓</span>`
-  return html`<form method="post" action="/users/${profile.id}/follow"><button type="submit">Follow</button></form>`
+function othersHeading(profile: Profile, isFollowed: boolean): Html {
+  const follow = isFollowed
+    ? html`<span class="button done">Following ✓</span>`
+    : html`<form method="post" action="/users/${profile.id}/follow"><button type="submit">Follow</button></form>`
+  return heading(profile, null, html`${follow}${tipButtons(profile)}`)
+}
+
+function heading(profile: Profile, figure: HtmlValue, actions: Html): Html {
+  return html`<section class="profile">${avatar(profile, 'large')}<div><h1>${profile.name}</h1>
+<p class="figures"><span>${counted(profile.photos, 'photo', 'photos')}</span><span>${counted(profile.followers, 'follower', 'followers')}</span>${figure}</p>
+<div class="actions">${actions}</div></div></section>`
 }
 
 function tipButtons(profile: Profile): Html {

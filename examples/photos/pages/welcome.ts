@@ -11,7 +11,7 @@ import { sendPage } from './layout.ts'
 import { gridOf } from './pictures.ts'
 import { fieldsOf } from './scope.ts'
 
-const popularShownMax = 9
+const popularShownMax = 8
 
 export function welcomePages(pages: FastifyInstance, tiers: AppTiers): void {
   pages.get('/welcome', async (request, reply) =>

@@ -47,19 +47,3 @@ async function newestComments(db: Database<Schema>, userId: string, photoId: str
     .execute()
   return rows.map(({ created_at, ...comment }) => ({ ...comment, at: created_at.toISOString() }))
 }
-
-export async function isLikedBy(
-  db: Database<Schema>,
-  photo: { userId: string; photoId: string },
-  likerId: string,
-): Promise<boolean> {
-  const like = await db
-    .of(photo.userId)
-    .selectFrom('likes')
-    .select('liker_id')
-    .where('user_id', '=', photo.userId)
-    .where('photo_id', '=', photo.photoId)
-    .where('liker_id', '=', likerId)
-    .executeTakeFirst()
-  return like !== undefined
-}

@@ -5,7 +5,8 @@ import { makeNetwork } from './network.ts'
 import { captionFor, commentFor, nameOf } from './words.ts'
 
 const photosOfCelebrity = 6
-const photosOfUserMax = 2
+/** One of these, by chance. */
+const photosOfUser = [0, 0, 1, 1, 2] as const
 const likesMax = 12
 const likesOfCelebrityMax = 60
 const commentsMax = 2
@@ -34,14 +35,14 @@ export function makePlan(users: number, seed: number): SeedPlan {
   const photos = Array.from({ length: users }, (_, owner) => {
     const chance = new Chance(seed, 'photos', owner)
     const isCelebrity = owner < celebrities
-    const count = isCelebrity ? photosOfCelebrity : chance.whole(0, photosOfUserMax)
+    const count = isCelebrity ? photosOfCelebrity : chance.pick(photosOfUser)
     return Array.from({ length: count }, (_, index) =>
       planPhoto(owner, index, { isCelebrity, fans: followers[owner] ?? [], chance }),
     )
   })
-  // One of each owner after the other, so that feeds are mixed.
-  const inTurn = photos.flat().sort((a, b) => a.index - b.index || a.owner - b.owner)
-  return { names: Array.from({ length: users }, (_, user) => nameOf(user)), follows, photos: inTurn }
+  const mixed = photos.flat()
+  mixed.sort(byChance(seed))
+  return { names: Array.from({ length: users }, (_, user) => nameOf(user)), follows, photos: mixed }
 }
 
 function planPhoto(
@@ -53,6 +54,12 @@ function planPhoto(
   const authors = someOf(fans, chance.whole(0, isCelebrity ? commentsOfCelebrityMax : commentsMax), chance)
   const comments = authors.map((author) => ({ author, text: commentFor(chance) }))
   return { owner, index, caption: captionFor(chance), likers, comments }
+}
+
+/** So that the photos of one owner do not stand in a row in the feeds. */
+function byChance(seed: number): (a: PlannedPhoto, b: PlannedPhoto) => number {
+  const turn = ({ owner, index }: PlannedPhoto) => new Chance(seed, 'turn', owner, index).next()
+  return (a, b) => turn(a) - turn(b)
 }
 
 function someOf(from: readonly number[], count: number, chance: Chance): number[] {

@@ -22,10 +22,10 @@ const palettes: readonly [Palette, ...Palette[]] = [
 ]
 
 const sizes: readonly [readonly [number, number], ...(readonly [number, number])[]] = [
-  [1080, 810],
-  [1080, 720],
-  [900, 900],
-  [810, 1080],
+  [1040, 780],
+  [1040, 693],
+  [860, 860],
+  [780, 1040],
 ]
 
 type Painter = (palette: Palette, width: number, height: number, chance: Chance) => string

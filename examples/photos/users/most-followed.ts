@@ -3,7 +3,7 @@
 import type { AppTiers } from '../tiers.ts'
 import type { Profile } from './profile.ts'
 
-const mostFollowedMax = 8
+const mostFollowedMax = 24
 
 export async function mostFollowed({ db, cache }: Pick<AppTiers, 'db' | 'cache'>): Promise<Profile[]> {
   return await cache.wrap('most-followed', { ttl: '30s' }, () =>
