@@ -10,9 +10,11 @@ export function answerClientError(
   socket: Socket,
   answering: Iterable<ServerResponse>,
 ): void {
+  // What was written of an answer, it may be the refusal of this very request, still goes out.
   const isAnswering = Array.from(answering).some((response) => response.socket === socket && response.headersSent)
-  if (!socket.writable || isAnswering) return void socket.destroy()
-  socket.write(clientErrorText(error), () => socket.destroy())
+  if (isAnswering) socket.destroySoon()
+  else if (!socket.writable) socket.destroy()
+  else socket.write(clientErrorText(error), () => socket.destroy())
 }
 
 function clientErrorText(error: NodeJS.ErrnoException): string {

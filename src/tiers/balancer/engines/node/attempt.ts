@@ -96,7 +96,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
       return
     }
     head()
-    this.#response.flushHeaders() // an event stream may be silent at first
+    // An event stream may be silent at first. Not flushHeaders: node writes the head as UTF-8 then, not as the bytes it is.
+    this.#response.write(nothing)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
@@ -131,6 +132,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     else if (status === 102) this.#response.writeProcessing()
   }
 }
+
+const nothing = Buffer.alloc(0)
 
 function clientGone(): Error {
   return new Error('the client went away')

@@ -49,7 +49,10 @@ class NodeBalancer implements Balancer {
   }
 
   update(upstreams: Upstreams): void {
-    for (const state of this.#roster.update(upstreams)) this.#closePool(state)
+    const left = this.#roster.update(upstreams)
+    // A draining server waits for its connections to end: the idle ones end now, the others with their answers.
+    const draining = this.#roster.servers.filter((state) => state.upstream.isDraining)
+    for (const state of [...left, ...draining]) this.#closePool(state)
   }
 
   async listen(on: ListenOn, { answersHealth } = { answersHealth: false }): Promise<void> {
