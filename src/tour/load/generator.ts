@@ -19,6 +19,8 @@ export interface GeneratorOptions {
   timeoutMs: number
   /** Requests that were due and have no answer yet; one more counts as failed without being sent. */
   inFlightMax: number
+  /** Leaves the writes out, e.g. to see what a fault does to requests that may always be repeated. */
+  readsOnly?: boolean
 }
 
 export class Generator {
@@ -51,7 +53,7 @@ export class Generator {
   }
 
   async #perform(dueAtMs: number): Promise<void> {
-    const kind = pickKind(this.#crowd.random)
+    const kind = pickKind(this.#crowd.random, this.#options.readsOnly)
     const dueMs = performance.timeOrigin + dueAtMs
     const settle = this.#recorder.due(kind, dueMs)
     const { request, isResent, failure } = await this.#attempt(kind, dueAtMs)

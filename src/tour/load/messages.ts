@@ -1,18 +1,13 @@
 // What the tour and its load process say to each other, over the channel that fork() makes.
 
 import type { LedgerVerdict } from '../ledger.ts'
+import type { LoadClientOptions } from './client.ts'
+import type { GeneratorOptions, PrepareOptions } from './generator.ts'
 import type { LoadRecord } from './record.ts'
 
-export interface LoadConfig {
+export interface LoadConfig extends GeneratorOptions, LoadClientOptions, PrepareOptions {
   baseUrl: string
-  ratePerSecond: number
-  connectionsMax: number
-  timeoutMs: number
-  inFlightMax: number
   seed: number
-  people: number
-  photos: number
-  followsPerPerson: number
 }
 
 /** Each call is answered once. */

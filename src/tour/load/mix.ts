@@ -22,11 +22,13 @@ export type OperationKind = keyof typeof mix
 export const writeKinds: ReadonlySet<OperationKind> = new Set(['like', 'comment', 'upload', 'signup', 'tip'])
 
 const kinds = Object.keys(mix) as OperationKind[]
-const total = kinds.reduce((sum, kind) => sum + mix[kind], 0)
+const readKinds = kinds.filter((kind) => !writeKinds.has(kind))
 
-export function pickKind(random: Random): OperationKind {
-  let rest = random.next() * total
-  for (const kind of kinds) {
+/** By their shares; with `readsOnly` the writes are left out and the reads keep their proportions. */
+export function pickKind(random: Random, readsOnly = false): OperationKind {
+  const from = readsOnly ? readKinds : kinds
+  let rest = random.next() * from.reduce((sum, kind) => sum + mix[kind], 0)
+  for (const kind of from) {
     rest -= mix[kind]
     if (rest < 0) return kind
   }
