@@ -3,19 +3,32 @@
 import assert from 'node:assert/strict'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import { Client } from 'pg'
 import { waitUntil } from '../../base/limits.ts'
 import { cloneCluster } from './clone.ts'
 import { configureCluster } from './configure.ts'
 import { isFenced } from './fence.ts'
 import { stopServer } from './server.ts'
-import { connectAs, startTestPostgres, startTestReplica, testDir } from './testing.ts'
+import {
+  connectAs,
+  restoreTestPostgres,
+  startTestPostgres,
+  startTestReplica,
+  type TestPostgres,
+  testDir,
+} from './testing.ts'
 
 const waitMs = 15_000
 
+let primary: TestPostgres
+before(async () => {
+  primary = await startTestPostgres()
+})
+beforeEach(() => restoreTestPostgres(primary))
+after(() => primary.stop())
+
 test('a clone of a server under writes catches up with it and is promoted to the next timeline with every row', async () => {
-  await using primary = await startTestPostgres()
   const owner = new Client({
     host: primary.address,
     port: primary.port,
@@ -77,19 +90,18 @@ test('a clone of a server under writes catches up with it and is promoted to the
 })
 
 test('with a synchronous replica a commit waits for it, and not longer than it is configured', async () => {
-  await using primary = await startTestPostgres()
   await using replica = await startTestReplica(primary, { slot: 'second' })
-  const configuration = { ...primary, connectionsMax: 50 }
+  const configuration = primary
   await configureCluster({ ...configuration, synchronous: { count: 1, names: ['second'] } })
   await primary.admin.reload()
   const standby = async () =>
     (await primary.admin.query<{ sync_state: string }>('SELECT sync_state FROM pg_stat_replication'))[0]?.sync_state
   await waitUntil(async () => (await standby()) === 'quorum', { what: 'a synchronous replica', timeoutMs: waitMs })
   await using owner = await connectAs(primary, 'owner')
-  await owner.query('CREATE TABLE notes (id int)')
+  await owner.query('CREATE TABLE quorum (id int)')
   await replica.admin.close()
   await stopServer(replica.pid, 'immediate', waitMs)
-  const commit = owner.query('INSERT INTO notes VALUES (1)')
+  const commit = owner.query('INSERT INTO quorum VALUES (1)')
   await waitUntil(
     async () => (await primary.admin.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)).length === 1,
     { what: 'a commit that waits', timeoutMs: waitMs },
@@ -106,7 +118,6 @@ test('with a synchronous replica a commit waits for it, and not longer than it i
 })
 
 test('a clone whose source dies in the middle leaves nothing, says why, and can be made again', async () => {
-  const primary = await startTestPostgres()
   const dir = await testDir()
   const dataDir = join(dir, 'data')
   try {
@@ -119,13 +130,11 @@ test('a clone whose source dies in the middle leaves nothing, says why, and can 
     await assert.rejects(broken, { code: 'unavailable' })
     assert.deepEqual(await readdir(dir), [])
   } finally {
-    await primary.stop()
     await rm(dir, { recursive: true, force: true })
   }
 })
 
 test('a clone does not replace a cluster, does not take over a fence, and wants the password', async () => {
-  await using primary = await startTestPostgres()
   await primary.admin.fence()
   const dir = await testDir()
   const dataDir = join(dir, 'data')

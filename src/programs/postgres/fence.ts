@@ -2,7 +2,8 @@
 //
 // What a router sees of it: 57P01 (admin_shutdown) on connections that it had, 28000 (invalid_authorization_
 // specification, "pg_hba.conf rejects connection") on new ones. Both mean: this is not the primary any more, read the
-// map again. A statement that 57P01 met outside of COMMIT has not happened.
+// map again. Between two statements 57P01 comes as the client's `error` event, and the next statement then fails without
+// a code. A statement that 57P01 met outside of COMMIT has not happened.
 //
 // The fence is a file in the data directory that pg_hba.conf includes, so that it survives a restart, holds for a server
 // that is down, and is not opened when the cluster is configured anew. A clone leaves it out.

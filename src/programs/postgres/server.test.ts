@@ -6,22 +6,28 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import { Client } from 'pg'
 import { isTenfoldError } from '../../base/errors.ts'
 import { configureCluster } from './configure.ts'
 import { ownerOfCluster } from './owner.ts'
 import { isServerAlive, startServer, stopServer, waitForServer } from './server.ts'
-import { connectAs, startTestPostgres, type TestPostgres, testDir } from './testing.ts'
+import { connectAs, restoreTestPostgres, startTestPostgres, type TestPostgres, testDir } from './testing.ts'
 
 const waitMs = 15_000
 
-/** For tests that leave it as it was. */
 let server: TestPostgres
+let dir: string
 before(async () => {
-  server = await startTestPostgres()
+  dir = join(await testDir(), "it's a \\ place")
+  await mkdir(dir, { mode: 0o711 })
+  server = await startTestPostgres({ dir })
 })
-after(() => server.stop())
+beforeEach(() => restoreTestPostgres(server))
+after(async () => {
+  await server.stop()
+  await rm(dirname(dir), { recursive: true })
+})
 
 test('every role needs its own password, and bootstrap may be repeated with new ones', async () => {
   for (const user of ['tenfold', 'replicator', 'owner', 'app'])
@@ -80,12 +86,8 @@ test('waiting for a server ends at once when its process is gone, or is another 
 })
 
 test('a restart keeps the data, and stop and start may be repeated', async () => {
-  const dir = join(await testDir(), "it's a \\ place")
-  await mkdir(dir, { mode: 0o711 })
-  await using server = await startTestPostgres({ dir })
   await using owner = await connectAs(server, 'owner')
-  await owner.query('CREATE TABLE notes AS SELECT 1 AS id')
-  await server.admin.close()
+  await owner.query('CREATE TABLE kept AS SELECT 1 AS id')
   assert.equal(await stopServer(server.pid, 'fast', waitMs), 'fast')
   assert.equal(await stopServer(server.pid, 'fast', waitMs), 'fast')
   assert.equal(isServerAlive(server.pid, server.dataDir), false)
@@ -94,13 +96,10 @@ test('a restart keeps the data, and stop and start may be repeated', async () =>
   const state = await waitForServer({ ...server, pid, timeoutMs: waitMs })
   assert.equal(state.isInRecovery, false)
   await using again = await connectAs(server, 'owner')
-  assert.deepEqual((await again.query('SELECT id FROM notes')).rows, [{ id: 1 }])
-  await server.stop()
-  await rm(dirname(dir), { recursive: true })
+  assert.deepEqual((await again.query('SELECT id FROM kept')).rows, [{ id: 1 }])
 })
 
 test('after the server was killed under writes it starts at once, with every acknowledged row', async () => {
-  await using server = await startTestPostgres()
   await using owner = await connectAs(server, 'owner')
   await owner.query('CREATE TABLE notes (id int PRIMARY KEY)')
   let acknowledged = 0
@@ -120,8 +119,6 @@ test('after the server was killed under writes it starts at once, with every ack
 })
 
 test('a lock file whose pid now belongs to another program does not keep the server from starting', async () => {
-  await using server = await startTestPostgres()
-  await server.admin.close()
   const lockFile = join(server.dataDir, 'postmaster.pid')
   const lines = (await readFile(lockFile, 'latin1')).split('\n')
   await stopServer(server.pid, 'immediate', waitMs)
@@ -139,8 +136,6 @@ test('a lock file whose pid now belongs to another program does not keep the ser
 })
 
 test('a start that fails says why: a taken port with its number, anything else with the end of the log', async () => {
-  await using server = await startTestPostgres()
-  await server.admin.close()
   await stopServer(server.pid, 'fast', waitMs)
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -159,8 +154,6 @@ test('a start that fails says why: a taken port with its number, anything else w
 })
 
 test('a server that was started by a process that is gone can be watched and stopped by its pid', async () => {
-  await using server = await startTestPostgres()
-  await server.admin.close()
   await stopServer(server.pid, 'fast', waitMs)
   const script = `
     import { startServer } from ${JSON.stringify(new URL('./server.ts', import.meta.url).href)}
@@ -177,8 +170,6 @@ test('a server that was started by a process that is gone can be watched and sto
 })
 
 test('a server that hangs costs the supervisor a bounded wait, and is killed in the end', async () => {
-  await using server = await startTestPostgres()
-  await server.admin.close()
   process.kill(server.pid, 'SIGSTOP')
   assert.equal(isServerAlive(server.pid, server.dataDir), true)
   assert.equal(await stopServer(server.pid, 'fast', 100, 100), 'kill')

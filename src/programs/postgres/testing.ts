@@ -14,6 +14,7 @@ import { type CloneOptions, cloneCluster } from './clone.ts'
 import { createCluster } from './cluster.ts'
 import { type ClusterConfiguration, configureCluster } from './configure.ts'
 import { databaseName, type PostgresAddress, type PostgresSecrets } from './contract.ts'
+import { lowerFence } from './fence.ts'
 import { isServerAlive, readLockFile } from './lock-file.ts'
 import { startServer, stopServer, waitForServer } from './server.ts'
 
@@ -25,6 +26,7 @@ export interface TestPostgres extends PostgresAddress, AsyncDisposable {
   secrets: PostgresSecrets
   dataDir: string
   logFile: string
+  connectionsMax: number
   pid: number
   /** As superuser, in the database `postgres`. */
   admin: PostgresAdmin
@@ -57,6 +59,19 @@ export async function startTestReplica(
   return serve(dir, { dataDir, connectionsMax: 50, follow }, primary.secrets)
 }
 
+/** Brings a server that a test stopped, killed, fenced or configured back to how it was; for tests that share one. */
+export async function restoreTestPostgres(server: TestPostgres): Promise<void> {
+  const { address, port, secrets, dataDir, logFile } = server
+  await configureCluster({ dataDir, address, port, connectionsMax: server.connectionsMax })
+  await lowerFence(dataDir)
+  const { pid } = await startServer({ dataDir, logFile })
+  await waitForServer({ address, port, secrets, pid, timeoutMs: readyTimeoutMs })
+  await server.admin.close()
+  server.admin = await PostgresAdmin.connect({ address, port, secrets })
+  await server.admin.reload()
+  server.pid = pid
+}
+
 type TestCluster = Omit<ClusterConfiguration, keyof PostgresAddress>
 
 async function serve(dir: string, cluster: TestCluster, secrets: PostgresSecrets): Promise<TestPostgres> {
@@ -67,13 +82,26 @@ async function serve(dir: string, cluster: TestCluster, secrets: PostgresSecrets
   await waitForServer({ address, port, secrets, pid, timeoutMs: readyTimeoutMs })
   const admin = await PostgresAdmin.connect({ address, port, secrets })
   const stop = async () => {
-    await admin.close()
+    await server.admin.close()
     const running = readLockFile(dataDir)?.pid ?? pid
     if (isServerAlive(running, dataDir)) await stopServer(running, 'immediate', stopTimeoutMs)
     guard.kill()
     await rm(dir, { recursive: true, force: true })
   }
-  return { address, port, secrets, dataDir, logFile, pid, admin, stop, [Symbol.asyncDispose]: stop }
+  const { connectionsMax } = cluster
+  const server = {
+    address,
+    port,
+    secrets,
+    dataDir,
+    logFile,
+    connectionsMax,
+    pid,
+    admin,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+  return server
 }
 
 /** A client of the database `app`, closed when the test ends. An `error` event would end the test's process. */
