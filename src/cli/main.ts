@@ -5,6 +5,9 @@ import { describeError, type ErrorBody, isTenfoldError } from '../base/errors.ts
 import { type Command, commonOptions, TargetSystem, UsageError, type Values } from './command.ts'
 import { commands } from './commands.ts'
 
+const commonUsage = `every command: --app DIR (default: here, or the sample app)   --data DIR (default: the app's .tenfold)
+               --port-base P (default: 8000)   --json (one JSON value on stdout)`
+
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<number> {
@@ -60,9 +63,6 @@ function parse(command: Command, args: string[]): { values: Values; positionals:
     throw new UsageError((error as Error).message)
   }
 }
-
-const commonUsage = `every command: --app DIR (default: here, or the sample app)   --data DIR (default: the app's .tenfold)
-               --port-base P (default: 8000)   --json (one JSON value on stdout)`
 
 function overview(): string {
   const rows = commands.map(({ name, usage, summary }) => `  tenfold ${`${name} ${usage}`.padEnd(42)} ${summary}`)

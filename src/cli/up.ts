@@ -13,7 +13,7 @@ import { logFileOf } from '../map/home.ts'
 import { nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
 import { DoorClient } from '../processes/door/client.ts'
-import { tailOf, withLogFile } from '../supervisor/nodes/log-file.ts'
+import { endOf, tailOf, withLogFile } from '../supervisor/nodes/log-file.ts'
 import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
 import { isProcessAlive } from '../supervisor/pid.ts'
 import { resolveTopology } from '../topology/topology.ts'
@@ -62,6 +62,7 @@ async function ensureSupervisor(target: TargetSystem, rung: number | undefined):
   const map = await readMap(target.home.map).catch(() => undefined)
   const args = await supervisorArguments(target, map, rung)
   await mkdir(target.home.logs, { recursive: true })
+  const logStart = endOf(logFileOf(target.home, 'supervisor'))
   const pid = (map && (await startByEntryHolder(target, map, args))) ?? startHere(target, args)
   const hasAnswered = await waitUntil(
     async () => {
@@ -71,7 +72,8 @@ async function ensureSupervisor(target: TargetSystem, rung: number | undefined):
     },
     { what: 'the supervisor', timeoutMs: answerTimeoutMs, intervalMs: 25 },
   )
-  if (hasAnswered === 'no') throw new TenfoldError('program-failed', await tailOf(logFileOf(target.home, 'supervisor')))
+  if (hasAnswered === 'no')
+    throw new TenfoldError('program-failed', await tailOf(logFileOf(target.home, 'supervisor'), logStart))
   return target.client()
 }
 

@@ -24,6 +24,8 @@ import { MetricsSampler, renderPrometheus } from './metrics.ts'
 import { bodies, logsQuery, openApiDocument } from './openapi.ts'
 import { type SupervisorRecord, statusOf } from './status.ts'
 
+/** Keeps the stream open through whatever closes silent connections. */
+const heartbeatMs = 15_000
 const signals = { kill: 'SIGKILL', pause: 'SIGSTOP', resume: 'SIGCONT' } as const
 
 export interface ControlOptions {
@@ -98,9 +100,9 @@ export class ControlServer extends Lifecycle {
     const sampler = new MetricsSampler(home, () => keeper.map)
 
     http.get('/api/status', () => this.#status())
-    http.get('/api/events', (request, reply) => {
+    http.get('/api/events', (_request, reply) => {
       reply.hijack()
-      this.#stream(reply.raw, request)
+      this.#stream(reply.raw)
     })
     http.post('/api/plan', (request) => {
       const topology = this.#resolve(parse(bodies.target, request.body))
@@ -165,7 +167,7 @@ export class ControlServer extends Lifecycle {
     return resolveTopology(mergeTopology(presetOf(rung), own), `rung ${rung}`)
   }
 
-  #stream(response: ServerResponse, request: FastifyRequest): void {
+  #stream(response: ServerResponse): void {
     const { keeper, executor, events } = this.#supervisor
     const send = <Name extends keyof ControlEvents>(name: Name, data: ControlEvents[Name]) =>
       response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
@@ -181,7 +183,9 @@ export class ControlServer extends Lifecycle {
       events.subscribe((event) => send('event', event)),
     ]
     this.#streams.add(response)
-    request.raw.once('close', () => {
+    const heartbeat = setInterval(() => response.write(': still here\n\n'), heartbeatMs)
+    response.once('close', () => {
+      clearInterval(heartbeat)
       this.#streams.delete(response)
       for (const end of unsubscribe) end()
     })

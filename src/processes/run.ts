@@ -1,6 +1,6 @@
 // The life of every process of ours: open, serve, and on SIGTERM drain and stop. A second signal does not hurry it.
 
-import { describeError } from '../base/errors.ts'
+import { describeError, isTenfoldError } from '../base/errors.ts'
 import type { Service } from '../base/lifecycle.ts'
 import { openContext, type ProcessContext } from './context.ts'
 import type { DoorHandlers } from './door/contract.ts'
@@ -40,7 +40,8 @@ export async function runProcess(open: (context: ProcessContext) => Promise<Role
     process.on('SIGTERM', () => void stop('SIGTERM'))
     process.on('SIGINT', () => void stop('SIGINT'))
   } catch (error) {
-    log.fatal({ err: error }, `could not start: ${describeError(error)}`)
+    // What a person can mend is said in one line; anything else needs its stack.
+    log.fatal(isTenfoldError(error) ? {} : { err: error }, describeError(error))
     await context.map.stop()
     process.exitCode = 1
     setTimeout(() => process.exit(), 100).unref()

@@ -9,7 +9,7 @@ import type { MapNode, SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
-import { tailOf, withLogFile } from './log-file.ts'
+import { endOf, tailOf, withLogFile } from './log-file.ts'
 
 const readyPollMs = 50
 const probeTimeoutMs = 2000
@@ -19,6 +19,7 @@ export class CommandDriver implements NodeDriver {
   readonly #home: Home
   readonly #secrets: Secrets
   readonly #map: () => SystemMap
+  readonly #logStarts = new Map<string, number>()
 
   constructor(home: Home, secrets: Secrets, map: () => SystemMap) {
     this.#home = home
@@ -37,6 +38,7 @@ export class CommandDriver implements NodeDriver {
       TENFOLD_NODE: node.id,
     }
     delete env['LISTEN_FDS']
+    this.#logStarts.set(node.id, endOf(logFileOf(this.#home, node.id)))
     return withLogFile(logFileOf(this.#home, node.id), (log) => {
       const child = spawn('/bin/sh', ['-c', `exec ${command}`], {
         cwd: appDir,
@@ -56,7 +58,7 @@ export class CommandDriver implements NodeDriver {
     const deadline = systemClock.monotonic() + timeoutMs
     while (!(await this.isHealthy(node).catch(() => false))) {
       if (!this.isAlive(node, pid)) {
-        const tail = await tailOf(logFileOf(this.#home, node.id))
+        const tail = await tailOf(logFileOf(this.#home, node.id), this.#logStarts.get(node.id))
         throw new TenfoldError('program-failed', `\`${this.#map().topology.web.command}\` (${node.id}) exited: ${tail}`)
       }
       if (systemClock.monotonic() >= deadline)

@@ -10,7 +10,7 @@ import { DoorClient } from '../../processes/door/client.ts'
 import type { EntrySocket } from '../entry.ts'
 import { runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
-import { tailOf, withLogFile } from './log-file.ts'
+import { endOf, tailOf, withLogFile } from './log-file.ts'
 
 const readyPollMs = 15
 /** Given to a process beyond its drain time before it is killed. */
@@ -20,6 +20,7 @@ export class ProcessDriver implements NodeDriver {
   readonly #home: Home
   readonly #entry: EntrySocket
   readonly #drainMs: () => number
+  readonly #logStarts = new Map<string, number>()
 
   constructor(home: Home, entry: EntrySocket, drainMs: () => number) {
     this.#home = home
@@ -31,6 +32,7 @@ export class ProcessDriver implements NodeDriver {
     const env: NodeJS.ProcessEnv = { ...process.env, TENFOLD_HOME: this.#home.dir, TENFOLD_NODE: node.id }
     delete env['LISTEN_FDS']
     if (node.entry) env['LISTEN_FDS'] = '1'
+    this.#logStarts.set(node.id, endOf(logFileOf(this.#home, node.id)))
     return withLogFile(logFileOf(this.#home, node.id), (log) => {
       const child = spawn(process.execPath, nodeArguments(processFileOf(node.role)), {
         detached: true,
@@ -52,7 +54,7 @@ export class ProcessDriver implements NodeDriver {
       const state = await door.state().catch(() => undefined)
       if (state?.isReady && state.pid === pid) return
       if (!this.isAlive(node, pid)) {
-        const tail = await tailOf(logFileOf(this.#home, node.id))
+        const tail = await tailOf(logFileOf(this.#home, node.id), this.#logStarts.get(node.id))
         throw new TenfoldError('program-failed', `${node.id} could not start: ${tail}`)
       }
       if (systemClock.monotonic() >= deadline)

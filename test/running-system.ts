@@ -1,0 +1,131 @@
+// A whole system for tests, started and steered by the real command line, on ports and data of its own.
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { waitUntil } from '../src/base/limits.ts'
+import type { Status } from '../src/control/api.ts'
+import { ControlClient } from '../src/control/client.ts'
+
+export const repository = join(import.meta.dirname, '..')
+const sampleApp = join(repository, 'examples/photos')
+const commandTimeoutMs = 120_000
+/** Below the range from which the kernel takes ports for outgoing connections. */
+const portBases = { from: 10_000, to: 32_000, step: 200 }
+
+export interface Said {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+export class RunningSystem implements AsyncDisposable {
+  readonly dir: string
+  readonly appDir: string
+  readonly portBase: number
+  #client: ControlClient | undefined
+
+  private constructor(dir: string, appDir: string, portBase: number) {
+    this.dir = dir
+    this.appDir = appDir
+    this.portBase = portBase
+  }
+
+  /** Ports and a directory, nothing started. */
+  static async prepare(appDir = sampleApp): Promise<RunningSystem> {
+    return new RunningSystem(await mkdtemp(join(tmpdir(), 'tenfold-system-')), appDir, await freePortBase())
+  }
+
+  /** `tenfold up --detach`, of the sample app unless told otherwise. */
+  static async up(appDir = sampleApp): Promise<RunningSystem> {
+    const system = await RunningSystem.prepare(appDir)
+    try {
+      await system.tenfold('up', '--detach')
+      return system
+    } catch (error) {
+      await system.down()
+      throw error
+    }
+  }
+
+  /** Runs one command; rejects when it does not end well. */
+  async tenfold(...words: string[]): Promise<Said> {
+    const said = await this.tryTenfold(...words)
+    if (said.code === 0) return said
+    throw new Error(`tenfold ${words.join(' ')} ended with ${said.code}:\n${said.stderr}${said.stdout}`)
+  }
+
+  tryTenfold(...words: string[]): Promise<Said> {
+    const options = { cwd: repository, timeout: commandTimeoutMs, maxBuffer: 2 ** 26 }
+    return new Promise((resolve) => {
+      const child = execFile(
+        process.execPath,
+        [...this.command, ...words, ...this.where],
+        options,
+        (error, stdout, stderr) => {
+          resolve({ code: child.exitCode ?? (error ? 1 : 0), stdout, stderr })
+        },
+      )
+    })
+  }
+
+  /** What Node is given to run the command line. */
+  readonly command = ['-C', 'source', join(repository, 'bin/tenfold.js')]
+
+  /** The options that name this system. */
+  get where(): string[] {
+    return ['--app', this.appDir, '--data', this.dir, '--port-base', String(this.portBase)]
+  }
+
+  get appUrl(): string {
+    return `http://127.0.0.1:${this.portBase + 80}`
+  }
+
+  async client(): Promise<ControlClient> {
+    const token = (await readFile(join(this.dir, 'token'), 'utf8')).trim()
+    this.#client ??= new ControlClient(`http://127.0.0.1:${this.portBase + 70}`, token)
+    return this.#client
+  }
+
+  async status(): Promise<Status> {
+    return (await this.client()).status()
+  }
+
+  /** The status as soon as it is as wanted; while no supervisor answers, it is not. */
+  waitStatus(what: string, isSo: (status: Status) => boolean, timeoutMs = 60_000): Promise<Status> {
+    const look = async () => {
+      const status = await this.status()
+      return isSo(status) && status
+    }
+    return waitUntil(look, { what, timeoutMs, intervalMs: 10 })
+  }
+
+  async down(): Promise<void> {
+    await this.tryTenfold('down')
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down()
+  }
+}
+
+async function freePortBase(): Promise<number> {
+  const { from, to, step } = portBases
+  const first = from + Math.floor(Math.random() * ((to - from) / step)) * step
+  for (let base = first; base < to; base += step) {
+    const ports = [base + 53, base + 70, base + 80, base + 100, base + 101, base + 102]
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base
+  }
+  throw new Error(`no free ports from ${first} to ${to}`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
+}
