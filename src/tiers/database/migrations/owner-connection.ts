@@ -9,8 +9,6 @@ export interface OwnerAddress {
   port: number
   /** Of role `owner`. */
   password: string
-  user?: string
-  database?: string
 }
 
 const connectMs = 5_000
@@ -27,14 +25,14 @@ export class OwnerConnection {
   }
 
   /** @throws unavailable when the database cannot be reached. */
-  static async open({ address, port, password, user = 'owner', database = 'app' }: OwnerAddress) {
+  static async open({ address, port, password }: OwnerAddress) {
     const where = `${address}:${port}`
     const client = new pg.Client({
       host: address,
       port,
-      user,
+      user: 'owner',
       password,
-      database,
+      database: 'app',
       connectionTimeoutMillis: connectMs,
       application_name: 'tenfold migrate',
       options: '-c search_path=public',
