@@ -173,7 +173,7 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
       await waitUntil(() => load.answered() > before + 100, { what, timeoutMs: limitMs })
     }
     let running = [first, second]
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       const [victim, other] = running
       if (!victim || !other) break
       await more(`load on both, round ${round}`)
