@@ -80,7 +80,8 @@ export class ControlClient {
       async () => {
         const status = await this.status()
         if (status.climbing) return undefined
-        return status.lastFailure !== null || status.nodes.every((node) => node.state === 'ready') ? status : undefined
+        const isReady = status.rung > 0 && status.nodes.every((node) => node.state === 'ready')
+        return status.lastFailure !== null || isReady ? status : undefined
       },
       { what: 'the end of the climb', timeoutMs: options.timeoutMs, intervalMs: 100 },
     )

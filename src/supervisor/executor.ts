@@ -22,6 +22,7 @@ export class Executor {
   #journal: Journal | undefined
   #running: Promise<void> | undefined
   #isStopped = false
+  #lastFailure: string | null = null
   #listeners = new Set<(progress: Progress | null) => void>()
 
   constructor(system: System) {
@@ -35,9 +36,9 @@ export class Executor {
     return { to, step: step ? titleOf(step) : '', done, of: steps.length }
   }
 
-  /** Why the last plan was given up; null once a later one has begun. */
+  /** Why the last plan of this supervisor was given up; null once a later one has begun. */
   get lastFailure(): string | null {
-    return this.#running ? null : (this.#journal?.failure ?? null)
+    return this.#lastFailure
   }
 
   onProgress(listener: (progress: Progress | null) => void): () => void {
@@ -97,6 +98,7 @@ export class Executor {
   }
 
   #run(journal: Journal): void {
+    this.#lastFailure = null
     this.#running = this.#carryOut(journal).finally(() => {
       this.#running = undefined
       this.#announce()
@@ -118,6 +120,7 @@ export class Executor {
       if (journal.done === journal.steps.length) journal.finishedAt = new Date().toISOString()
     } catch (error) {
       journal.failure = describeError(error)
+      this.#lastFailure = journal.failure
       events.emit('error', `the climb to rung ${journal.to} stopped: ${journal.failure}`)
     }
     await writeJournal(home.journal, journal)
