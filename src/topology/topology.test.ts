@@ -1,6 +1,7 @@
 // From what a user wrote to a whole topology, or to an error that helps.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isTenfoldError } from '../base/errors.ts'
@@ -71,5 +72,10 @@ test('nothing that is read as a topology does anything but hold or fail with bad
 test('the reference page explains every key', () => {
   const page = topologyReference()
   for (const line of page.split('\n').slice(4)) assert.match(line, /^\| `[^`]+` \|.*\| \S.* \|$/, line)
+  assert.equal(
+    readFileSync('docs/reference/topology.md', 'utf8'),
+    `${page}\n`,
+    'write it anew: tenfold topology --docs',
+  )
   for (const key of ['web.count', 'database.holdMsMax', 'regions[].weight']) assert.ok(page.includes(`\`${key}\``), key)
 })
