@@ -1,25 +1,17 @@
 // The pages, used as a browser without scripts uses them: forms, redirects, cookies.
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { it } from 'node:test'
 import sharp from 'sharp'
-import { waitUntil } from '../../src/base/limits.ts'
-import { startTestPhotos, type TestPhotos } from './testing/app.ts'
-import { type Answer, Person } from './testing/person.ts'
+import { waitUntil } from '../../../src/base/limits.ts'
+import type { TestPhotos } from '../testing/app.ts'
+import { type Answer, Person } from '../testing/person.ts'
+import { timeoutMs } from '../testing/photo.ts'
 
-const timeoutMs = 20_000
 const jpeg = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#c63' } })
   .jpeg()
   .toBuffer()
 
-let photos: TestPhotos
-
-before(async () => {
-  photos = await startTestPhotos({ logLevel: process.env['LOG_LEVEL'] ?? 'fatal' })
-})
-after(() => photos[Symbol.asyncDispose]())
-
-const nobody = () => new Person(photos.baseUrl, '')
 const textOf = ({ body }: Answer) => String(body)
 
 function submit(person: Person, path: string, fields: Record<string, string>, headers = {}): Promise<Answer> {
@@ -33,14 +25,16 @@ function uploadForm(person: Person, bytes: Buffer, fields: Record<string, string
   return person.send('/upload', { method: 'POST', body: form })
 }
 
-async function enter(name: string): Promise<Person> {
-  const person = nobody()
-  const { status, headers } = await submit(person, '/signup', { name })
-  assert.deepEqual([status, headers.get('location')], [303, '/'])
-  return person
-}
+export function pagesSuite(photos: TestPhotos): void {
+  const nobody = () => new Person(photos.baseUrl, '')
 
-describe('the door', () => {
+  async function enter(name: string): Promise<Person> {
+    const person = nobody()
+    const { status, headers } = await submit(person, '/signup', { name })
+    assert.deepEqual([status, headers.get('location')], [303, '/'])
+    return person
+  }
+
   it('lets people in by a form, and says beside the field what was wrong', async () => {
     const mia = await enter('Mia <i>')
     assert.match(textOf(await mia.get('/')), /Your feed is waiting/)
@@ -62,10 +56,8 @@ describe('the door', () => {
       assert.equal(answer.headers.get('location'), '/', evil)
     }
   })
-})
 
-describe('a person without scripts', () => {
-  it('uploads, sees, likes and comments, each once however often the form is sent', async () => {
+  it('lets a person without scripts upload, see, like and comment, each once however often the form is sent', async () => {
     const [owner, fan] = [await enter('Owner'), await enter('Fan')]
     const fields = { caption: '<script>alert(1)</script>', idempotencyKey: 'form-1' }
     const [first, second] = [await uploadForm(owner, jpeg, fields), await uploadForm(owner, jpeg, fields)]
@@ -84,7 +76,7 @@ describe('a person without scripts', () => {
     assert.match(seen.headers.get('content-security-policy') ?? '', /default-src 'none'/)
   })
 
-  it('follows, tips, and the other one sees the tip once', async () => {
+  it('lets one follow and tip, and the other one sees the tip once', async () => {
     const [giver, receiver] = [await enter('Giver'), await enter('Receiver')]
     const me = (await receiver.get('/api/me')).body
     await submit(giver, `/users/${me.id}/follow`, {})
@@ -103,7 +95,7 @@ describe('a person without scripts', () => {
     })
   })
 
-  it('is told what went wrong, on a page', async () => {
+  it('tells what went wrong, on a page', async () => {
     const person = await enter('Clumsy')
     const refused = await uploadForm(person, Buffer.from('no picture'), { caption: 'kept' })
     assert.equal(refused.status, 400)
@@ -114,10 +106,8 @@ describe('a person without scripts', () => {
     assert.match(missing.headers.get('content-type') ?? '', /^text\/html/)
     assert.match(textOf(missing), /Not here/)
   })
-})
 
-describe('a form on another site', () => {
-  it('changes nothing', async () => {
+  it('changes nothing for a form on another site', async () => {
     const victim = await enter('Victim')
     const forgeries: Record<string, string>[] = [
       { origin: 'https://evil.example' },
@@ -133,4 +123,4 @@ describe('a form on another site', () => {
     const own = { origin: photos.baseUrl }
     assert.equal((await submit(victim, '/logout', {}, own)).status, 303)
   })
-})
+}
