@@ -7,6 +7,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { waitUntil } from '../../base/limits.ts'
 import { PostgresAdmin } from './admin.ts'
 import { configureCluster } from './configure.ts'
+import { isFenced } from './fence.ts'
 import { startServer, stopServer, waitForServer } from './server.ts'
 import { connectAs, restoreTestPostgres, startTestPostgres, startTestReplica, type TestPostgres } from './testing.ts'
 
@@ -70,6 +71,22 @@ test('a fence ends every writer and lets none in, loses nothing, streams on, and
   await primary.admin.unfence()
   await using again = await connectAs(primary, 'app')
   await again.query('INSERT INTO notes (writer) VALUES (0)')
+})
+
+test('a fence counts only once the server itself has read it', async () => {
+  await using other = await PostgresAdmin.connect(server)
+  let isDone = false
+  process.kill(server.pid, 'SIGSTOP')
+  const fenced = server.admin.fence().then(() => {
+    isDone = true
+  })
+  await waitUntil(() => isFenced(server.dataDir), { what: 'the file of the fence', timeoutMs: waitMs })
+  // Many times what the fence itself asks of the server; backends work on while their parent is stopped.
+  for (let count = 0; count < 50; count++) await other.state()
+  assert.equal(isDone, false)
+  process.kill(server.pid, 'SIGCONT')
+  await fenced
+  await assert.rejects(connectAs(server, 'app'), { code: '28000' })
 })
 
 test('a fence survives a kill, a restart and a new configuration', async () => {

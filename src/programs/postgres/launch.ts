@@ -33,14 +33,12 @@ export async function launch(postgres: string, dataDir: string, logFd: number): 
 
 /** True once the server says that it serves, or still lives after settleMs; false as soon as it is gone. */
 export async function survivesStart(server: ChildProcess, dataDir: string): Promise<boolean> {
-  const exited = new AbortController()
-  server.once('exit', () => exited.abort())
   const deadline = systemClock.monotonic() + settleMs
   while (server.exitCode === null && server.signalCode === null) {
     const lock = readLockFile(dataDir)
     if (lock?.pid === server.pid && (lock?.status === 'ready' || lock?.status === 'standby')) return true
     if (systemClock.monotonic() >= deadline) return true
-    await systemClock.sleep(pollMs, exited.signal)
+    await systemClock.sleep(pollMs)
   }
   return false
 }

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { Client } from 'pg'
 import { isTenfoldError } from '../../base/errors.ts'
+import { waitUntil } from '../../base/limits.ts'
 import { configureCluster } from './configure.ts'
 import { ownerOfCluster } from './owner.ts'
 import { isServerAlive, startServer, stopServer, waitForServer } from './server.ts'
@@ -110,12 +111,25 @@ test('after the server was killed under writes it starts at once, with every ack
     }
   })()
   await assert.rejects(writing)
-  // No wait here: the killed server's children may still hold its shared memory.
   const { pid } = await startServer(server)
   await waitForServer({ ...server, pid, timeoutMs: waitMs })
   await using again = await connectAs(server, 'owner')
   const { rows } = await again.query('SELECT count(*)::int, max(id) FROM notes')
   assert.ok(rows[0].count >= acknowledged && rows[0].count === rows[0].max, `${rows[0].count} of ${acknowledged}`)
+})
+
+test('a start waits for a child of the killed server that still holds its memory', async () => {
+  await using owner = await connectAs(server, 'owner')
+  const { rows } = await owner.query('SELECT pg_backend_pid() AS pid')
+  const child = rows[0].pid as number
+  process.kill(child, 'SIGSTOP')
+  process.kill(server.pid, 'SIGKILL')
+  const starting = startServer(server)
+  const isHeld = async () => /pre-existing shared memory block/.test(await readFile(server.logFile, 'utf8'))
+  await waitUntil(isHeld, { what: 'a start that meets the child', timeoutMs: waitMs })
+  process.kill(child, 'SIGCONT')
+  const { pid } = await starting
+  await waitForServer({ ...server, pid, timeoutMs: waitMs })
 })
 
 test('a lock file whose pid now belongs to another program does not keep the server from starting', async () => {
