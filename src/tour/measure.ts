@@ -26,7 +26,7 @@ export function measureActs(acts: readonly Act[], phases: readonly PhaseRecord[]
       rung: act.kind === 'climb' ? act.to : act.rung,
       startMs: Math.round(phase.startMs),
       endMs: Math.round(phase.endMs),
-      ...numbersOf([phase], phase.endMs - phase.startMs),
+      ...phaseNumbers([phase]),
       writePauseMs: round(phase.writePauseMs),
       writeLatencyMaxMs: round(phase.writeLatency.maxUs / 1000),
     }
@@ -40,7 +40,7 @@ export function measureRungs(acts: readonly Act[], phases: readonly PhaseRecord[
     .map((rung) => {
       const own = phases.filter((_, index) => acts[index] && rungDuring(acts[index]) === rung)
       const ms = own.reduce((sum, phase) => sum + phase.endMs - phase.startMs, 0)
-      return { rung, title: rungOf(rung).title, seconds: round(ms / 1000), ...numbersOf(own, ms) }
+      return { rung, title: rungOf(rung).title, seconds: round(ms / 1000), ...phaseNumbers(own) }
     })
 }
 
@@ -73,7 +73,14 @@ export function measureKinds(kinds: LoadRecord['kinds'], ms: number): Array<Numb
     .sort((a, b) => b.sent - a.sent || a.kind.localeCompare(b.kind))
 }
 
-export function numbersOf(tallies: readonly Tally[], ms: number): Numbers {
+/** Throughput is of the answers that came in the phases, so that a backlog shows. */
+export function phaseNumbers(phases: readonly PhaseRecord[]): Numbers {
+  const ms = phases.reduce((sum, phase) => sum + phase.endMs - phase.startMs, 0)
+  const answered = phases.reduce((sum, phase) => sum + phase.answered, 0)
+  return { ...numbersOf(phases, ms), throughputPerSecond: ms > 0 ? round((answered * 1000) / ms) : 0 }
+}
+
+function numbersOf(tallies: readonly Tally[], ms: number): Numbers {
   const sum = { sent: 0, ok: 0, failed: 0, resent: 0 }
   for (const tally of tallies) {
     sum.sent += tally.sent

@@ -26,9 +26,8 @@ export class TinyPhotos {
   readonly kept = new Map<string, Reply>()
   /** Answers 500 to every request whose number this says. */
   failsAt: (requestNumber: number) => boolean = () => false
-  /** Holds every answer back until it resolves. */
-  pause: Promise<void> = Promise.resolve()
   requests = 0
+  #hold: { left: number; released: Promise<void>; release: () => void } | undefined
   #lastId = 0
   readonly #server: Server = createServer((request, response) => void this.#serve(request, response))
 
@@ -44,6 +43,13 @@ export class TinyPhotos {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
+  /** No request is answered before so many have come. */
+  holdUntil(requests: number): Promise<void> {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    this.#hold = { left: requests, released, release }
+    return released
+  }
+
   photos(): Photo[] {
     return [...this.users.values()].flatMap((user) => user.photos)
   }
@@ -51,12 +57,17 @@ export class TinyPhotos {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = ''
     for await (const chunk of request) text += chunk
-    await this.pause
+    await this.#held()
     const reply: Reply = this.failsAt(++this.requests) ? [500, { error: {} }] : this.#once(request, text)
     const [status, body, cookie] = reply
     if (Buffer.isBuffer(body)) return void response.writeHead(status, { 'content-type': 'image/jpeg' }).end(body)
     const headers = { 'content-type': 'application/json', ...(cookie ? { 'set-cookie': `sid=${cookie}; Path=/` } : {}) }
     response.writeHead(status, headers).end(JSON.stringify(body))
+  }
+
+  #held(): Promise<void> | undefined {
+    if (this.#hold && --this.#hold.left <= 0) this.#hold.release()
+    return this.#hold?.released
   }
 
   #once(request: IncomingMessage, text: string): Reply {

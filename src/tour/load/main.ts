@@ -50,6 +50,7 @@ class Load {
   async stop(): Promise<LoadCalls['stop']['result']> {
     if (!this.#generator || !this.#recorder) throw new Error('stop comes after start')
     clearInterval(this.#timer)
+    this.#recorder.endPhase(nowMs())
     await this.#generator.stop()
     return this.#recorder.end(nowMs())
   }

@@ -30,7 +30,10 @@ export interface SecondRecord {
 
 export interface PhaseRecord extends Tally {
   startMs: number
+  /** Of the last phase: when the arrivals ended, before the last answers came. */
   endMs: number
+  /** Good answers that came in it, whenever they were due. */
+  answered: number
   writeLatency: HistogramData
   /** The longest time in which no write was acknowledged. */
   writePauseMs: number
@@ -102,6 +105,7 @@ class Second {
 class Phase extends Sums {
   readonly startMs: number
   endMs = Number.POSITIVE_INFINITY
+  answered = 0
   writePauseMs = 0
   readonly writeLatency = new Histogram()
 
@@ -128,9 +132,14 @@ export class Recorder {
 
   /** Everything that is due from now on belongs to the next phase. */
   beginPhase(nowMs: number): void {
-    const last = this.#phases.at(-1)
-    if (last) last.endMs = nowMs
+    this.endPhase(nowMs)
     this.#phases.push(new Phase(nowMs))
+  }
+
+  /** Nothing is due any more. */
+  endPhase(nowMs: number): void {
+    const last = this.#phases.at(-1)
+    if (last) last.endMs = Math.min(last.endMs, nowMs)
   }
 
   due(kind: OperationKind, dueMs: number): (outcome: Outcome) => void {
@@ -142,6 +151,8 @@ export class Recorder {
       for (const sum of sums) sum.take(outcome)
       second.latency.recordMs(outcome.doneMs - dueMs)
       this.#second(outcome.doneMs).take(outcome)
+      const present = this.#phases.at(-1)
+      if (present && outcome.failure === undefined && outcome.doneMs <= present.endMs) present.answered++
       if (outcome.failure === undefined && writeKinds.has(kind)) this.#acknowledge(outcome, phase)
       if (outcome.failure !== undefined && this.#failures.length < failuresNamedMax)
         this.#failures.push({ atMs: outcome.doneMs, kind, request: outcome.request, reason: outcome.failure })
@@ -161,7 +172,8 @@ export class Recorder {
   }
 
   end(nowMs: number): LoadRecord {
-    this.#extendPause(nowMs)
+    this.endPhase(nowMs)
+    this.#extendPause(this.#phases.at(-1)?.endMs ?? nowMs)
     return {
       seconds: this.#seconds.map(({ sent, answered, failed, resent, latency }, index) => ({
         ...{ atMs: this.#startMs + index * 1000, sent, answered, failed, resent },
@@ -170,7 +182,8 @@ export class Recorder {
       phases: this.#phases.map((phase) => ({
         ...phase.toTally(),
         startMs: phase.startMs,
-        endMs: Math.min(nowMs, phase.endMs),
+        endMs: phase.endMs,
+        answered: phase.answered,
         writeLatency: phase.writeLatency.toData(),
         writePauseMs: phase.writePauseMs,
       })),

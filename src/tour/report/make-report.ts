@@ -3,7 +3,7 @@
 import { cpus, totalmem } from 'node:os'
 import type { Journey } from '../journey.ts'
 import type { LedgerVerdict } from '../ledger.ts'
-import { measureActs, measureFaults, measureKinds, measureRungs, measureSeconds, numbersOf } from '../measure.ts'
+import { measureActs, measureFaults, measureKinds, measureRungs, measureSeconds, phaseNumbers } from '../measure.ts'
 
 import type { TourReport } from './report.ts'
 
@@ -23,7 +23,7 @@ export function makeReport(journey: Journey, settings: TourSettings): TourReport
   const endMs = record.phases.at(-1)?.endMs ?? settings.endMs
   const seconds = measureSeconds(record.seconds)
   const actReports = measureActs(acts, record.phases)
-  const total = numbersOf(record.phases, endMs - startMs)
+  const total = phaseNumbers(record.phases)
   const faults = measureFaults(kills, actReports, seconds)
   const lateNodes = faults.filter((fault) => fault.readyAfterMs === null).map((fault) => fault.node)
   return {

@@ -17,6 +17,7 @@ export interface Numbers {
   ok: number
   failed: number
   resent: number
+  /** Good answers that came in that time. */
   throughputPerSecond: number
   /** ok / (ok + failed); 1 when nothing was sent. */
   availability: number

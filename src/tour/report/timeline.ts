@@ -35,7 +35,7 @@ ${seconds.map((second) => failureBar(second, x, yRate))}
 ${panel(
   'latency from the due time',
   latency.top,
-  decadesUpTo(latencyMaxMs).map((ms) => [ms, duration(ms)]),
+  decadesUpTo(latencyMaxMs).map((ms) => [ms, ms < 1000 ? `${ms} ms` : `${ms / 1000} s`]),
   yLatency,
 )}
 <path class="line p50" d="${pathOf(seconds, middle, (second) => yLatency(second.p50Ms))}"/>
