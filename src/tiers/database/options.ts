@@ -19,7 +19,10 @@ export interface RouterOptions {
   idleInTransactionMs: number
   /** A connection unused for so long is closed; one is kept. */
   idleMs: number
-  /** Named prepared statements that each connection keeps. The least recently used one makes room. */
+  /**
+   * Named prepared statements that each connection keeps; the least recently used one makes room. A statement counts
+   * once per slot that it ran in, and takes about 15 KB of PostgreSQL's memory.
+   */
   preparedMax: number
   /** How long a statement that meets a fence is repeated. The topology's `database.holdMsMax` when not given. */
   holdMsMax?: number
@@ -39,7 +42,7 @@ export const routerDefaults: RouterOptions = {
   commitMs: 10_000,
   idleInTransactionMs: 30_000,
   idleMs: 30_000,
-  preparedMax: 500,
+  preparedMax: 1_000,
   backoff: { baseMs: 5, capMs: 100 },
   closeMs: 5_000,
 }
