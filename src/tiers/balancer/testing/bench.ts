@@ -6,7 +6,7 @@ import { Agent, type IncomingHttpHeaders, type RequestOptions, request } from 'n
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { waitUntil } from '../../../base/limits.ts'
+import { waitUntil, withTimeout } from '../../../base/limits.ts'
 import type { Balancer, Upstream, Upstreams } from '../contract.ts'
 import { type Echo, openUpstreamServer, type UpstreamServer } from './upstream-server.ts'
 
@@ -136,7 +136,7 @@ export async function startServerProcess(t: TestContext, name: string, port = 0)
     ...{ name, port: Number(line.toString()), child },
     async end(signal) {
       child.kill(signal)
-      const [code] = (await exited) as [number | null]
+      const [code] = (await withTimeout(exited, limitMs, `the end of ${name}`)) as [number | null]
       return code
     },
   }

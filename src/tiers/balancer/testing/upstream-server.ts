@@ -119,6 +119,7 @@ function echoTunnel(socket: Duplex, head: Buffer): void {
 
 if (import.meta.main) {
   const upstream = await openUpstreamServer(process.argv[2] ?? 'unnamed', Number(process.argv[3] ?? 0))
-  process.on('SIGTERM', () => void upstream.server.drain(10_000))
+  // Far longer than tests wait: it ends in time only when the balancer lets its connections go.
+  process.on('SIGTERM', () => void upstream.server.drain(60_000))
   process.stdout.write(`${upstream.port}\n`)
 }
