@@ -1,7 +1,8 @@
 import { databaseConformance } from './conformance.ts'
 import { startTestDatabase } from './testing.ts'
 
-databaseConformance('one PostgreSQL', async () => {
-  const { db, router, stop } = await startTestDatabase()
-  return { db, hold: (terms) => router.hold(terms), release: () => router.release(), close: stop }
-})
+for (const shards of [1, 3])
+  databaseConformance(`${shards} shard${shards > 1 ? 's' : ''} of PostgreSQL`, async () => {
+    const { db, router, stop } = await startTestDatabase({ shards })
+    return { db, hold: (terms) => router.hold(terms), release: () => router.release(), close: stop }
+  })

@@ -130,7 +130,9 @@ export function databaseConformance(name: string, open: () => Promise<Conformanc
     })
 
     test('a reference table is the same from every slot', async () => {
-      await db.reference.insertInto('countries').values({ code: 'nl', name: 'Netherlands' }).execute()
+      for (const shard of db.shards())
+        await shard.query(`INSERT INTO countries VALUES ('nl', 'Netherlands') ON CONFLICT DO NOTHING`)
+      assert.equal((await db.reference.selectFrom('countries').selectAll().execute()).length, 1)
       for (const key of ['a', 'b', 'c'])
         assert.equal((await db.of(key).selectFrom('countries').selectAll().execute()).length, 1)
     })
@@ -142,19 +144,36 @@ export function databaseConformance(name: string, open: () => Promise<Conformanc
           db
             .of(user_id)
             .insertInto('counters')
-            .values({ user_id, n: String(1000 + i) })
+            .values({ user_id, n: String(990 + i) })
             .execute(),
         ),
       )
-      const top = await db.scatter(
-        (all) =>
-          all.selectFrom('counters').select(['user_id', 'n']).where('n', '>=', '1000').orderBy('n', 'desc').limit(5),
-        { orderBy: [{ column: 'n', direction: 'desc' }], limit: 5 },
+      const read = (direction: 'asc' | 'desc') =>
+        db.scatter(
+          (all) =>
+            all
+              .selectFrom('counters')
+              .select(['user_id', 'n'])
+              .where('n', '>=', '990')
+              .orderBy('n', direction)
+              .limit(5),
+          { orderBy: [{ column: 'n', direction }], limit: 5 },
+        )
+      assert.deepEqual(
+        (await read('asc')).map(({ n }) => n),
+        ['990', '991', '992', '993', '994'],
       )
       assert.deepEqual(
-        top.map(({ user_id }) => user_id),
+        (await read('desc')).map(({ user_id }) => user_id),
         keys.slice(-5).reverse(),
       )
+      const all = await db.scatter((every) => every.selectFrom('counters').select('user_id').where('n', '>=', '990'))
+      assert.equal(all.length, keys.length)
+    })
+
+    test('a scatter only reads', async () => {
+      const write = db.scatter((all) => all.updateTable('counters').set({ n: '0' }))
+      await assert.rejects(write as Promise<unknown>, { code: 'bad-input', message: /scatter only reads/ })
     })
 
     test('nothing is lost and nothing happens twice while holds come and go', async () => {

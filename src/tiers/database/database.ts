@@ -3,6 +3,7 @@
 import type { CompiledQuery, Kysely, Transaction } from 'kysely'
 import { TenfoldError } from '../../base/errors.ts'
 import type { Database, Key, ScatterOptions, ShardDatabase, SlotDatabase, TransactionOptions } from './contract.ts'
+import { isRead } from './fences.ts'
 import { slotCount } from './hash.ts'
 import { kyselyOf, SlotExecutor, transactionOf } from './kysely-executor.ts'
 import type { DatabaseRouter } from './router.ts'
@@ -60,15 +61,19 @@ function openSlot<DB>(router: DatabaseRouter, compiler: SlotCompiler, slot: numb
   return Object.assign(bound, { fn: db.fn, dynamic: db.dynamic }) as SlotDatabase<DB>
 }
 
-/** Reference tables. With one shard they are read and written there; more shards come with rung 11. */
+/** Reference tables. A write reaches one shard only, and so is refused where there are several. */
 function openReference<DB>(router: DatabaseRouter, compiler: SlotCompiler): Kysely<DB> {
-  return kyselyOf<DB>(
-    new SlotExecutor(compiler, 'nowhere', (text, values) => {
-      const [shard] = router.shards
-      if (shard === undefined) throw new TenfoldError('closed', 'the database router is not running')
-      return router.query(shard, text, values)
-    }),
-  )
+  const run = async (text: string, values: readonly unknown[]) => {
+    const [shard, ...others] = router.shards
+    if (shard === undefined) throw new TenfoldError('closed', 'the database router is not running')
+    if (others.length > 0 && !isRead(text))
+      throw new TenfoldError(
+        'not-built',
+        'a reference table cannot be written over several shards yet; use a migration',
+      )
+    return router.query(shard, text, values)
+  }
+  return kyselyOf<DB>(new SlotExecutor(compiler, 'nowhere', run))
 }
 
 function openShard(router: DatabaseRouter, id: string): ShardDatabase {

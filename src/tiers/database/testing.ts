@@ -41,14 +41,15 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 export async function startTestDatabase(
-  options: { sql?: string; router?: Partial<RouterOptions>; connectionsMax?: number } = {},
+  options: { sql?: string; router?: Partial<RouterOptions>; shards?: number } = {},
 ): Promise<TestDatabase> {
   const dir = await mkdtemp(join(tmpdir(), 'tenfold-database-'))
-  const server = await startTestPostgres({ connectionsMax: options.connectionsMax ?? 50 })
+  const server = await startTestPostgres()
   const mapFile = join(dir, 'map.json')
+  const { shards = 1 } = options
   let version = 1
   let primary = 1
-  await writeMap(mapFile, mapOf(version, primary, server))
+  await writeMap(mapFile, mapOf({ version, primary, shards, server }))
   await mkdir(join(dir, 'migrations'))
   await writeFile(join(dir, 'migrations', '0001.sql'), options.sql ?? testTables)
   await migrate({
@@ -77,29 +78,40 @@ export async function startTestDatabase(
     router,
     db: openDatabase<TestTables>(router),
     openRouter,
-    makePrimary: (next) => writeMap(mapFile, mapOf(++version, ++primary, next)),
+    makePrimary: (next) => writeMap(mapFile, mapOf({ version: ++version, primary: ++primary, shards, server: next })),
     stop,
     [Symbol.asyncDispose]: stop,
   }
 }
 
-function mapOf(version: number, primary: number, { address, port }: { address: string; port: number }): SystemMap {
-  const id = `r/postgres-${primary}`
-  const node: MapNode = {
-    id,
-    role: 'postgres',
-    region: 'r',
-    host: 'r/host-1',
-    address,
-    port,
-    pid: null,
-    state: 'ready',
-    since: new Date(0).toISOString(),
-    restarts: 0,
-    entry: false,
-    shard: 's1',
-    database: 'primary',
-  }
+interface MapTerms {
+  version: number
+  /** Number of the first shard's primary; the others follow. */
+  primary: number
+  /** Shards, which share the slots and, in these tests, one server. */
+  shards: number
+  server: { address: string; port: number }
+}
+
+function mapOf({ version, primary, shards, server: { address, port } }: MapTerms): SystemMap {
+  const nodes = Array.from(
+    { length: shards },
+    (_, i): MapNode => ({
+      id: `r/postgres-${primary + i}`,
+      role: 'postgres',
+      region: 'r',
+      host: 'r/host-1',
+      address,
+      port,
+      pid: null,
+      state: 'ready',
+      since: new Date(0).toISOString(),
+      restarts: 0,
+      entry: false,
+      shard: `s${i + 1}`,
+      database: 'primary',
+    }),
+  )
   return {
     version,
     system: 'test',
@@ -109,8 +121,14 @@ function mapOf(version: number, primary: number, { address, port }: { address: s
     appDir: '/',
     entry: { address: '127.0.0.1', port: 0 },
     portBase: 0,
-    nodes: [node],
-    shards: [{ id: 's1', slots: [...allSlots], primary: id, replicas: [], timeline: 1 }],
+    nodes,
+    shards: nodes.map(({ id }, i) => ({
+      id: `s${i + 1}`,
+      slots: allSlots.filter((slot) => slot % shards === i),
+      primary: id,
+      replicas: [],
+      timeline: 1,
+    })),
     regions: [],
   }
 }
