@@ -4,7 +4,8 @@ import { waitUntil } from '../base/limits.ts'
 import { readSupervisorRecord } from '../control/status.ts'
 import { nodesOf } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
-import { isProcessAlive, signal, waitForExit } from '../supervisor/pid.ts'
+import { isProcessAlive } from '../programs/process.ts'
+import { signal, waitForExit } from '../supervisor/pid.ts'
 import type { Command, TargetSystem } from './command.ts'
 
 const supervisorExitTimeoutMs = 10_000

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Home } from '../map/home.ts'
 import type { SystemMap } from '../map/map.ts'
-import { isProcessAlive } from '../supervisor/pid.ts'
+import { isProcessAlive } from '../programs/process.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { rungs } from '../topology/rungs.ts'
 import type { Status } from './api.ts'

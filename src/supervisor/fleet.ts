@@ -10,10 +10,11 @@ import { describeError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { systemRandom } from '../base/random.ts'
 import type { MapNode, Role } from '../map/map.ts'
+import { isProcessAlive } from '../programs/process.ts'
 import type { EventLog } from './events.ts'
 import type { MapKeeper } from './map-keeper.ts'
 import type { NodeDriver } from './nodes/driver.ts'
-import { isProcessAlive, signal } from './pid.ts'
+import { signal } from './pid.ts'
 
 const watchIntervalMs = 100
 const beatIntervalMs = 1000

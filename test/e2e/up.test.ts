@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test'
 import sharp from 'sharp'
 import { waitUntil } from '../../src/base/limits.ts'
 import type { Status } from '../../src/control/api.ts'
-import { isProcessAlive } from '../../src/supervisor/pid.ts'
+import { isProcessAlive } from '../../src/programs/process.ts'
 import { RunningSystem } from '../running-system.ts'
 
 let system: RunningSystem

@@ -19,11 +19,11 @@ export function welcomePages(pages: FastifyInstance, tiers: AppTiers): void {
   )
 
   for (const [path, enter] of [
-    ['/signup', signUp],
-    ['/login', logIn],
+    ['/signup', (request: FastifyRequest, name: string) => signUp(tiers, request, name)],
+    ['/login', (_request: FastifyRequest, name: string) => logIn(tiers.db, name)],
   ] as const)
     pages.post(path, async (request, reply) => {
-      const account = await entered(tiers, request, enter)
+      const account = await entered(request, enter)
       if (account instanceof Error) {
         const body = await welcomeBody(tiers, request, { failed: path, message: account.message })
         return sendPage(request, reply, { title: 'Welcome', status: 409, body })
@@ -39,9 +39,12 @@ export function welcomePages(pages: FastifyInstance, tiers: AppTiers): void {
 }
 
 /** A name that does not do is told beside its field; what else goes wrong is a failure of the page. */
-async function entered({ db }: AppTiers, request: FastifyRequest, enter: typeof signUp): Promise<Account | Error> {
+async function entered(
+  request: FastifyRequest,
+  enter: (request: FastifyRequest, name: string) => Promise<Account>,
+): Promise<Account | Error> {
   try {
-    return await enter(db, read(nameBody, fieldsOf(request), 'body').name)
+    return await enter(request, read(nameBody, fieldsOf(request), 'body').name)
   } catch (error) {
     const code = (error as { code?: unknown }).code
     if (error instanceof Error && (code === 'bad-input' || code === 'conflict' || code === 'not-found')) return error

@@ -1,9 +1,11 @@
 // Signing up and logging in. Name and user live in two slots, so no transaction holds both: the name is claimed first, then the
 // user is made in a way that can be repeated. A crash between the two is healed by the next login.
 
+import type { FastifyRequest } from 'fastify'
 import { type Database, TenfoldError } from 'tenfold'
 import { found } from '../fresh.ts'
 import type { Schema } from '../schema.ts'
+import type { AppTiers } from '../tiers.ts'
 import { makeUserId } from './id.ts'
 
 export interface Account {
@@ -13,22 +15,22 @@ export interface Account {
 
 const idAttemptsMax = 5
 
-/** @throws conflict when somebody has the name. */
-export async function signUp(db: Database<Schema>, name: string): Promise<Account> {
+/** Once per Idempotency-Key. @throws conflict when somebody has the name. */
+export async function signUp({ db, once }: AppTiers, request: FastifyRequest, name: string): Promise<Account> {
   const key = nameKey(name)
-  const userId = makeUserId()
-  const ownerId = await db.of(key).transaction(async (tx) => {
+  const claim = await once(request, db.of(key), async (tx) => {
+    const userId = makeUserId()
     await tx
       .insertInto('names')
       .values({ name_key: key, name, user_id: userId })
       .onConflict((conflict) => conflict.column('name_key').doNothing())
       .execute()
-    const claim = await tx.selectFrom('names').select('user_id').where('name_key', '=', key).executeTakeFirstOrThrow()
-    return claim.user_id
+    const owner = await tx.selectFrom('names').select('user_id').where('name_key', '=', key).executeTakeFirstOrThrow()
+    return { userId, isOurs: owner.user_id === userId }
   })
-  if (ownerId !== userId)
+  if (!claim.isOurs)
     throw new TenfoldError('conflict', `the name "${name}" is taken: choose another one, or log in if it is yours`)
-  return await ensureUser(db, { id: userId, name })
+  return await ensureUser(db, { id: claim.userId, name })
 }
 
 /** @throws not-found when nobody has the name. */

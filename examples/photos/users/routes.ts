@@ -6,9 +6,10 @@ import { logIn, signUp } from './account.ts'
 import { requireUser, startSession } from './current.ts'
 import { profileOf } from './profile.ts'
 
-export function userRoutes({ http, db, kpi }: AppTiers): void {
+export function userRoutes(tiers: AppTiers): void {
+  const { http, db, kpi } = tiers
   http.post('/api/signup', async (request, reply) => {
-    const account = await signUp(db, read(nameBody, request.body, 'body').name)
+    const account = await signUp(tiers, request, read(nameBody, request.body, 'body').name)
     startSession(request, account)
     kpi.count('signups')
     return reply.code(201).send(account)

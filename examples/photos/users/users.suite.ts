@@ -32,6 +32,16 @@ export function usersSuite(photos: TestPhotos): void {
     assert.deepEqual(statuses, [201, 409, 409, 409, 409, 409, 409, 409])
   })
 
+  it('are signed up once per Idempotency-Key, however often the request comes', async () => {
+    const key = { 'idempotency-key': 'signup-1' }
+    const tries = Array.from({ length: 5 }, () =>
+      new Person(photos.baseUrl, '').post('/api/signup', { name: 'Twice' }, key),
+    )
+    const answers = await Promise.all(tries)
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]))
+    assert.equal(new Set(answers.map(({ body }) => (body as { id: string }).id)).size, 1)
+  })
+
   it('may be called like SQL, and nothing is lost', async () => {
     const name = `Robert'); DROP TABLE users; --`
     const robert = await signUp(name)

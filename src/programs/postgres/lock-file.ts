@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isProcessAlive } from '../process.ts'
 
 /** Lines of the file, from PostgreSQL's src/include/utils/pidfile.h. */
 interface LockFile {
@@ -24,23 +25,6 @@ export function readLockFile(dataDir: string): LockFile | undefined {
 /** Whether `pid` is the server of `dataDir`: the directory says so, and the process is that program, not a later one. */
 export function isServerAlive(pid: number, dataDir: string): boolean {
   return readLockFile(dataDir)?.pid === pid && isProcessAlive(pid) && isServerOf(pid, dataDir)
-}
-
-/** False for a zombie: where nobody reaps orphans, a dead server keeps its pid. */
-export function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-  if (process.platform !== 'linux') return true
-  try {
-    // The state follows the closing parenthesis of the command (proc(5)), which may hold spaces itself.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
-  } catch {
-    return false
-  }
 }
 
 /**

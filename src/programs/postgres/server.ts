@@ -3,12 +3,13 @@
 
 import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
+import { isProcessAlive } from '../process.ts'
 import { PostgresAdmin } from './admin.ts'
 import { findPostgres } from './binaries.ts'
 import { hasCluster } from './cluster.ts'
 import type { PostgresAddress, PostgresBinaries, PostgresSecrets, PostgresState } from './contract.ts'
 import { launch, openLog, survivesStart } from './launch.ts'
-import { disownLockFile, isProcessAlive, isServerAlive, readLockFile } from './lock-file.ts'
+import { disownLockFile, isServerAlive, readLockFile } from './lock-file.ts'
 import { explainExit, isLeftoverMemory } from './start-failure.ts'
 
 export { isServerAlive } from './lock-file.ts'
