@@ -103,7 +103,7 @@ export class RunningSystem implements AsyncDisposable {
   }
 
   async down(): Promise<void> {
-    await this.tryTenfold('down')
+    await this.tryTenfold('down', '--erase')
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5 })
   }
 

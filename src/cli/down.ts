@@ -1,8 +1,10 @@
 // `tenfold down`: stops everything in order; data stays.
 
+import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { waitUntil } from '../base/limits.ts'
 import { readSupervisorRecord } from '../control/status.ts'
-import { nodesOf } from '../map/map.ts'
+import { nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import { signal, waitForExit } from '../supervisor/pid.ts'
@@ -13,13 +15,28 @@ const orphanExitTimeoutMs = 15_000
 
 export const down: Command = {
   name: 'down',
-  usage: '',
-  summary: 'stop everything in order; data stays',
-  async run(target) {
+  usage: '[--erase]',
+  summary: 'stop everything in order; data stays, unless --erase',
+  options: { erase: { type: 'boolean' } },
+  async run(target, _words, values) {
+    const map = await readMap(target.home.map)
     const record = await readSupervisorRecord(target.home)
-    const stopped = record ? await stopBySupervisor(target) : await stopOrphans(target)
-    target.print({ stopped }, stopped.length === 0 ? 'nothing was running' : `stopped ${stopped.join(', ')}`)
+    const stopped = record ? await stopBySupervisor(target) : await stopOrphans(map)
+    const erased = values['erase'] === true ? await erase(target, map) : []
+    const text = [
+      stopped.length === 0 ? 'nothing was running' : `stopped ${stopped.join(', ')}`,
+      ...erased.map((path) => `deleted ${path}`),
+    ]
+    target.print({ stopped, erased }, text.join('\n'))
   },
+}
+
+/** All that the system ever kept, also where its databases had to live outside of its directory. */
+async function erase(target: TargetSystem, map: SystemMap): Promise<string[]> {
+  const outside = [...new Set(map.nodes.flatMap((node) => (node.dataDir === undefined ? [] : [dirname(node.dataDir)])))]
+  const paths = [...outside.filter((path) => !path.startsWith(target.home.dir)), target.home.doors, target.home.dir]
+  for (const path of paths) await rm(path, { recursive: true, force: true })
+  return paths
 }
 
 async function stopBySupervisor(target: TargetSystem): Promise<string[]> {
@@ -32,8 +49,7 @@ async function stopBySupervisor(target: TargetSystem): Promise<string[]> {
 }
 
 /** The supervisor is gone and its processes go on: SIGTERM lets each end in order, PostgreSQL with a fast shutdown (SIGINT). */
-async function stopOrphans(target: TargetSystem): Promise<string[]> {
-  const map = await readMap(target.home.map)
+async function stopOrphans(map: SystemMap): Promise<string[]> {
   const stopped: string[] = []
   for (const [role, name] of [
     ['front', 'SIGTERM'],
