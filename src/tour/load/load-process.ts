@@ -30,10 +30,6 @@ export class LoadProcess {
     this.#child.on('exit', (code, signal) => this.#fail(new Error(`it ended with ${signal ?? code}`)))
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid
-  }
-
   async prepare(config: LoadConfig): Promise<void> {
     await this.#call('prepare', config)
   }
