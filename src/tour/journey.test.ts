@@ -1,3 +1,5 @@
+// A journey from its first act to the report, under load from the real load process.
+
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { TinyPhotos } from '../../test/tour/tiny-photos.ts'

@@ -1,3 +1,5 @@
+// The plan of a tour: which acts, and that they fit into the time given.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isTenfoldError } from '../base/errors.ts'

@@ -1,3 +1,5 @@
+// Verification finds every kind of lost or doubled write, and nothing where all is well.
+
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { TinyPhotos } from '../../test/tour/tiny-photos.ts'

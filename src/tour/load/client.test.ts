@@ -1,3 +1,5 @@
+// The load's client repeats exactly what every keep-alive client may, and nothing else.
+
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'

@@ -1,3 +1,5 @@
+// The histogram against exact quantiles.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,3 +1,5 @@
+// The photos of the load are real ones.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import sharp from 'sharp'

@@ -1,3 +1,5 @@
+// To which second and phase a request belongs, and how pauses of the writes are counted.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Outcome, Recorder } from './record.ts'

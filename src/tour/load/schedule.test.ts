@@ -1,3 +1,5 @@
+// The open loop: due times on a clock of the test's own.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Clock, ManualClock } from '../../base/clock.ts'

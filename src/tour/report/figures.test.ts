@@ -1,3 +1,5 @@
+// Numbers as people read them.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { duration, percent } from './figures.ts'

@@ -1,3 +1,5 @@
+// The report: whole, safe against what servers answer, and right about the verdict.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LedgerVerdict } from '../ledger.ts'
