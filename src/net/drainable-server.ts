@@ -41,6 +41,8 @@ export class DrainableServer {
   readonly #sockets = new Set<Socket>()
   readonly #answering = new Set<ServerResponse>()
   #onEmpty: Array<() => void> = []
+  #answered = 0
+  #failed = 0
   #isDraining = false
 
   constructor(
@@ -91,6 +93,11 @@ export class DrainableServer {
   /** Requests whose answer is not finished. */
   get inFlight(): number {
     return this.#answering.size
+  }
+
+  /** Requests answered since the start, and how many of them with a status of 500 or more. */
+  get counts(): { requests: number; errors: number } {
+    return { requests: this.#answered, errors: this.#failed }
   }
 
   /** Open connections, idle and upgraded ones too. */
@@ -148,7 +155,11 @@ export class DrainableServer {
 
   #serve(listener: RequestListener, request: IncomingMessage, response: ServerResponse): void {
     this.#answering.add(response)
-    response.once('close', () => this.#answering.delete(response))
+    response.once('close', () => {
+      this.#answering.delete(response)
+      this.#answered++
+      if (response.statusCode >= 500) this.#failed++
+    })
     if (this.#isDraining) closeAfter(response)
     listener(request, response)
   }

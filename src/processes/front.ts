@@ -40,6 +40,7 @@ class Front extends Lifecycle implements Role {
       isReady: this.isRunning && (this.#balancer?.isReady() ?? false),
       hasEntry: this.#entry === 'open',
       inFlight: this.#balancer?.inFlight() ?? 0,
+      ...this.#balancer?.counts(),
     }
   }
 

@@ -42,6 +42,8 @@ export interface Balancer {
   isReady(): boolean
   health(): ReadonlyArray<{ id: string; isUp: boolean; inFlight: number; reason?: string }>
   inFlight(): number
+  /** Requests answered since the start, and how many of them with a status of 500 or more. */
+  counts(): { requests: number; errors: number }
   /**
    * Stops accepting, answers the next request of each kept connection with `Connection: close`, and resolves when
    * none is left or `drainMs` is over.

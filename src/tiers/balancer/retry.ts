@@ -1,7 +1,8 @@
 // Which requests may be sent a second time, and how many in all.
 //
 // A request may be repeated when the first server cannot have acted on it (nothing of it was sent), or when acting on
-// it twice is the same as once (RFC 9110, 9.2.2: safe and idempotent methods); and only while the client has seen
+// it twice is the same as once (RFC 9110, 9.2.2: safe and idempotent methods; or the client says so by an
+// Idempotency-Key, draft-ietf-httpapi-idempotency-key-header); and only while the client has seen
 // nothing of an answer and the whole body is still there. A time-out is not repeated: the server is slow, and asking
 // the next one as well would double the load of whatever makes it so.
 //
@@ -23,13 +24,14 @@ export interface Failure {
   reason: string
 }
 
-export function isRepeatableMethod(method: string): boolean {
-  return repeatableMethods.has(method)
+/** Whether doing it twice is the same as doing it once. */
+export function isRepeatable(method: string, hasIdempotencyKey: boolean): boolean {
+  return hasIdempotencyKey || repeatableMethods.has(method)
 }
 
-export function mayRepeat(failure: Failure, request: { method: string; isBodyKept: boolean }): boolean {
+export function mayRepeat(failure: Failure, request: { isRepeatable: boolean; isBodyKept: boolean }): boolean {
   if (!request.isBodyKept || failure.kind === 'timeout' || failure.kind === 'unsendable') return false
-  return !failure.wasSent || isRepeatableMethod(request.method)
+  return !failure.wasSent || request.isRepeatable
 }
 
 export class RetryBudget {

@@ -53,6 +53,16 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
     assert.equal(servers.flatMap(({ asked }) => asked).length, 1)
   })
 
+  promise('a POST with an Idempotency-Key that a server lost goes to the next one', async (t) => {
+    const { port, servers } = await openBench(t, open, ['a', 'b'])
+    const { status } = await ask(port, '/reset', { method: 'POST', body: 'x', headers: { 'Idempotency-Key': 'k1' } })
+    assert.equal(status, 502, 'every server resets this path')
+    assert.deepEqual(
+      servers.map(({ asked }) => asked.length),
+      [1, 1],
+    )
+  })
+
   promise('at most retriesMax other servers are tried', async (t) => {
     const { port, servers } = await openBench(t, open, ['a', 'b', 'c', 'd'], { retriesMax: 1 })
     assert.equal((await ask(port, '/reset')).status, 502)

@@ -93,6 +93,15 @@ class NodeBalancer implements Balancer {
     }))
   }
 
+  counts(): { requests: number; errors: number } {
+    const sum = { requests: 0, errors: 0 }
+    for (const { server } of this.#listeners) {
+      sum.requests += server.counts.requests
+      sum.errors += server.counts.errors
+    }
+    return sum
+  }
+
   inFlight(): number {
     return this.#inFlight
   }

@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici'
 import { openChannel } from '../../../../base/channels.ts'
 import { describeError, isTenfoldError } from '../../../../base/errors.ts'
 import type { BalancerOptions } from '../../options.ts'
-import { type Failure, isRepeatableMethod, mayRepeat, type RetryBudget } from '../../retry.ts'
+import { type Failure, mayRepeat, type RetryBudget } from '../../retry.ts'
 import type { Roster } from '../../roster.ts'
 import type { ServerState } from '../../server-state.ts'
 import { answerOwn, dropRest, type OwnAnswer } from './answers.ts'
@@ -106,7 +106,7 @@ async function sendSomewhere(context: ExchangeContext, sending: Sending): Promis
     last = failure
     const isBodyKept = body === undefined || body.isKept
     const isLast = tried.size > roster.upstreams.retriesMax
-    if (isLast || !mayRepeat(failure, { method: target.method, isBodyKept }) || !budget.withdraw())
+    if (isLast || !mayRepeat(failure, { isRepeatable: target.isRepeatable, isBodyKept }) || !budget.withdraw())
       return ownAnswerFor(failure, undefined, target, retryAfterSeconds)
   }
   return undefined // the client went away
@@ -119,7 +119,7 @@ async function sendTo(
   bytes: Buffer | Readable | null,
 ): Promise<AttemptResult> {
   const { roster, options, poolOf } = context
-  const mayComeAgain = isRepeatableMethod(target.method) && (body === undefined || body.isKept)
+  const mayComeAgain = target.isRepeatable && (body === undefined || body.isKept)
   server.inFlight++
   try {
     return await Attempt.run(
@@ -141,7 +141,7 @@ async function sendTo(
 function ownAnswerFor(
   last: Failure | undefined,
   picked: 'overloaded' | undefined,
-  { method }: Target,
+  { isRepeatable }: Target,
   retryAfterSeconds: number,
 ): OwnAnswer {
   if (picked === 'overloaded')
@@ -149,7 +149,7 @@ function ownAnswerFor(
   if (last === undefined)
     return { status: 503, code: 'unavailable', message: 'there is no server for this request now', retryAfterSeconds }
   if (last.kind === 'unsendable') return { status: 400, code: 'bad-input', message: last.reason }
-  if (last.wasSent && !isRepeatableMethod(method))
+  if (last.wasSent && !isRepeatable)
     return {
       status: last.kind === 'timeout' ? 504 : 502,
       code: 'outcome-unknown',

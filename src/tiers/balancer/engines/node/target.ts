@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { TenfoldError } from '../../../../base/errors.ts'
+import { isRepeatable } from '../../retry.ts'
 
 export interface Target {
   method: string
@@ -12,6 +13,8 @@ export interface Target {
   /** Undefined when there is no body, or it is chunked. */
   contentLength: number | undefined
   isChunked: boolean
+  /** Doing it twice is the same as doing it once. */
+  isRepeatable: boolean
 }
 
 const hostPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})(?::[0-9]{1,5})?$/
@@ -48,6 +51,7 @@ export function targetOf(request: IncomingMessage): Target {
     host,
     contentLength: length === undefined ? undefined : Number(length),
     isChunked: codings.length > 0,
+    isRepeatable: isRepeatable(method, request.headers['idempotency-key'] !== undefined),
   }
 }
 
