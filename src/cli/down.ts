@@ -48,18 +48,13 @@ async function stopBySupervisor(target: TargetSystem): Promise<string[]> {
   return stopped
 }
 
-/** The supervisor is gone and its processes go on: SIGTERM lets each end in order, PostgreSQL with a fast shutdown (SIGINT). */
+/** The supervisor is gone and its processes go on. SIGINT stops each as part of the whole, PostgreSQL by a fast shutdown. */
 async function stopOrphans(map: SystemMap): Promise<string[]> {
   const stopped: string[] = []
-  for (const [role, name] of [
-    ['front', 'SIGTERM'],
-    ['web', 'SIGTERM'],
-    ['worker', 'SIGTERM'],
-    ['postgres', 'SIGINT'],
-  ] as const) {
+  for (const role of ['front', 'web', 'worker', 'postgres'] as const) {
     for (const { id, pid } of nodesOf(map, role)) {
       if (pid === null || !isProcessAlive(pid)) continue
-      signal(pid, name)
+      signal(pid, 'SIGINT')
       await waitForExit(pid, orphanExitTimeoutMs)
       stopped.push(id)
     }

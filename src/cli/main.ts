@@ -33,7 +33,7 @@ async function runCommand(command: Command, args: string[]): Promise<number> {
       return 0
     }
     await command.run(new TargetSystem(values), positionals, values)
-    return 0
+    return Number(process.exitCode ?? 0)
   } catch (error) {
     const isUsage = error instanceof UsageError
     const message = isUsage || isTenfoldError(error) ? describeError(error) : ((error as Error).stack ?? String(error))

@@ -5,7 +5,6 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TenfoldError } from '../base/errors.ts'
-import type { ControlClient } from '../control/client.ts'
 import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
 import { renderReport } from '../tour/report/render.ts'
 import { tourSystemOf } from '../tour/system.ts'
@@ -24,7 +23,12 @@ export const tour: Command = {
     if (!(minutes > 0)) throw new UsageError(`--minutes must be a number above 0, got ${values['minutes']}`)
     const ratePerSecond = values['rate'] === undefined ? 200 : wholeNumber(String(values['rate']), '--rate')
     const dir = resolve(typeof values['report'] === 'string' ? values['report'] : 'tour')
-    const client = await runningClient(target)
+    const isOurs = !(await isRunning(target))
+    if (isOurs) {
+      target.note('no system runs; starting one for the tour')
+      await runCommand(target, ['up', '--detach'])
+    }
+    const client = await target.client()
     const { urls } = await client.status()
     const report = await runTour({
       system: tourSystemOf(client, () => restart(target)),
@@ -33,6 +37,7 @@ export const tour: Command = {
       ratePerSecond,
       onProgress: showProgress(target),
     })
+    if (isOurs) await runCommand(target, ['down'])
     await mkdir(dir, { recursive: true })
     await writeFile(join(dir, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
     await writeFile(join(dir, 'report.html'), renderReport(report))
@@ -41,13 +46,15 @@ export const tour: Command = {
   },
 }
 
-/** The system that runs, or one that is started for the tour. */
-async function runningClient(target: TargetSystem): Promise<ControlClient> {
+async function isRunning(target: TargetSystem): Promise<boolean> {
   const client = await target.client().catch(() => undefined)
-  if (client && (await client.status().catch(() => undefined))) return client
-  target.note('no system runs; starting one')
-  await runCommand(target, ['up', '--detach'])
-  return target.client()
+  return (
+    client !== undefined &&
+    (await client.status().then(
+      () => true,
+      () => false,
+    ))
+  )
 }
 
 /** Down and up, as an operator would. */

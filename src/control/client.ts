@@ -1,10 +1,13 @@
 // The typed client of the control API: what the CLI, the tour and outside programs hold.
 
+import { systemClock } from '../base/clock.ts'
 import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../base/errors.ts'
 import { waitUntil } from '../base/limits.ts'
 import type { ControlEvents, FaultKind, LogLine, NodeMetrics, Plan, Status, Target } from './api.ts'
 
 const callTimeoutMs = 30_000
+/** A supervisor that answers nothing for so long is not one that is being replaced. */
+const absenceMsMax = 5000
 
 export type ControlEvent = {
   [Name in keyof ControlEvents]: { name: Name; data: ControlEvents[Name] }
@@ -76,15 +79,22 @@ export class ControlClient {
    * @throws step-failed with the reason when the climb under way gave up.
    */
   async waitIdle(options: { timeoutMs: number }): Promise<Status> {
+    let lastAnswerMs = systemClock.monotonic()
     const status = await waitUntil(
       async () => {
-        const status = await this.status()
+        const status = await this.status().catch((error: TenfoldError) => {
+          if (systemClock.monotonic() - lastAnswerMs < absenceMsMax) throw error
+          return error
+        })
+        if (status instanceof Error) return status
+        lastAnswerMs = systemClock.monotonic()
         if (status.climbing) return undefined
         const isReady = status.rung > 0 && status.nodes.every((node) => node.state === 'ready')
         return status.lastFailure !== null || isReady ? status : undefined
       },
       { what: 'the end of the climb', timeoutMs: options.timeoutMs, intervalMs: 100 },
     )
+    if (status instanceof Error) throw status
     if (status.lastFailure !== null) throw new TenfoldError('step-failed', status.lastFailure)
     return status
   }

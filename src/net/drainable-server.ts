@@ -33,6 +33,11 @@ export interface DrainableServerOptions extends Partial<DrainableServerLimits> {
   clock?: Clock
 }
 
+export interface DrainOptions {
+  /** Nobody answers after this server: kept connections need not wait for a last request. */
+  closesIdle?: boolean
+}
+
 export class DrainableServer {
   /** For libraries that want the node server itself. Never call its `close`: that is `stopAccepting` and `drain` here. */
   readonly server: Server
@@ -125,8 +130,9 @@ export class DrainableServer {
    * Stops accepting and resolves when no connection is left; after `drainMs` it closes the idle ones, then the rest.
    * May be called twice: the shorter drain wins.
    */
-  async drain(drainMs: number): Promise<void> {
+  async drain(drainMs: number, { closesIdle = false }: DrainOptions = {}): Promise<void> {
     this.stopAccepting()
+    if (closesIdle) this.server.closeIdleConnections()
     const emptied = this.#untilEmpty()
     const isEmpty = new AbortController()
     void emptied.then(() => isEmpty.abort())

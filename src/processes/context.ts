@@ -21,6 +21,8 @@ export interface ProcessContext {
   self(): MapNode
   /** True when the public listening socket was inherited as `entryFd`. */
   hasEntrySocket: boolean
+  /** The whole system stops: nobody answers after us, so kept connections need not wait for a last request. */
+  closesIdle: boolean
 }
 
 export async function openContext(env: NodeJS.ProcessEnv = process.env): Promise<ProcessContext> {
@@ -41,5 +43,6 @@ export async function openContext(env: NodeJS.ProcessEnv = process.env): Promise
     nodeId,
     self: () => nodeOf(map.current, nodeId) ?? first,
     hasEntrySocket: env['LISTEN_FDS'] === '1',
+    closesIdle: false,
   }
 }

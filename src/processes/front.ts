@@ -88,7 +88,8 @@ class Front extends Lifecycle implements Role {
   protected async close(): Promise<void> {
     this.#unsubscribe?.()
     this.#entry = 'left'
-    await this.#balancer?.close(this.#context.map.current.topology.web.drainMs)
+    const { map, closesIdle } = this.#context
+    await this.#balancer?.close(map.current.topology.web.drainMs, { closesIdle })
   }
 
   /** Between two requests: the balancer swaps its snapshot. */

@@ -1,4 +1,5 @@
-// The life of every process of ours: open, serve, and on SIGTERM drain and stop. A second signal does not hurry it.
+// The life of every process of ours: open, serve, and drain and stop on SIGTERM, when another one answers in its place,
+// or on SIGINT, when the whole system stops. A second signal does not hurry it.
 
 import { describeError, isTenfoldError } from '../base/errors.ts'
 import type { Service } from '../base/lifecycle.ts'
@@ -24,6 +25,7 @@ export async function runProcess(open: (context: ProcessContext) => Promise<Role
       if (isStopping) return
       isStopping = true
       log.info({ signal }, 'draining')
+      context.closesIdle = signal === 'SIGINT'
       try {
         await role.stop()
         await door.stop()

@@ -92,7 +92,12 @@ class WebRole extends Lifecycle implements Role {
   protected async close(): Promise<void> {
     const runtime = this.#running()
     const { drainMs } = this.#context.map.current.topology.web
-    await Promise.all([this.#own?.drain(drainMs), this.#entry?.drain(drainMs), runtime.queue.stopWorkers(drainMs)])
+    const { closesIdle } = this.#context
+    await Promise.all([
+      this.#own?.drain(drainMs, { closesIdle }),
+      this.#entry?.drain(drainMs, { closesIdle }),
+      runtime.queue.stopWorkers(drainMs),
+    ])
     await runtime.close()
     this.#runtime = undefined
     this.#own = undefined

@@ -87,7 +87,7 @@ export class Fleet extends Lifecycle {
     const stopped: string[] = []
     for (const roles of startOrder.toReversed()) {
       const nodes = this.#keeper.map.nodes.filter((node) => roles.includes(node.role))
-      await Promise.all(nodes.map((node) => this.stopNode(node.id)))
+      await Promise.all(nodes.map((node) => this.stopNode(node.id, { isWholeSystem: true })))
       stopped.push(...nodes.map((node) => node.id))
     }
     for (const id of stopped) await this.#keeper.setState(id, 'down')
@@ -102,7 +102,7 @@ export class Fleet extends Lifecycle {
   }
 
   /** Drains and stops a node; it stays in the map, draining, without a process. */
-  async stopNode(id: string): Promise<void> {
+  async stopNode(id: string, { isWholeSystem = false } = {}): Promise<void> {
     await this.#exclusively(id, async () => {
       const node = this.#node(id)
       if (node.pid === null) return
@@ -110,7 +110,7 @@ export class Fleet extends Lifecycle {
         const drained = draft.nodes.find((candidate) => candidate.id === id)
         if (drained) Object.assign(drained, { state: 'draining', since: new Date().toISOString() })
       })
-      await this.#driverOf(node).stop(node, node.pid)
+      await this.#driverOf(node).stop(node, node.pid, { isWholeSystem })
       await this.#keeper.setState(id, 'draining', { pid: null })
     })
   }

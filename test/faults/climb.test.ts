@@ -7,7 +7,7 @@ import { LoadProcess } from '../../src/tour/load/load-process.ts'
 import type { LoadConfig } from '../../src/tour/load/messages.ts'
 import type { LoadRecord } from '../../src/tour/load/record.ts'
 import { measureActs } from '../../src/tour/measure.ts'
-import { RunningSystem } from './running-system.ts'
+import { RunningSystem } from '../running-system.ts'
 
 const load: Omit<LoadConfig, 'baseUrl'> = {
   ratePerSecond: 200,

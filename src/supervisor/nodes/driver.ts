@@ -11,6 +11,9 @@ export interface NodeDriver {
   isAlive(node: MapNode, pid: number): boolean
   /** Asks it; false or an error count as one missed beat. */
   isHealthy(node: MapNode): Promise<boolean>
-  /** Drains and stops in order, by force when it takes too long. */
-  stop(node: MapNode, pid: number): Promise<void>
+  /**
+   * Drains and stops in order, by force when it takes too long. When the whole system stops, nobody answers in its
+   * place, and kept connections need not be waited for.
+   */
+  stop(node: MapNode, pid: number, options: { isWholeSystem: boolean }): Promise<void>
 }

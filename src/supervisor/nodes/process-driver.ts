@@ -75,9 +75,9 @@ export class ProcessDriver implements NodeDriver {
     return state.node === node.id
   }
 
-  async stop(node: MapNode, pid: number): Promise<void> {
+  async stop(node: MapNode, pid: number, { isWholeSystem }: { isWholeSystem: boolean }): Promise<void> {
     if (!this.isAlive(node, pid)) return
-    signal(pid, 'SIGTERM')
+    signal(pid, isWholeSystem ? 'SIGINT' : 'SIGTERM')
     if (await waitForExit(pid, this.#drainMs() + stopGraceMs)) return
     signal(pid, 'SIGKILL')
     await waitForExit(pid, stopGraceMs)

@@ -48,5 +48,5 @@ export interface Balancer {
    * Stops accepting, answers the next request of each kept connection with `Connection: close`, and resolves when
    * none is left or `drainMs` is over.
    */
-  close(drainMs: number): Promise<void>
+  close(drainMs: number, options?: { closesIdle?: boolean }): Promise<void>
 }

@@ -1,20 +1,17 @@
 // The logger of one request. Most requests never log a line, so the child that carries the request's id and trace is
 // made with the first one.
 
-import type { IncomingMessage } from 'node:http'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { traceIdOf } from './request-id.ts'
 
-export class RequestLog {
+export class RequestLog implements FastifyBaseLogger {
   readonly #parent: FastifyBaseLogger
-  readonly #requestId: string
-  readonly #raw: IncomingMessage
+  readonly #request: FastifyRequest
   #child: FastifyBaseLogger | undefined
 
-  constructor(parent: FastifyBaseLogger, requestId: string, raw: IncomingMessage) {
+  constructor(parent: FastifyBaseLogger, request: FastifyRequest) {
     this.#parent = parent
-    this.#requestId = requestId
-    this.#raw = raw
+    this.#request = request
   }
 
   get level(): string {
@@ -60,8 +57,10 @@ export class RequestLog {
   }
 
   get #log(): FastifyBaseLogger {
-    const traceId = this.#child ? undefined : traceIdOf(this.#raw)
-    this.#child ??= this.#parent.child({ requestId: this.#requestId, ...(traceId && { traceId }) })
+    if (this.#child) return this.#child
+    const { id: requestId } = this.#request
+    const traceId = traceIdOf(this.#request)
+    this.#child = this.#parent.child(traceId === undefined ? { requestId } : { requestId, traceId })
     return this.#child
   }
 }

@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { pino } from 'pino'
 import { openChannel } from '../../base/channels.ts'
 import { TenfoldError } from '../../base/errors.ts'
+import { waitUntil } from '../../base/limits.ts'
 import { DrainableServer } from '../../net/drainable-server.ts'
 import type { Session, SessionFields } from '../session/contract.ts'
 import type { App, Tiers } from './contract.ts'
@@ -244,6 +245,7 @@ describe('the web tier', () => {
     )
     await fetch(`${base}/number/7`)
     await fetch(`${base}/nothing`)
+    await waitUntil(() => heard.length === 2, { what: 'two messages', timeoutMs: 5000 })
     stop()
     assert.deepEqual(heard, ['GET /number/:n 200', 'GET (none) 404'])
   })

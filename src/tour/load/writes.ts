@@ -1,6 +1,6 @@
 // What virtual users do. Each acknowledged write goes into the ledger, each one of unknown outcome into its doubts.
 //
-// Every POST but a signup carries an Idempotency-Key: uploads, comments and tips are run once per key by the app, and a like is
+// Every POST carries an Idempotency-Key: signups, uploads, comments and tips are run once per key by the app, and a like is
 // idempotent per user by its nature. So a balancer or a client may repeat them after a server's death.
 
 import { randomUUID } from 'node:crypto'
@@ -16,6 +16,7 @@ export const writes = {
       cookies,
       path: '/api/signup',
       body: { name },
+      idempotencyKey: randomUUID(),
       accept: (answer) => crowd.join(idOf(answer), name, cookies),
       doubt() {},
     })

@@ -76,7 +76,7 @@ everyone who would have come meanwhile (no coordinated omission).</li>
 request asks for what is not there), or an answer that does not hold what it promises.</li>
 <li><strong>Nothing is retried</strong> but for what every keep-alive client does: a request that may be repeated (GET, or POST with an Idempotency-Key), sent on
 a kept connection that the server closed before a byte of the answer, goes once more on a new one (RFC 9110, 9.2.2). These are
-counted as resent. Uploads, likes, comments and tips carry an Idempotency-Key; signups do not, and are never repeated.</li>
+counted as resent. Every POST carries an Idempotency-Key, which the app honours.</li>
 <li><strong>Users</strong> have sessions and are chosen by Zipf: a few celebrities get most of the attention. About 70 % of the requests read; the rest like,
 comment, upload real photographs, sign up and tip.</li>
 <li><strong>Percentiles</strong> come from histograms with three significant digits; the longest is exact.</li></ul>`

@@ -106,9 +106,9 @@ class NodeBalancer implements Balancer {
     return this.#inFlight
   }
 
-  async close(drainMs: number): Promise<void> {
+  async close(drainMs: number, options: { closesIdle?: boolean } = {}): Promise<void> {
     this.#isClosing = true
-    await Promise.all(this.#listeners.map(({ server }) => server.drain(drainMs)))
+    await Promise.all(this.#listeners.map(({ server }) => server.drain(drainMs, options)))
     this.#roster.close()
     await Promise.all(Array.from(this.#pools.values(), (pool) => pool.destroy()))
     this.#pools.clear()

@@ -1,0 +1,21 @@
+// What the web tier is opened with: the app, the tiers under it, and its limits.
+
+import type { Sessions } from '../session/contract.ts'
+import type { App, Tiers } from './contract.ts'
+
+export interface WebOptions<DB> {
+  app: App<DB>
+  /** What the app's paths are relative to. */
+  appDir: string
+  tiers: Omit<Tiers<DB>, 'http'>
+  sessions: Sessions
+  /** Name of the node, for what is measured. */
+  node: string
+  bodyBytesMax: number
+  /** More requests than that at once are refused with 503. */
+  requestsMax: number
+  /** Requests under way, as the servers count them. */
+  inFlight(): number
+  /** Why no request should come now, or undefined. */
+  notReady(): string | undefined
+}
