@@ -19,10 +19,12 @@ export interface Session {
   destroy(): void
 }
 
-/** What the web tier holds. Both answer without a promise where nothing has to be asked or stored. */
+/** What the web tier holds. Answers are no promises where nothing has to be asked or stored. */
 export interface Sessions<S extends Session = Session> {
-  /** The session that a Cookie header names, or an empty one that nobody stores until a field is set. */
-  open(cookieHeader: string | undefined): S | Promise<S>
+  /** A session of which nothing is stored until a field is set. */
+  empty(): S
+  /** The session that a Cookie header names, or an empty one. */
+  open(cookieHeader: string): S | Promise<S>
   /** Stores what changed; answers the Set-Cookie header that the answer must carry, if any. */
   save(session: S, request: { readonly protocol: string }): string | undefined | Promise<string | undefined>
 }

@@ -15,8 +15,7 @@ export function newSessionId(): string {
 }
 
 /** The id that a Cookie header carries, or undefined when there is none or its signature is not ours. */
-export function readCookie(header: string | undefined, keys: readonly string[]): string | undefined {
-  if (header === undefined) return undefined
+export function readCookie(header: string, keys: readonly string[]): string | undefined {
   for (let from = header.indexOf(cookieName); from !== -1; from = header.indexOf(cookieName, from + 1)) {
     if (!isNameAt(header, from)) continue
     const start = from + cookieName.length + 1

@@ -51,6 +51,7 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
   }
 
   return {
+    empty: () => new RequestSession(),
     open(cookieHeader) {
       const id = readCookie(cookieHeader, cookieKeys)
       return id === undefined ? new RequestSession() : load(id)

@@ -13,8 +13,7 @@ export function addSession(root: FastifyInstance, sessions: Sessions): void {
   root.decorateRequest('session', {
     getter(): Session {
       const request = this as unknown as WithSession
-      // Without a cookie there is nothing to ask, and so the answer is no promise.
-      request[opened] ??= sessions.open(undefined) as Session
+      request[opened] ??= sessions.empty()
       return request[opened]
     },
   })
@@ -22,12 +21,16 @@ export function addSession(root: FastifyInstance, sessions: Sessions): void {
 
 export function openSession(request: FastifyRequest, sessions: Sessions, done: (error?: Error) => void): void {
   const { cookie } = request.headers
-  if (cookie === undefined) return done()
-  const session = sessions.open(cookie)
+  if (cookie === undefined) {
+    done()
+    return
+  }
   const keep = (session: Session) => {
-    ;(request as WithSession)[opened] = session
+    const kept = request as WithSession
+    kept[opened] = session
     done()
   }
+  const session = sessions.open(cookie)
   if (session instanceof Promise) session.then(keep, done)
   else keep(session)
 }

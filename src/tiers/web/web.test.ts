@@ -68,7 +68,7 @@ before(async () => {
     app,
     appDir,
     tiers: { log } as unknown as Tiers<unknown>,
-    sessions: { open: openMapSession, save: saveMapSession },
+    sessions: { empty: emptyMapSession, open: openMapSession, save: saveMapSession },
     node: 'us-east/web-1',
     bodyBytesMax: 1000,
     get requestsMax() {
@@ -93,10 +93,19 @@ const stored = new Map<string, SessionFields>()
 let opened = 0
 type MapSession = Session & { fields: Record<string, string>; isChanged: boolean }
 
-async function openMapSession(cookie: string | undefined): Promise<MapSession> {
+async function openMapSession(cookie: string): Promise<MapSession> {
   opened++
   if (cookie === 'sid=broken') throw new TenfoldError('unavailable', 'the database moves')
-  const session = { fields: { ...(cookie && stored.get(cookie)) }, isChanged: false }
+  return mapSession(stored.get(cookie))
+}
+
+function emptyMapSession(): MapSession {
+  opened++
+  return mapSession({})
+}
+
+function mapSession(fields: SessionFields = {}): MapSession {
+  const session = { fields: { ...fields } as Record<string, string>, isChanged: false }
   return Object.defineProperty(session, 'userId', {
     get: () => session.fields['userId'],
     set(value: string) {
@@ -256,7 +265,7 @@ describe('the web tier', () => {
         app: broken,
         appDir,
         tiers: { log: pino({ level: 'silent' }) } as unknown as Tiers<unknown>,
-        sessions: { open: openMapSession, save: saveMapSession },
+        sessions: { empty: emptyMapSession, open: openMapSession, save: saveMapSession },
         node: 'us-east/web-1',
         bodyBytesMax: 1000,
         requestsMax: 100,
