@@ -76,8 +76,8 @@ export class Call implements Waiter, StatementOwner {
     const isInDoubt = connection.hasLostSync && !isRead(this.#text)
     connection.hasLostSync = false
     this.#pool?.give(connection)
-    if (error) this.#fail(error, statement.isSent)
-    else if (isInDoubt) this.#end(outcomeUnknown('the wait for a synchronous replica was cancelled'))
+    if (isInDoubt) this.#end(outcomeUnknown('the wait for a synchronous replica was cancelled', error))
+    else if (error) this.#fail(error, statement.isSent)
     else {
       if (queryChannel.hasSubscribers) this.#publish()
       this.#resolve(statement)

@@ -32,9 +32,14 @@ describe('when the primary moves or dies', () => {
     await using database = await startTestDatabase({ router: { holdMsMax: 300 } })
     const writers = await startWriters(database.db, { writers: 8, keys: 8, prefix: 'killed' })
     await writers.until(200)
-    process.kill(database.server.pid, 'SIGKILL')
+    // The backends too, at once: none of them gets to say goodbye, and so some writes end without an answer.
+    const backends = await database.server.admin.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE usename = 'app'`,
+    )
+    for (const pid of [database.server.pid, ...backends.map(({ pid }) => pid)]) process.kill(pid, 'SIGKILL')
     await waitUntil(() => writers.errors.length >= 16, { what: 'every writer has failed', timeoutMs: 15_000 })
     await writers.stop()
+    assert.ok(writers.errors.some((error) => isTenfoldError(error, 'outcome-unknown')))
     for (const error of writers.errors)
       assert.ok(isTenfoldError(error, 'outcome-unknown') || isTenfoldError(error, 'unavailable'), String(error))
     const { secrets, dataDir, logFile } = database.server

@@ -50,13 +50,16 @@ const bookkeeping = `
     applied_at timestamptz NOT NULL DEFAULT now()
   )`
 
+/** Checksums by name. One query, since most starts end here. */
 async function recorded(owner: OwnerConnection): Promise<Map<string, string>> {
-  const [exists] = await owner.query<{ exists: boolean }>(
-    `SELECT to_regclass('tenfold.migrations') IS NOT NULL AS exists`,
-  )
-  if (!exists?.exists) return new Map()
-  const rows = await owner.query<{ name: string; checksum: string }>('SELECT name, checksum FROM tenfold.migrations')
-  return new Map(rows.map(({ name, checksum }) => [name, checksum]))
+  try {
+    const rows = await owner.query<{ name: string; checksum: string }>('SELECT name, checksum FROM tenfold.migrations')
+    return new Map(rows.map(({ name, checksum }) => [name, checksum]))
+  } catch (error) {
+    const isMissing = (error as { code?: string }).code === '42P01'
+    if (isMissing) return new Map()
+    throw error
+  }
 }
 
 function pendingOf(files: readonly MigrationFile[], done: ReadonlyMap<string, string>): MigrationFile[] {
