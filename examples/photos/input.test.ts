@@ -1,3 +1,5 @@
+// What the API refuses to read, and what it makes of the rest.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { captionQuery, commentBody, listQuery, nameBody, photoIdsOf, read, tipBody, userIdOf } from './input.ts'

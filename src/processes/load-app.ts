@@ -3,7 +3,7 @@
 import { access } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describeError, TenfoldError } from '../base/errors.ts'
+import { TenfoldError } from '../base/errors.ts'
 import type { SystemMap } from '../map/map.ts'
 import type { App } from '../tiers/web/contract.ts'
 
@@ -16,10 +16,17 @@ export async function loadApp(map: Pick<SystemMap, 'appDir' | 'topology'>): Prom
     })
   })
   const module = await import(pathToFileURL(file).href).catch((cause: unknown) => {
-    throw new TenfoldError('bad-input', `the app at ${file} could not be read: ${describeError(cause)}`, { cause })
+    throw new TenfoldError('bad-input', `the app at ${file} could not be read: ${whereAndWhat(cause)}`)
   })
   const app = (module as { default?: unknown }).default
   if (typeof app !== 'object' || app === null || typeof (app as App).setup !== 'function')
     throw new TenfoldError('bad-input', `the app at ${file} needs \`export default defineApp({ setup(tiers) {...} })\``)
   return app as App
+}
+
+/** The author's part of a stack: the place in the file, the message, and none of Node's own frames. */
+function whereAndWhat(cause: unknown): string {
+  const stack = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+  const lines = stack.split('\n').filter((line) => !/^\s+at .*node:internal/.test(line))
+  return lines.join('\n').trim()
 }

@@ -163,7 +163,7 @@ describe('a web process that cannot start', () => {
   const cases: Array<[string, string | undefined, RegExp]> = [
     ['without an app', undefined, /there is no app at .*app\.ts; write it/],
     ['whose app exports nothing', 'export const app = 1', /needs `export default defineApp/],
-    ['whose app is no TypeScript', 'export default {', /could not be read: .*app\.ts/],
+    ['whose app is no TypeScript', 'export default {', /could not be read: .*app\.ts:1/],
     [
       'whose setup throws',
       'export default { setup() { throw new Error("no such thing") } }',

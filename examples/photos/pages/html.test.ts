@@ -1,3 +1,5 @@
+// Everything that people wrote is escaped.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { html } from './html.ts'

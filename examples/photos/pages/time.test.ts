@@ -1,3 +1,5 @@
+// Times as people say them.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ago, counted } from './time.ts'

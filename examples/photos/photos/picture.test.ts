@@ -1,3 +1,5 @@
+// What is a picture and what only says so.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import sharp from 'sharp'

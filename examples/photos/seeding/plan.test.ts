@@ -1,3 +1,5 @@
+// The plan of a seed: the same for the same seed, with a few celebrities.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import sharp from 'sharp'

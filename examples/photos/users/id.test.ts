@@ -1,3 +1,5 @@
+// User ids: decimal, never twice, spread over the slots.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { uuidv7 } from '../uuid.ts'
