@@ -1,3 +1,5 @@
+// The suite over PostgreSQL, with all slots on one shard and spread over three.
+
 import { databaseConformance } from './conformance.ts'
 import { startTestDatabase } from './testing.ts'
 

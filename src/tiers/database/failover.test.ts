@@ -1,3 +1,5 @@
+// A primary that is fenced, killed or gone, under writers whose history is checked.
+
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isTenfoldError } from '../../base/errors.ts'
@@ -51,8 +53,8 @@ describe('when the primary moves or dies', () => {
     await router.stop()
   })
 
-  test('idle connections that the server closed fail no statement', async () => {
-    await using database = await startTestDatabase({ router: { poolMax: 4 } })
+  test('idle connections that the server closed fail no statement; nobody at all is unavailable in time', async () => {
+    await using database = await startTestDatabase({ router: { poolMax: 4, holdMsMax: 1_000 } })
     const { db, router, server } = database
     const write = (user_id: string) => db.of(user_id).insertInto('counters').values({ user_id, n: '1' }).execute()
     for (let round = 0; round < 5; round++) {
@@ -63,16 +65,11 @@ describe('when the primary moves or dies', () => {
     assert.equal(router.inFlight, 0)
     const rows = await db.scatter((all) => all.selectFrom('counters').select('user_id'))
     assert.equal(rows.length, 40)
-  })
 
-  test('nobody answers at all: unavailable, after the time that the topology allows', async () => {
-    await using database = await startTestDatabase({ router: { holdMsMax: 200 } })
     await database.makePrimary({ address: '127.0.0.1', port: 1 })
     await database.map.refresh()
-    await assert.rejects(database.db.of('a').selectFrom('counters').selectAll().execute(), { code: 'unavailable' })
-    await assert.rejects(
-      database.db.of('a').transaction(async () => {}),
-      { code: 'unavailable' },
-    )
+    const read = db.of('a').selectFrom('counters').selectAll().execute()
+    const transaction = db.of('a').transaction(async () => {})
+    await Promise.all([read, transaction].map((work) => assert.rejects(work, { code: 'unavailable' })))
   })
 })

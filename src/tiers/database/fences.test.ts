@@ -1,3 +1,5 @@
+// What each kind of error says about the statement that met it.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TenfoldError } from '../../base/errors.ts'

@@ -1,3 +1,5 @@
+// The router's hash against PostgreSQL's own placement.
+
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'

@@ -1,3 +1,5 @@
+// A hold keeps what is new, lets go by itself, and never keeps anybody for good.
+
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { openChannel } from '../../base/channels.ts'

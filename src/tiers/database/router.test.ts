@@ -1,10 +1,15 @@
+// The router against a real server: what it repeats, refuses, and leaves unknown.
+
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { openChannel } from '../../base/channels.ts'
+import { stressLifecycle } from '../../base/lifecycle-stress.ts'
 import { waitUntil } from '../../base/limits.ts'
+import { seededRandom } from '../../base/random.ts'
 import { configureCluster } from '../../programs/postgres/configure.ts'
 import { openDatabase } from './database.ts'
 import { OwnerConnection } from './migrations/owner-connection.ts'
+import { DatabaseRouter } from './router.ts'
 import { startTestDatabase, type TestDatabase } from './testing.ts'
 
 interface Accounts {
@@ -213,5 +218,13 @@ describe('the router', () => {
     await assert.rejects(router.query(0, 'SELECT 1'), { code: 'closed' })
     await router.start()
     await router.query(0, 'SELECT 1')
+  })
+
+  test('starts and stops from all sides at once', async () => {
+    const { map, server } = database
+    const router = new DatabaseRouter({ map, secrets: server.secrets, node: 'r/web-1' }, { poolMax: 2 })
+    const seed = Date.now() % 100_000
+    console.log(`seed ${seed}`)
+    await stressLifecycle(router, seededRandom(seed), async () => (await router.query(0, 'SELECT 1')).rows.length === 1)
   })
 })

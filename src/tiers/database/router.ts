@@ -7,13 +7,14 @@ import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
-import { nodeOf, type SystemMap } from '../../map/map.ts'
+import type { MapNode, SystemMap } from '../../map/map.ts'
 import type { MapSubscription } from '../../map/subscription.ts'
 import { Call, type CallRouter, type Place } from './call.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import type { TransactionOptions } from './contract.ts'
 import { Hold, type HoldAnswer, type HoldTerms } from './hold.ts'
 import { type RouterOptions, routerDefaults } from './options.ts'
+import { Routes } from './routes.ts'
 import { type Catalog, catalogOf, catalogQuery, emptyCatalog } from './slots.ts'
 import type { Statement } from './statement.ts'
 import { runTransaction, type TransactionSession } from './transaction.ts'
@@ -27,12 +28,6 @@ export interface RouterDependencies {
   random?: Random
 }
 
-interface Route {
-  shard: string
-  primary: string
-  pool: ConnectionPool
-}
-
 export class DatabaseRouter extends Lifecycle implements CallRouter {
   readonly node: string
   readonly options: RouterOptions
@@ -43,11 +38,7 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
   readonly #hold: Hold
   #catalog: Catalog = emptyCatalog
   #catalogListeners = new Set<(catalog: Catalog) => void>()
-  #routes = new Map<string, Route>()
-  /** Which shard owns each slot. */
-  #routeBySlot: Array<Route | undefined> = []
-  /** Pools of former primaries that still have something under way. */
-  #retired = new Set<ConnectionPool>()
+  readonly #routes = new Routes((primary) => this.#openPool(primary))
   #unsubscribe: (() => void) | undefined
   #isAccepting = false
 
@@ -60,8 +51,8 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     this.#clock = dependencies.clock ?? systemClock
     this.#random = dependencies.random ?? systemRandom
     this.#hold = new Hold({
-      pause: () => this.#pools().forEach((pool) => void pool.pause()),
-      resume: () => this.#pools().forEach((pool) => void pool.resume()),
+      pause: () => this.#routes.pools.forEach((pool) => void pool.pause()),
+      resume: () => this.#routes.pools.forEach((pool) => void pool.resume()),
       inFlight: () => this.inFlight,
       waiting: () => this.waiting,
     })
@@ -69,17 +60,12 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
 
   /** Statements and transactions under way. */
   get inFlight(): number {
-    let sum = 0
-    for (const { pool } of this.#routes.values()) sum += pool.busy
-    for (const pool of this.#retired) sum += pool.busy
-    return sum
+    return this.#routes.inFlight
   }
 
   /** Statements and transactions in line for a connection or for the end of a hold. */
   get waiting(): number {
-    let sum = 0
-    for (const { pool } of this.#routes.values()) sum += pool.waiting
-    return sum
+    return this.#routes.waiting
   }
 
   get catalog(): Catalog {
@@ -110,37 +96,14 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     this.#hold.end()
   }
 
-  /** Follows a newer map: a shard whose primary changed gets a new pool at once, and its line moves there. */
+  /** Follows a newer map (routes.ts). A primary that moved ends the hold that was made for it. */
   applyMap(map: SystemMap): void {
-    const before = this.#routes
-    this.#routes = new Map()
-    const lines = []
-    for (const shard of map.shards) {
-      const node = nodeOf(map, shard.primary)
-      const old = before.get(shard.id)
-      if (!node) {
-        if (old) this.#routes.set(shard.id, old)
-        continue
-      }
-      const { settings } = old?.pool ?? {}
-      const isSame = old?.primary === node.id && settings?.address === node.address && settings.port === node.port
-      if (old && isSame) {
-        this.#routes.set(shard.id, old)
-        continue
-      }
-      const pool = this.#openPool(node.address, node.port)
-      this.#routes.set(shard.id, { shard: shard.id, primary: node.id, pool })
-      if (old) lines.push({ pool, waiters: this.#retire(old.pool) })
-    }
-    this.#routeBySlot = []
-    for (const shard of map.shards) for (const slot of shard.slots) this.#routeBySlot[slot] = this.#routes.get(shard.id)
-    for (const { pool, waiters } of lines) for (const waiter of waiters) pool.acquire(waiter)
-    if (lines.length > 0) this.#hold.end()
+    if (this.#routes.apply(map)) this.#hold.end()
   }
 
   /** Shards of the map that the router knows a primary of, in the map's order. */
   get shards(): readonly string[] {
-    return [...this.#routes.keys()]
+    return this.#routes.shards
   }
 
   /** Slots that a shard owns, ascending. */
@@ -148,11 +111,10 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     return this.#map.current.shards.find(({ id }) => id === shard)?.slots ?? []
   }
 
-  // The seam for reads on replicas: here a place becomes a pool, and a read could get another one than a write.
   poolOf(place: Place): ConnectionPool {
     if (!this.#isAccepting) throw new TenfoldError('closed', 'the database router is not running')
-    const route = typeof place === 'number' ? this.#routeBySlot[place] : this.#routes.get(place)
-    if (route) return route.pool
+    const pool = this.#routes.poolOf(place)
+    if (pool) return pool
     const what = typeof place === 'number' ? `slot ${place}` : `shard ${place}`
     throw new TenfoldError('unavailable', `the map (version ${this.#map.current.version}) names no primary for ${what}`)
   }
@@ -213,46 +175,18 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
       if (!isTenfoldError(error, 'timeout')) throw error
     }
     const reason = new TenfoldError('closed', `the database router was stopped and waited ${closeMs} ms`)
-    for (const pool of this.#pools()) pool.destroy(reason)
+    for (const pool of this.#routes.pools) pool.destroy(reason)
     this.#routes.clear()
-    this.#retired.clear()
-    this.#routeBySlot = []
   }
 
-  #openPool(address: string, port: number): ConnectionPool {
+  #openPool({ address, port }: MapNode): ConnectionPool {
     const { connectMs, statementMs, idleInTransactionMs, preparedMax } = this.options
-    const pool = new ConnectionPool(
-      {
-        address,
-        port,
-        user: 'app',
-        password: this.#password,
-        database: 'app',
-        applicationName: this.node,
-        connectMs,
-        statementMs,
-        idleInTransactionMs,
-        preparedMax,
-      },
-      this.options,
-      () => this.#noteQuiet(pool),
-    )
+    const limits = { connectMs, statementMs, idleInTransactionMs, preparedMax }
+    const login = { user: 'app', password: this.#password, database: 'app', applicationName: this.node }
+    const pool = new ConnectionPool({ address, port, ...login, ...limits }, this.options, () => {
+      this.#routes.forget(pool)
+      this.#hold.noteQuiet()
+    })
     return pool
-  }
-
-  #retire(pool: ConnectionPool) {
-    this.#retired.add(pool)
-    const waiters = pool.retire()
-    if (pool.busy === 0) this.#retired.delete(pool)
-    return waiters
-  }
-
-  #noteQuiet(pool: ConnectionPool): void {
-    this.#retired.delete(pool)
-    this.#hold.noteQuiet()
-  }
-
-  #pools(): ConnectionPool[] {
-    return [...Array.from(this.#routes.values(), ({ pool }) => pool), ...this.#retired]
   }
 }

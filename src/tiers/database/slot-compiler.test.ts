@@ -1,3 +1,5 @@
+// The SQL that each kind of statement becomes.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Compilable, type Kysely, sql } from 'kysely'

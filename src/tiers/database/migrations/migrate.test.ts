@@ -1,3 +1,5 @@
+// Migrations against a real server: once, whole or not at all, and refused with advice.
+
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
