@@ -1,4 +1,4 @@
-// Where the built pages are, for the server that hands them out: `npm run dashboard` writes them into dist/dashboard,
+// Where the built pages are, for the server that hands them out: `npm run dashboard` writes them into dist/dashboard/pages,
 // two steps beside this file both as src/dashboard/assets.ts and as dist/dashboard/assets.js.
 
 import { existsSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { TenfoldError } from '../base/errors.ts'
  * @throws not-found when the pages were never built.
  */
 export function dashboardDir(): string {
-  const dir = fileURLToPath(new URL('../../dist/dashboard', import.meta.url))
+  const dir = fileURLToPath(new URL('../../dist/dashboard/pages', import.meta.url))
   if (!existsSync(`${dir}/index.html`))
     throw new TenfoldError(
       'not-found',

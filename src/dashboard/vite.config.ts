@@ -1,4 +1,4 @@
-// Builds the pages into dist/dashboard. Everything is a file of its own: the page must run under a strict
+// Builds the pages into dist/dashboard/pages. Everything is a file of its own: the page must run under a strict
 // Content-Security-Policy, so nothing is inlined, not even small images.
 
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ export default defineConfig({
   base: './',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
-    outDir: fileURLToPath(new URL('../../dist/dashboard/', import.meta.url)),
+    outDir: fileURLToPath(new URL('../../dist/dashboard/pages/', import.meta.url)),
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: false,

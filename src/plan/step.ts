@@ -25,8 +25,6 @@ export type Step =
   /** The climb has arrived. */
   | { kind: 'reach-rung'; rung: number }
 
-export type StepKind = Step['kind']
-
 /** One line for people. */
 export function titleOf(step: Step): string {
   switch (step.kind) {

@@ -34,6 +34,8 @@ class WebRole extends Lifecycle implements Role {
       isReady: this.#notReady() === undefined,
       hasEntry: this.#entry?.isAccepting ?? false,
       inFlight: this.#inFlight() + (this.#runtime?.queue.inFlight ?? 0),
+      requests: this.#count('requests'),
+      errors: this.#count('errors'),
     }
   }
 
@@ -102,6 +104,10 @@ class WebRole extends Lifecycle implements Role {
     this.#runtime = undefined
     this.#own = undefined
     this.#entry = undefined
+  }
+
+  #count(what: 'requests' | 'errors'): number {
+    return (this.#own?.counts[what] ?? 0) + (this.#entry?.counts[what] ?? 0)
   }
 
   #inFlight(): number {
