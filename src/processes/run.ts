@@ -1,6 +1,7 @@
 // The life of every process of ours: open, serve, and drain and stop on SIGTERM, when another one answers in its place,
 // or on SIGINT, when the whole system stops. A second signal does not hurry it.
 
+import { flushCompileCache } from 'node:module'
 import { describeError, isTenfoldError } from '../base/errors.ts'
 import type { Service } from '../base/lifecycle.ts'
 import { openContext, type ProcessContext } from './context.ts'
@@ -20,6 +21,8 @@ export async function runProcess(open: (context: ProcessContext) => Promise<Role
     await role.start()
     await door.start()
     log.info({ pid: process.pid }, 'ready')
+    // A process that is killed later leaves its compiled code to the one that takes its place.
+    flushCompileCache()
     let isStopping = false
     const stop = async (signal: string) => {
       if (isStopping) return
