@@ -33,7 +33,7 @@ export class ControlClient {
 
   /** Begins; `conflict` when a climb already runs. */
   apply(target: Target): Promise<Plan> {
-    return this.#call('POST', '/api/apply', target)
+    return this.#call('POST', '/api/steps', target)
   }
 
   scale(role: 'web' | 'worker', count: number): Promise<Plan> {

@@ -34,7 +34,7 @@ const routes: readonly Route[] = [
   { method: 'get', path: '/api/status', summary: 'The system: nodes, shards, regions, the climb under way.' },
   { method: 'get', path: '/api/events', summary: 'Server-sent events: status, event, progress.' },
   { method: 'post', path: '/api/plan', summary: 'The steps to a target, without doing them.', body: target },
-  { method: 'post', path: '/api/apply', summary: 'Begins the climb to a target.', body: target, answer: 202 },
+  { method: 'post', path: '/api/steps', summary: 'Begins the climb to a target.', body: target, answer: 202 },
   {
     method: 'post',
     path: '/api/scale',

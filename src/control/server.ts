@@ -108,7 +108,7 @@ export class ControlServer extends Lifecycle {
       const topology = this.#resolve(parse(bodies.target, request.body))
       return describePlan(keeper.map.rung, topology.rung, executor.planTo(topology))
     })
-    http.post('/api/apply', async (request, reply) => {
+    http.post('/api/steps', async (request, reply) => {
       const topology = this.#resolve(parse(bodies.target, request.body))
       reply.status(202)
       return describePlan(keeper.map.rung, topology.rung, executor.apply(topology))

@@ -20,6 +20,10 @@ class WebRole extends Lifecycle implements Role {
   #own: DrainableServer | undefined
   /** Accepts on the public address. */
   #entry: DrainableServer | undefined
+  #worksJobs = false
+  /** The last start or stop of the jobs here. */
+  #jobs: Promise<void> = Promise.resolve()
+  #unsubscribe: (() => void) | undefined
 
   constructor(context: ProcessContext) {
     super()
@@ -85,14 +89,17 @@ class WebRole extends Lifecycle implements Role {
       await runtime.close()
       throw error
     }
-    if (this.#context.map.current.topology.worker.count === 0) runtime.queue.startWorkers()
     this.#own = own
     this.#runtime = runtime
+    this.#followWorkers()
+    this.#unsubscribe = this.#context.map.onChange(() => this.#followWorkers())
   }
 
   /** Not ready from here on: `isRunning` is false. Requests first, then jobs, then what both of them use. */
   protected async close(): Promise<void> {
     const runtime = this.#running()
+    this.#unsubscribe?.()
+    await this.#jobs
     const { drainMs } = this.#context.map.current.topology.web
     const { closesIdle } = this.#context
     await Promise.all([
@@ -101,9 +108,20 @@ class WebRole extends Lifecycle implements Role {
       runtime.queue.stopWorkers(drainMs),
     ])
     await runtime.close()
+    this.#worksJobs = false
     this.#runtime = undefined
     this.#own = undefined
     this.#entry = undefined
+  }
+
+  /** Jobs are worked off here as long as the topology has nobody else for them. */
+  #followWorkers(): void {
+    const { worker, web } = this.#context.map.current.topology
+    const wanted = worker.count === 0
+    if (wanted === this.#worksJobs) return
+    this.#worksJobs = wanted
+    const { queue } = this.#running()
+    this.#jobs = this.#jobs.then(() => (wanted ? queue.startWorkers() : queue.stopWorkers(web.drainMs)))
   }
 
   #count(what: 'requests' | 'errors'): number {

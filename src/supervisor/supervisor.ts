@@ -10,6 +10,7 @@ import { EntrySocket } from './entry.ts'
 import { EventLog } from './events.ts'
 import { Executor } from './executor.ts'
 import { Fleet } from './fleet.ts'
+import { LogRotation } from './log-rotation.ts'
 import { MapKeeper } from './map-keeper.ts'
 import { CommandDriver } from './nodes/command-driver.ts'
 import type { NodeDriver } from './nodes/driver.ts'
@@ -27,6 +28,7 @@ export class Supervisor extends Lifecycle {
   readonly #postgres: PostgresDriver
   #drivers: { process: ProcessDriver; command: CommandDriver } | undefined
   #entry: EntrySocket | undefined
+  readonly #rotation: LogRotation
   #boot: Promise<void> = Promise.resolve()
 
   constructor(home: Home, map: SystemMap, secrets: Secrets, log: Logger) {
@@ -35,6 +37,7 @@ export class Supervisor extends Lifecycle {
     this.#secrets = secrets
     this.events = new EventLog(log)
     this.keeper = new MapKeeper(home, map)
+    this.#rotation = new LogRotation(home.logs)
     this.#postgres = new PostgresDriver(home, secrets, () => this.keeper.map)
     this.#fleet = new Fleet(this.keeper, this.events, (node) => this.#driverOf(node))
     this.executor = new Executor({
@@ -53,6 +56,7 @@ export class Supervisor extends Lifecycle {
       process: new ProcessDriver(this.home, this.#entry, () => this.keeper.map.topology.web.drainMs),
       command: new CommandDriver(this.home, this.#secrets, () => this.keeper.map),
     }
+    await this.#rotation.start()
     await this.executor.load()
     await this.#fleet.adopt(this.executor.nodesInStep())
     this.#boot = this.#fleet.startAll().then(async () => {
@@ -71,6 +75,7 @@ export class Supervisor extends Lifecycle {
     await this.#boot
     await this.executor.stop()
     await this.#fleet.stop()
+    await this.#rotation.stop()
     this.#entry?.close()
   }
 

@@ -32,6 +32,10 @@ test('what a user writes wins over the rung, key by key', () => {
   assert.equal(topology.database.placement, 'own')
 })
 
+test('a program as web tier gets the balancer that it needs on every rung', () => {
+  for (const rung of [1, 2, 3]) assert.equal(resolveTopology({ rung, web: { command: 'node x.js' } }).front.count, 1)
+})
+
 const mistakes: Array<[unknown, RegExp]> = [
   [undefined, /expected an object of settings, got undefined/],
   ['rung: 3', /expected an object of settings, got "rung: 3"/],

@@ -18,7 +18,7 @@ export function resolveTopology(input: unknown, source = 'topology'): Topology {
     throw new TenfoldError('bad-topology', `${source}: expected an object of settings, got ${show(input)}`)
   const rung = (input as { rung?: unknown }).rung ?? 1
   const isRung = Number.isInteger(rung) && Number(rung) >= 1 && Number(rung) <= 11
-  const whole = isRung ? mergeTopology(presetOf(Number(rung)), input as TopologyInput) : input
+  const whole = isRung ? withBalancer(mergeTopology(presetOf(Number(rung)), input as TopologyInput)) : input
   const parsed = topologySchema.safeParse(whole, { reportInput: true })
   if (parsed.success) return parsed.data
   const problems = parsed.error.issues.flatMap((issue) => {
@@ -34,6 +34,12 @@ export function resolveTopology(input: unknown, source = 'topology'): Topology {
   })
   const lines = problems.map(({ key, problem }) => `  ${key}: ${problem}`)
   throw new TenfoldError('bad-topology', `${source} does not hold:\n${lines.join('\n')}`, { details: { problems } })
+}
+
+/** A program listens on an address of its own, so it always stands behind a balancer; nobody has to write that. */
+function withBalancer(input: TopologyInput): TopologyInput {
+  if (input.web?.command === undefined || input.front?.count !== undefined) return input
+  return mergeTopology(input, { front: { count: 1 } })
 }
 
 function show(value: unknown): string {

@@ -98,7 +98,7 @@ test('the control API wants the token and the right host; the dashboard page its
   const openApi = (await (await fetch(`${control}/api/openapi.json`, { headers: authorized })).json()) as {
     paths: object
   }
-  assert.ok('/api/apply' in openApi.paths)
+  assert.ok('/api/steps' in openApi.paths)
   assert.match(
     await (await fetch(`${control}/metrics`, { headers: authorized })).text(),
     /tenfold_node_up\{node="us-east\/web-1"/,
@@ -117,10 +117,10 @@ test('wrong input to the control API is refused with a reason', async () => {
   const control = `http://127.0.0.1:${system.portBase + 70}`
   const authorization = `Bearer ${(await readFile(join(system.dir, 'token'), 'utf8')).trim()}`
   for (const [path, body, expected] of [
-    ['apply', '{"rung": 5}', /rung 5 \(cache tier\) is not built yet/],
-    ['apply', '{"rung": 99}', /rung/],
-    ['apply', '{"topology": {"web": {"count": "two"}}}', /web\.count: expected number, .*got "two"/],
-    ['apply', '{bad', /JSON/],
+    ['steps', '{"rung": 5}', /rung 5 \(cache tier\) is not built yet/],
+    ['steps', '{"rung": 99}', /rung/],
+    ['steps', '{"topology": {"web": {"count": "two"}}}', /web\.count: expected number, .*got "two"/],
+    ['steps', '{bad', /JSON/],
     ['scale', '{"role": "web", "count": 5}', /5 web processes need a balancer/],
     ['fault', '{"kind": "kill", "node": "us-east/web-9"}', /there is no node us-east\/web-9/],
   ] as const) {
@@ -255,6 +255,14 @@ test('an app that is broken, or missing, is named, and nothing is left running',
   }
 })
 
+test('jobs move to processes of their own and back', async () => {
+  await using workers = await RunningSystem.up()
+  await workers.tenfold('scale', 'worker', '1')
+  assert.deepEqual((await workers.status()).nodes.map((node) => node.role).sort(), ['postgres', 'web', 'worker'])
+  await workers.tenfold('scale', 'worker', '0')
+  assert.deepEqual((await workers.status()).nodes.map((node) => node.role).sort(), ['postgres', 'web'])
+})
+
 test('any program that listens on $PORT climbs too', async () => {
   const appDir = await mkdtemp(join(tmpdir(), 'tenfold-program-'))
   await writeFile(
@@ -263,15 +271,15 @@ test('any program that listens on $PORT climbs too', async () => {
   )
   await writeFile(
     join(appDir, 'topology.ts'),
-    `export default { rung: 3, web: { command: '"${process.execPath}" server.cjs', healthPath: '/' } }\n`,
+    `export default { rung: 1, web: { command: '"${process.execPath}" server.cjs', healthPath: '/' } }\n`,
   )
   const program = await RunningSystem.up(appDir)
   try {
+    assert.match(await (await fetch(program.appUrl)).text(), /^pid /)
+    await program.tenfold('climb', '--to', '3')
     const pids = new Set<string>()
     for (let n = 0; n < 20; n++) pids.add(await (await fetch(program.appUrl)).text())
     assert.equal(pids.size, 2)
-    await program.tenfold('scale', 'web', '3')
-    assert.equal((await program.status()).nodes.filter((node) => node.role === 'web').length, 3)
   } finally {
     await program.down()
     await rm(appDir, { recursive: true })

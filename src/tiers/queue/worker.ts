@@ -37,7 +37,9 @@ export class QueueWorker {
     return this.#runs.size
   }
 
+  /** May be called twice, and after stop. */
   start(): void {
+    this.#isStopping = false
     this.#loop ??= this.#work()
   }
 
@@ -51,6 +53,7 @@ export class QueueWorker {
     this.#isStopping = true
     this.#wake()
     await this.#loop
+    this.#loop = undefined
     await Promise.all([...this.#runs].map((run) => run.drain(drainMs)))
   }
 
