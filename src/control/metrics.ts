@@ -60,6 +60,7 @@ export class MetricsSampler {
     const metrics: NodeMetrics = {}
     if (usage) metrics.memoryBytes = usage.memoryBytes
     if (state) metrics.inFlight = state.inFlight
+    if (state?.p99Ms !== undefined) metrics.p99Ms = state.p99Ms
     if (before?.pid === now.pid) {
       const seconds = (now.atMs - before.atMs) / 1000
       if (usage) metrics.cpuPercent = ((now.cpuTicks - before.cpuTicks) / ticksPerSecond / seconds) * 100
@@ -91,6 +92,7 @@ export function renderPrometheus(map: SystemMap, nodes: Record<string, NodeMetri
     ['requestsPerSecond', 'tenfold_node_requests_per_second'],
     ['errorsPerSecond', 'tenfold_node_errors_per_second'],
     ['cpuPercent', 'tenfold_node_cpu_percent'],
+    ['p99Ms', 'tenfold_node_p99_milliseconds'],
   ]
   for (const [field, name] of gauges) {
     lines.push(`# TYPE ${name} gauge`)

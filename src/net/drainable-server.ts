@@ -15,6 +15,8 @@ import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { TenfoldError } from '../base/errors.ts'
 import { answerClientError } from './client-error.ts'
+import { LatencyWindow } from './latency-window.ts'
+import type { ServerCounts } from './server-counts.ts'
 import { type DrainableServerLimits, defaultServerLimits } from './server-limits.ts'
 
 export type ListenOn = { fd: number } | { address: string; port: number }
@@ -46,6 +48,7 @@ export class DrainableServer {
   readonly #sockets = new Set<Socket>()
   readonly #answering = new Set<ServerResponse>()
   #onEmpty: Array<() => void> = []
+  readonly #latency: LatencyWindow
   #answered = 0
   #failed = 0
   #isDraining = false
@@ -56,6 +59,7 @@ export class DrainableServer {
   ) {
     this.#limits = { ...defaultServerLimits, ...limits }
     this.#clock = clock ?? systemClock
+    this.#latency = new LatencyWindow(this.#clock)
     this.server = createServer(nodeOptions(this.#limits, onUpgrade))
     this.server.maxHeadersCount = 0 // node drops the headers beyond it in silence; headerBytesMax bounds them
     this.server.maxConnections = this.#limits.connectionsMax
@@ -100,9 +104,8 @@ export class DrainableServer {
     return this.#answering.size
   }
 
-  /** Requests answered since the start, and how many of them with a status of 500 or more. */
-  get counts(): { requests: number; errors: number } {
-    return { requests: this.#answered, errors: this.#failed }
+  get counts(): ServerCounts {
+    return { requests: this.#answered, errors: this.#failed, p99Ms: this.#latency.quantile(0.99) }
   }
 
   /** Open connections, idle and upgraded ones too. */
@@ -161,8 +164,10 @@ export class DrainableServer {
 
   #serve(listener: RequestListener, request: IncomingMessage, response: ServerResponse): void {
     this.#answering.add(response)
+    const startMs = this.#clock.monotonic()
     response.once('close', () => {
       this.#answering.delete(response)
+      this.#latency.record(this.#clock.monotonic() - startMs)
       this.#answered++
       if (response.statusCode >= 500) this.#failed++
     })

@@ -4,6 +4,7 @@
 import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { DrainableServer } from '../net/drainable-server.ts'
+import { sumCounts } from '../net/server-counts.ts'
 import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
 import { entryFd, type ProcessContext } from './context.ts'
 import type { DoorState, HoldAnswer, HoldRequest } from './door/contract.ts'
@@ -38,8 +39,7 @@ class WebRole extends Lifecycle implements Role {
       isReady: this.#notReady() === undefined,
       hasEntry: this.#entry?.isAccepting ?? false,
       inFlight: this.#inFlight() + (this.#runtime?.queue.inFlight ?? 0),
-      requests: this.#count('requests'),
-      errors: this.#count('errors'),
+      ...sumCounts([this.#own, this.#entry].flatMap((server) => server?.counts ?? [])),
     }
   }
 
@@ -122,10 +122,6 @@ class WebRole extends Lifecycle implements Role {
     this.#worksJobs = wanted
     const { queue } = this.#running()
     this.#jobs = this.#jobs.then(() => (wanted ? queue.startWorkers() : queue.stopWorkers(web.drainMs)))
-  }
-
-  #count(what: 'requests' | 'errors'): number {
-    return (this.#own?.counts[what] ?? 0) + (this.#entry?.counts[what] ?? 0)
   }
 
   #inFlight(): number {

@@ -21,6 +21,8 @@ export interface DoorState {
   /** Answered since its start, and how many of them with 5xx; where it answers requests. */
   requests?: number
   errors?: number
+  /** Latency of the last seconds. */
+  p99Ms?: number | undefined
 }
 
 export interface HoldRequest {

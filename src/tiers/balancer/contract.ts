@@ -1,6 +1,8 @@
 // What every balancer engine promises: a request reaches a server that is up; one that is safe to repeat survives
 // the death of the server that had it.
 
+import type { ServerCounts } from '../../net/server-counts.ts'
+
 /** Immutable: a change of the map gives a new one, swapped between requests. */
 export interface Upstreams {
   algorithm: 'round-robin' | 'least-connections'
@@ -42,8 +44,7 @@ export interface Balancer {
   isReady(): boolean
   health(): ReadonlyArray<{ id: string; isUp: boolean; inFlight: number; reason?: string }>
   inFlight(): number
-  /** Requests answered since the start, and how many of them with a status of 500 or more. */
-  counts(): { requests: number; errors: number }
+  counts(): ServerCounts
   /**
    * Stops accepting, answers the next request of each kept connection with `Connection: close`, and resolves when
    * none is left or `drainMs` is over.

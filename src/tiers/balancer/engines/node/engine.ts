@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { Pool } from 'undici'
 import { describeError } from '../../../../base/errors.ts'
 import { DrainableServer } from '../../../../net/drainable-server.ts'
+import { type ServerCounts, sumCounts } from '../../../../net/server-counts.ts'
 import type { DrainableServerLimits } from '../../../../net/server-limits.ts'
 import type { Balancer, ListenOn, Upstream, Upstreams } from '../../contract.ts'
 import { type BalancerOptions, defaultBalancerOptions } from '../../options.ts'
@@ -93,13 +94,8 @@ class NodeBalancer implements Balancer {
     }))
   }
 
-  counts(): { requests: number; errors: number } {
-    const sum = { requests: 0, errors: 0 }
-    for (const { server } of this.#listeners) {
-      sum.requests += server.counts.requests
-      sum.errors += server.counts.errors
-    }
-    return sum
+  counts(): ServerCounts {
+    return sumCounts(this.#listeners.map(({ server }) => server.counts))
   }
 
   inFlight(): number {
