@@ -1,10 +1,10 @@
 // One connection to one PostgreSQL: node-postgres's Client under it, our statements, our bounded book of prepared ones.
 
-import { LRUCache } from 'lru-cache'
 import pg from 'pg'
 import { TenfoldError } from '../../base/errors.ts'
 import { isFence, sqlStateOf } from './fences.ts'
-import { type Prepared, Statement, type StatementOwner } from './statement.ts'
+import { PreparedBook } from './prepared-book.ts'
+import { Statement, type StatementOwner } from './statement.ts'
 
 export interface ConnectionSettings {
   address: string
@@ -29,20 +29,15 @@ export class Connection {
   /** Monotonic time at which it was given back. */
   idleSince = 0
   readonly #client: pg.Client
-  readonly #prepared: LRUCache<string, Prepared>
+  readonly #prepared: PreparedBook
   readonly #silentAfterMs: number
   /** Statements of one transaction that were sent at once; rare, so made when needed. */
   #line: Statement[] | undefined
   #isBusy = false
-  #evicted: string[] = []
-  #namesMade = 0
 
   constructor(settings: ConnectionSettings, silenceMs: number, onDead: (connection: Connection) => void) {
     this.#silentAfterMs = settings.statementMs + silenceMs
-    this.#prepared = new LRUCache({
-      max: settings.preparedMax,
-      dispose: ({ name }) => void this.#evicted.push(name),
-    })
+    this.#prepared = new PreparedBook(settings.preparedMax)
     this.#client = new pg.Client({
       host: settings.address,
       port: settings.port,
@@ -74,11 +69,8 @@ export class Connection {
   /** Sends one statement; its owner hears the result. Statements sent at once run one after the other. */
   send(text: string, values: readonly unknown[], owner: StatementOwner, limitMs = this.#silentAfterMs): void {
     const statement = new Statement(text, values, owner, this, limitMs)
-    statement.prepared = this.#prepare(text)
-    if (this.#evicted.length > 0) {
-      statement.toClose = this.#evicted
-      this.#evicted = []
-    }
+    statement.prepared = this.#prepared.find(text)
+    if (this.#prepared.hasDropped) statement.toClose = this.#prepared.takeDropped()
     this.#submit(statement)
   }
 
@@ -115,7 +107,7 @@ export class Connection {
   noteFailure(error: Error, text: string): void {
     const code = sqlStateOf(error)
     if (code === undefined || isFence(code)) this.isUsable = false
-    if (code === '0A000' || code === '26000') this.#prepared.delete(text)
+    if (code === '0A000' || code === '26000') this.#prepared.drop(text)
   }
 
   /** Says goodbye when nothing is under way. */
@@ -130,15 +122,6 @@ export class Connection {
     const { stream } = (this.#client as unknown as { connection: { stream: { destroy(error: Error): void } } })
       .connection
     stream.destroy(reason)
-  }
-
-  #prepare(text: string): Prepared {
-    const known = this.#prepared.get(text)
-    if (known && !known.isDoubtful) return known
-    const made: Prepared = { name: `t${++this.#namesMade}`, isParsed: false, isDoubtful: false, shape: undefined }
-    if (known) this.#prepared.delete(text)
-    this.#prepared.set(text, made)
-    return made
   }
 }
 

@@ -37,8 +37,7 @@ export class SlotExecutor extends DefaultQueryExecutor {
   }
 
   override compileQuery<R>(node: RootOperationNode, queryId: QueryId): CompiledQuery<R> {
-    this.#compiler.target = this.#target
-    return this.#compiler.compileQuery(node, queryId) as CompiledQuery<R>
+    return this.#compiler.compileFor<R>(this.#target, node, queryId)
   }
 
   // Kysely's own way takes six promises and an abort protocol; this one is what a statement without a signal needs.

@@ -7,13 +7,18 @@
 import {
   AliasNode,
   type CommonTableExpressionNode,
+  type CompiledQuery,
   type OperationNode,
   PostgresQueryCompiler,
+  type QueryId,
+  type RootOperationNode,
   type SelectQueryNode,
   type TableNode,
   type WithNode,
 } from 'kysely'
 import { TenfoldError } from '../../base/errors.ts'
+import { CompiledMemo } from './compiled-memo.ts'
+import { slotCount } from './hash.ts'
 import { type Catalog, emptyCatalog, schemaOfSlot } from './slots.ts'
 
 /** The clauses in which a table's name stands for the table itself. */
@@ -30,14 +35,34 @@ const tablePlaces = new Set<OperationNode['kind']>([
   'RawNode', // sql.table('photos')
 ])
 
-/** What the names of sharded tables mean in the next statement. */
+/** What the names of sharded tables mean in a statement; nowhere: they may not be named. */
 export type Target = { slot: number } | { slots: readonly number[] } | 'nowhere'
 
 export class SlotCompiler extends PostgresQueryCompiler {
-  catalog: Catalog = emptyCatalog
-  /** Set before each compileQuery; nowhere: sharded tables may not be named. */
-  target: Target = 'nowhere'
+  readonly #memo = new CompiledMemo()
+  #catalog: Catalog = emptyCatalog
+  #target: Target = 'nowhere'
   #withNames: string[] = []
+
+  set catalog(catalog: Catalog) {
+    this.#catalog = catalog
+    this.#memo.clear()
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog
+  }
+
+  /** Compiles a statement for the tables that `target` means. */
+  compileFor<R>(target: Target, query: RootOperationNode, queryId: QueryId): CompiledQuery<R> {
+    this.#target = target
+    const compile = () => this.compileQuery(query, queryId)
+    // A scatter's slots change with the map: not worth remembering.
+    if (typeof target === 'object' && 'slots' in target) return compile() as CompiledQuery<R>
+    const place = target === 'nowhere' ? slotCount : target.slot
+    const { sql, parameters } = this.#memo.compile(query, place, compile)
+    return { query, queryId, sql, parameters }
+  }
 
   protected override visitTable(node: TableNode): void {
     const parent = this.parentNode
@@ -46,11 +71,11 @@ export class SlotCompiler extends PostgresQueryCompiler {
   }
 
   #isSharded({ table: { schema, identifier } }: TableNode): boolean {
-    return !schema && this.catalog.sharded.has(identifier.name) && !this.#withNames.includes(identifier.name)
+    return !schema && this.#catalog.sharded.has(identifier.name) && !this.#withNames.includes(identifier.name)
   }
 
   #visitSharded(node: TableNode, hasAlias: boolean): void {
-    const { target } = this
+    const target = this.#target
     if (target === 'nowhere') {
       const table = node.table.identifier.name
       throw new TenfoldError('bad-input', `table ${table} is sharded: reach it by db.of(key) or db.scatter`)

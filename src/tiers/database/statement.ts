@@ -174,14 +174,27 @@ export class Statement {
   }
 }
 
+/**
+ * Statements with the same columns share one shape: 64 slots times 10 connections would have 640 of them, which the
+ * processor's cache would have to fetch one by one.
+ */
 function shapeOf(fields: ReadonlyArray<{ name: string; dataTypeID: number }>): RowShape {
-  return {
+  const key = JSON.stringify(fields.map(({ name, dataTypeID }) => [name, dataTypeID]))
+  const known = knownShapes.get(key)
+  if (known) return known
+  const shape = {
     names: fields.map(({ name }) => name),
     types: fields.map(({ dataTypeID }) => dataTypeID),
     parsers: fields.map(({ dataTypeID }) => pg.types.getTypeParser(dataTypeID, 'text')),
     blank: Object.fromEntries(fields.map(({ name }) => [name, null])),
   }
+  if (knownShapes.size >= knownShapesMax) knownShapes.clear()
+  knownShapes.set(key, shape)
+  return shape
 }
+
+const knownShapesMax = 1000
+const knownShapes = new Map<string, RowShape>()
 
 function closeStatement(name: string): Buffer {
   const body = Buffer.from(`S${name}\0`)
