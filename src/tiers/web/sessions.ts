@@ -5,11 +5,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Session, Sessions } from '../session/contract.ts'
 
 const opened = Symbol('opened session')
-type WithSession = FastifyRequest & { [opened]: Session | undefined }
+/** Saving was tried: when it fails, the answer that says so must not try it again. */
+const isSaved = Symbol('session is saved')
+type WithSession = FastifyRequest & { [opened]: Session | undefined; [isSaved]: boolean }
 
 /** Defines `request.session`: the one that was opened, or an empty one, made when a handler first asks. */
 export function addSession(root: FastifyInstance, sessions: Sessions): void {
   root.decorateRequest(opened, undefined)
+  root.decorateRequest(isSaved, false)
   root.decorateRequest('session', {
     getter(): Session {
       const request = this as unknown as WithSession
@@ -37,8 +40,11 @@ export function openSession(request: FastifyRequest, sessions: Sessions, done: (
 
 export function saveSessions(http: FastifyInstance, sessions: Sessions): void {
   http.addHook('onSend', (request, reply, payload, done) => {
-    const session = (request as WithSession)[opened]
-    const saved = session && sessions.save(session, request)
+    const withSession = request as WithSession
+    const session = withSession[opened]
+    if (session === undefined || withSession[isSaved]) return done(null, payload)
+    withSession[isSaved] = true
+    const saved = sessions.save(session, request)
     if (saved === undefined) return done(null, payload)
     Promise.resolve(saved).then(
       (cookie) => {

@@ -49,8 +49,8 @@ const app: App = {
       { schema: { params: { type: 'object', properties: { n: { type: 'integer' } } } } },
       async (request) => request.params,
     )
-    http.post('/login', async (request) => {
-      request.session.userId = '7'
+    http.post<{ Body: { as?: string } }>('/login', async (request) => {
+      request.session.userId = request.body.as ?? '7'
       return {}
     })
     http.get('/me', async (request) => ({ userId: request.session.userId ?? null }))
@@ -118,6 +118,7 @@ function mapSession(fields: SessionFields = {}): MapSession {
 async function saveMapSession(session: Session): Promise<string | undefined> {
   const { fields, isChanged } = session as MapSession
   if (!isChanged) return undefined
+  if (fields['userId'] === 'lost') throw new TenfoldError('unavailable', 'the database moves')
   stored.set('sid=1', fields)
   return 'sid=1'
 }
@@ -243,6 +244,8 @@ describe('the web tier', () => {
     const me = await fetch(`${base}/me`, { headers: { cookie: 'sid=1' } })
     assert.deepEqual(await me.json(), { userId: '7' })
     assert.equal(me.headers.get('set-cookie'), null)
+    const lost = await post('/login', '{"as":"lost"}')
+    assert.equal((await errorOf(lost)).status, 503, 'an answer whose session was not kept is no success')
     const broken = await fetch(`${base}/me`, { headers: { cookie: 'sid=broken' } })
     assert.equal((await errorOf(broken)).code, 'unavailable')
   })
