@@ -9,7 +9,8 @@ import { fenceServer, throwOutClients, unfenceServer } from './fence.ts'
 import { parseLsn } from './lsn.ts'
 import { lagSql, stateSql } from './state-sql.ts'
 
-const promoteTimeoutS = 30
+const promoteTimeoutMs = 35_000
+const promotePollMs = 2
 const checkpointTimeoutMs = 300_000
 const dropSlotTimeoutMs = 5000
 
@@ -70,9 +71,13 @@ export class PostgresAdmin {
   async promote(): Promise<void> {
     const { isInRecovery } = await this.state()
     if (!isInRecovery) return
-    const timeoutMs = (promoteTimeoutS + 5) * 1000
-    await this.#connection.queryFor(timeoutMs, 'SELECT pg_promote(true, $1)', [promoteTimeoutS])
-    await waitUntil(async () => !(await this.state()).isInRecovery, { what: 'the end of recovery', timeoutMs })
+    // pg_promote can wait by itself, but looks only every 100 ms, and writers are being held meanwhile.
+    await this.query('SELECT pg_promote(false)')
+    await waitUntil(async () => !(await this.state()).isInRecovery, {
+      what: 'the end of recovery',
+      timeoutMs: promoteTimeoutMs,
+      intervalMs: promotePollMs,
+    })
   }
 
   async checkpoint(): Promise<void> {
