@@ -4,10 +4,10 @@ import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { waitUntil } from '../base/limits.ts'
 import { readSupervisorRecord } from '../control/status.ts'
-import { nodesOf, type SystemMap } from '../map/map.ts'
+import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
-import { isProcessAlive } from '../programs/process.ts'
-import { signal, waitForExit } from '../supervisor/pid.ts'
+import { isServerAlive } from '../programs/postgres/server.ts'
+import { processesOf, runsNode, signal, waitForExit } from '../supervisor/pid.ts'
 import type { Command, TargetSystem } from './command.ts'
 
 const supervisorExitTimeoutMs = 10_000
@@ -21,7 +21,7 @@ export const down: Command = {
   async run(target, _words, values) {
     const map = await readMap(target.home.map)
     const record = await readSupervisorRecord(target.home)
-    const stopped = record ? await stopBySupervisor(target) : await stopOrphans(map)
+    const stopped = record ? await stopBySupervisor(target) : await stopOrphans(target, map)
     const erased = values['erase'] === true ? await erase(target, map) : []
     const text = [
       stopped.length === 0 ? 'nothing was running' : `stopped ${stopped.join(', ')}`,
@@ -49,15 +49,21 @@ async function stopBySupervisor(target: TargetSystem): Promise<string[]> {
 }
 
 /** The supervisor is gone and its processes go on. SIGINT stops each as part of the whole, PostgreSQL by a fast shutdown. */
-async function stopOrphans(map: SystemMap): Promise<string[]> {
+async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string[]> {
   const stopped: string[] = []
   for (const role of ['front', 'web', 'worker', 'postgres'] as const) {
-    for (const { id, pid } of nodesOf(map, role)) {
-      if (pid === null || !isProcessAlive(pid)) continue
-      signal(pid, 'SIGINT')
-      await waitForExit(pid, orphanExitTimeoutMs)
-      stopped.push(id)
+    for (const node of nodesOf(map, role)) {
+      // A pid of the map may be another program's by now, after the machine was started anew for example.
+      const pids = processesOf(target.home, node.id).map(({ pid }) => pid)
+      if (node.pid !== null && !pids.includes(node.pid) && isOurs(target, node, node.pid)) pids.push(node.pid)
+      for (const pid of pids) signal(pid, 'SIGINT')
+      for (const pid of pids) if (!(await waitForExit(pid, orphanExitTimeoutMs))) signal(pid, 'SIGKILL')
+      if (pids.length > 0) stopped.push(node.id)
     }
   }
   return stopped
+}
+
+function isOurs(target: TargetSystem, { id, role, dataDir }: MapNode, pid: number): boolean {
+  return role === 'postgres' ? isServerAlive(pid, dataDir ?? '') : runsNode(pid, target.home, id)
 }

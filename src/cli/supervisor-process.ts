@@ -4,8 +4,8 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
-import { pino } from 'pino'
 import { describeError, isTenfoldError } from '../base/errors.ts'
+import { ControlPort } from '../control/port.ts'
 import { ControlServer } from '../control/server.ts'
 import { appPortOffset, controlPortOffset, type SupervisorRecord } from '../control/status.ts'
 import { dashboardDir } from '../dashboard/assets.ts'
@@ -13,6 +13,7 @@ import { type Home, homeOf } from '../map/home.ts'
 import type { SystemMap } from '../map/map.ts'
 import { makeSecrets, readSecrets, type Secrets } from '../map/secrets.ts'
 import { readMap, replaceFile, writeMap } from '../map/store.ts'
+import { openLog } from '../processes/log.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import { emptyMap } from './first-map.ts'
@@ -26,7 +27,7 @@ const { values } = parseArgs({
     topology: { type: 'string' },
   },
 })
-const log = pino({ base: { node: 'supervisor' }, timestamp: pino.stdTimeFunctions.isoTime })
+const log = openLog('supervisor')
 
 try {
   await run(homeOf(String(values.home)))
@@ -34,31 +35,47 @@ try {
   // What a person can mend is said in one line; anything else is ours to mend and needs its stack.
   log.fatal(isTenfoldError(error) ? {} : { err: error }, describeError(error))
   process.exitCode = 1
+  // Whatever was opened on the way does not keep a supervisor alive that supervises nothing.
+  setTimeout(() => process.exit(), 100).unref()
 }
 
 async function run(home: Home): Promise<void> {
   await mkdir(home.logs, { recursive: true, mode: 0o755 })
   await mkdir(home.doors, { recursive: true, mode: 0o700 })
-  const secrets = await readSecrets(home).catch(() => makeSecrets(home))
-  const map = await openMap(home)
-  const record: SupervisorRecord = { pid: process.pid, since: new Date().toISOString() }
-  const supervisor = new Supervisor(home, map, secrets, log)
-  const control = openControl(supervisor, secrets, record)
-  // The control port is also the lock: of two supervisors of one system, only one can have it.
-  await control.start()
+  // The control port is also the lock: of two supervisors of one system, only one can have it, and before that none
+  // writes anything.
+  const reached = await readMap(home.map).catch(() => undefined)
+  const port = await ControlPort.open(
+    (reached && reached.rung > 0 ? reached.portBase : Number(values['port-base'])) + controlPortOffset,
+  )
   try {
-    await supervisor.start()
+    const secrets = await readSecrets(home).catch(() => makeSecrets(home))
+    const map = await openMap(home)
+    await serve(home, new Supervisor(home, map, secrets, log), secrets, port)
   } catch (error) {
-    await control.stop()
+    await port.close()
     throw error
   }
+}
+
+async function serve(home: Home, supervisor: Supervisor, secrets: Secrets, port: ControlPort): Promise<void> {
+  const record: SupervisorRecord = { pid: process.pid, since: new Date().toISOString() }
+  const control = openControl(supervisor, secrets, record, port)
+  await control.start()
+  await supervisor.start()
   await replaceFile(home.supervisor, `${JSON.stringify(record)}\n`)
   await supervisor.booted()
   // A first start that did not arrive begins anew; later climbs wait to be asked for.
-  if (supervisor.keeper.map.rung === 0 && supervisor.executor.progress === null) supervisor.executor.apply(map.topology)
+  if (supervisor.keeper.map.rung === 0 && supervisor.executor.progress === null)
+    supervisor.executor.apply(supervisor.keeper.map.topology)
 }
 
-function openControl(supervisor: Supervisor, secrets: Secrets, record: SupervisorRecord): ControlServer {
+function openControl(
+  supervisor: Supervisor,
+  secrets: Secrets,
+  record: SupervisorRecord,
+  port: ControlPort,
+): ControlServer {
   const letGo = async () => {
     await control.stop()
     await supervisor.stop()
@@ -66,7 +83,7 @@ function openControl(supervisor: Supervisor, secrets: Secrets, record: Superviso
     process.exit()
   }
   const control = new ControlServer(supervisor, {
-    port: supervisor.keeper.map.portBase + controlPortOffset,
+    port,
     token: secrets.controlToken,
     record,
     version: packageVersion(),

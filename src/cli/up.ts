@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { systemClock } from '../base/clock.ts'
 import { TenfoldError } from '../base/errors.ts'
 import { waitUntil } from '../base/limits.ts'
 import type { Status } from '../control/api.ts'
@@ -23,6 +24,8 @@ import { readTopologyFile } from './topology-file.ts'
 
 const answerTimeoutMs = 15_000
 const readyTimeoutMs = 300_000
+/** How long another supervisor, which has the control port, may take from there to its record. */
+const otherStartMs = 1500
 
 export const up: Command = {
   name: 'up',
@@ -64,11 +67,14 @@ async function ensureSupervisor(target: TargetSystem, rung: number | undefined):
   await mkdir(target.home.logs, { recursive: true })
   const logStart = endOf(logFileOf(target.home, 'supervisor'))
   const pid = (map && (await startByEntryHolder(target, map, args))) ?? startHere(target, args)
+  let aliveAtMs = systemClock.monotonic()
   const hasAnswered = await waitUntil(
     async () => {
-      if (!isProcessAlive(pid)) return 'no'
       const record = await readSupervisorRecord(target.home)
-      return record !== undefined && (await (await target.client()).status()) && 'yes'
+      if (record !== undefined && (await (await target.client()).status())) return 'yes'
+      // Another `tenfold up` may have been quicker: then ours ends, and theirs is about to answer.
+      if (isProcessAlive(pid)) aliveAtMs = systemClock.monotonic()
+      return systemClock.monotonic() - aliveAtMs > otherStartMs ? 'no' : undefined
     },
     { what: 'the supervisor', timeoutMs: answerTimeoutMs, intervalMs: 25 },
   )

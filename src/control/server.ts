@@ -22,14 +22,20 @@ import { serveDashboard } from './dashboard-files.ts'
 import { readLogs } from './logs.ts'
 import { MetricsSampler, renderPrometheus } from './metrics.ts'
 import { bodies, logsQuery, openApiDocument } from './openapi.ts'
+import type { ControlPort } from './port.ts'
 import { type SupervisorRecord, statusOf } from './status.ts'
 
 /** Keeps the stream open through whatever closes silent connections. */
 const heartbeatMs = 15_000
+/** What one stream may owe its reader. */
+const unreadBytesMax = 4 * 1024 * 1024
+/** Far more than any number of dashboards; each event is written to every stream. */
+const streamsMax = 128
 const signals = { kill: 'SIGKILL', pause: 'SIGSTOP', resume: 'SIGCONT' } as const
 
 export interface ControlOptions {
-  port: number
+  /** Open already; closed with this. */
+  port: ControlPort
   token: string
   record: SupervisorRecord
   version: string
@@ -52,7 +58,7 @@ export class ControlServer extends Lifecycle {
   }
 
   protected async open(): Promise<void> {
-    const http = fastify({ bodyLimit: 256 * 1024, forceCloseConnections: true })
+    const http = fastify({ bodyLimit: 256 * 1024 })
     this.#http = http
     http.setErrorHandler((error, _request, reply) => {
       const isOurs = isTenfoldError(error)
@@ -66,20 +72,13 @@ export class ControlServer extends Lifecycle {
     http.addHook('onRequest', async (request) => this.#authorize(request))
     this.#addRoutes(http)
     serveDashboard(http, this.#options.dashboardDir)
-    try {
-      await http.listen({ host: '127.0.0.1', port: this.#options.port })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-      throw new TenfoldError(
-        'port-taken',
-        `the control address 127.0.0.1:${this.#options.port} is taken: another system runs there, or another program; choose --port-base`,
-        { cause: error },
-      )
-    }
+    await http.ready()
+    this.#options.port.serve((request, response) => http.routing(request, response))
   }
 
   protected async close(): Promise<void> {
     for (const stream of this.#streams) stream.end()
+    await this.#options.port.close()
     await this.#http?.close()
   }
 
@@ -101,6 +100,8 @@ export class ControlServer extends Lifecycle {
 
     http.get('/api/status', () => this.#status())
     http.get('/api/events', (_request, reply) => {
+      if (this.#streams.size >= streamsMax)
+        throw new TenfoldError('overloaded', `${streamsMax} streams of events are open already`)
       reply.hijack()
       this.#stream(reply.raw)
     })
@@ -169,8 +170,11 @@ export class ControlServer extends Lifecycle {
 
   #stream(response: ServerResponse): void {
     const { keeper, executor, events } = this.#supervisor
-    const send = <Name extends keyof ControlEvents>(name: Name, data: ControlEvents[Name]) =>
+    const send = <Name extends keyof ControlEvents>(name: Name, data: ControlEvents[Name]) => {
       response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+      // Whoever does not read is let go: a client that lives comes back and gets the present status first.
+      if (response.writableLength > unreadBytesMax) response.destroy()
+    }
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     send('status', this.#status())
     for (const event of events.recent()) send('event', event)

@@ -1,6 +1,6 @@
 // The map on disk. One writer, the supervisor; the rename makes every version appear whole.
 
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { TenfoldError } from '../base/errors.ts'
 import type { SystemMap } from './map.ts'
 
@@ -22,6 +22,12 @@ export async function writeMap(file: string, map: SystemMap): Promise<void> {
 /** Writes a whole file or nothing: to a neighbour first, then renamed over. */
 export async function replaceFile(file: string, text: string, mode = 0o644): Promise<void> {
   const draft = `${file}.${process.pid}.draft`
-  await writeFile(draft, text, { mode, flush: true })
-  await rename(draft, file)
+  try {
+    await writeFile(draft, text, { mode, flush: true })
+    await rename(draft, file)
+  } catch (error) {
+    await rm(draft, { force: true })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    throw new TenfoldError('disk-full', `the disk is full: ${file} could not be written`, { cause: error })
+  }
 }

@@ -54,8 +54,10 @@ function planDatabase(map: SystemMap, topology: Topology, placement: Placement):
   const primary = map.nodes.find((node) => node.id === shard.primary)
   const isBeside = primary?.host === `${region}/host-1`
   if (isBeside === (topology.database.placement === 'beside')) {
-    // A move that was given up on its way may have left a copy behind.
-    return shard.replicas.map((node) => ({ kind: 'remove-database', node, shard: shard.id }))
+    // A move that was given up on its way may have left a copy behind, or the primary from before it.
+    return nodesOf(map, 'postgres')
+      .filter((node) => node.shard === shard.id && node.id !== shard.primary)
+      .map(({ id }) => ({ kind: 'remove-database', node: id, shard: shard.id }))
   }
   const half = map.nodes.find(
     (node) => shard.replicas.includes(node.id) && (node.host === `${region}/host-1`) !== isBeside,

@@ -1,12 +1,13 @@
 // What every process of ours starts from: which node it is, the map, the secrets, a logger.
 // The supervisor passes two words by environment, TENFOLD_HOME and TENFOLD_NODE; everything else is in the map.
 
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { TenfoldError } from '../base/errors.ts'
 import { type Home, homeOf } from '../map/home.ts'
 import { type MapNode, nodeOf } from '../map/map.ts'
 import { readSecrets, type Secrets } from '../map/secrets.ts'
 import { MapSubscription } from '../map/subscription.ts'
+import { openLog } from './log.ts'
 
 /** The public listening socket, where the node has it: the first descriptor after stdio (systemd's LISTEN_FDS). */
 export const entryFd = 3
@@ -39,7 +40,7 @@ export async function openContext(env: NodeJS.ProcessEnv = process.env): Promise
     home,
     map,
     secrets: await readSecrets(home),
-    log: pino({ base: { node: nodeId }, timestamp: pino.stdTimeFunctions.isoTime }),
+    log: openLog(nodeId),
     nodeId,
     self: () => nodeOf(map.current, nodeId) ?? first,
     hasEntrySocket: env['LISTEN_FDS'] === '1',

@@ -123,7 +123,10 @@ export class Executor {
       this.#lastFailure = journal.failure
       events.emit('error', `the climb to rung ${journal.to} stopped: ${journal.failure}`)
     }
-    await writeJournal(home.journal, journal)
+    // When the disk is full, the journal stays as it was: the next supervisor then goes on with the climb.
+    await writeJournal(home.journal, journal).catch((error) =>
+      events.emit('error', `the journal could not be written: ${describeError(error)}`),
+    )
   }
 
   async #carryOutStep(step: Step): Promise<void> {

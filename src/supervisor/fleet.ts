@@ -63,8 +63,15 @@ export class Fleet extends Lifecycle {
   async adopt(inStep: ReadonlySet<string>): Promise<void> {
     for (const node of this.#keeper.map.nodes) {
       const runs = node.pid !== null && this.#driverOf(node).isAlive(node, node.pid)
-      if (runs) this.#events.emit('info', `took over ${node.id} (pid ${node.pid})`, { node: node.id })
-      else await this.#keeper.setState(node.id, inStep.has(node.id) ? node.state : 'down', { pid: null })
+      // Told to stop by an earlier supervisor: let it end, then it is started again, unless a step goes on with it.
+      if (runs && node.state === 'draining' && !inStep.has(node.id)) {
+        await this.#driverOf(node).stop(node, node.pid as number, { isWholeSystem: true })
+        await this.#keeper.setState(node.id, 'down', { pid: null })
+      } else if (runs) this.#events.emit('info', `took over ${node.id} (pid ${node.pid})`, { node: node.id })
+      else {
+        const isLeftToStep = inStep.has(node.id) && node.state !== 'ready'
+        await this.#keeper.setState(node.id, isLeftToStep ? node.state : 'down', { pid: null })
+      }
     }
   }
 
@@ -143,12 +150,12 @@ export class Fleet extends Lifecycle {
     const pid = await driver.start(node)
     watched.startedAtMs = systemClock.monotonic()
     watched.missedBeats = 0
-    await this.#keeper.setState(id, 'starting', { pid })
     try {
+      await this.#keeper.setState(id, 'starting', { pid })
       await driver.waitReady(node, pid, readyTimeoutMs)
     } catch (error) {
       if (isProcessAlive(pid)) signal(pid, 'SIGKILL')
-      await this.#keeper.setState(id, 'down', { pid: null })
+      await this.#keeper.setState(id, 'down', { pid: null }).catch(() => {})
       throw error
     }
     await this.#keeper.setState(id, 'ready')
@@ -170,14 +177,20 @@ export class Fleet extends Lifecycle {
 
   async #noteDeath(node: MapNode, watched: Watched): Promise<void> {
     watched.isBusy = true
-    const nowMs = systemClock.monotonic()
-    if (nowMs - watched.startedAtMs >= forgivenAfterMs) watched.deaths = 0
-    const waitMs = watched.deaths === 0 ? 0 : backoffMs(watched.deaths, restartBackoff, systemRandom)
-    watched.deaths++
-    watched.restartAtMs = nowMs + waitMs
-    this.#events.emit('warn', `${node.id} died (pid ${node.pid}); starting it again`, { node: node.id })
-    await this.#keeper.setState(node.id, 'down', { pid: null, restarts: node.restarts + 1 })
-    watched.isBusy = false
+    try {
+      // First, since it may fail, on a full disk for example: the death is then noted by a later look.
+      await this.#keeper.setState(node.id, 'down', { pid: null, restarts: node.restarts + 1 })
+      const nowMs = systemClock.monotonic()
+      if (nowMs - watched.startedAtMs >= forgivenAfterMs) watched.deaths = 0
+      const waitMs = watched.deaths === 0 ? 0 : backoffMs(watched.deaths, restartBackoff, systemRandom)
+      watched.deaths++
+      watched.restartAtMs = nowMs + waitMs
+      this.#events.emit('warn', `${node.id} died (pid ${node.pid}); starting it again`, { node: node.id })
+    } catch (error) {
+      this.#events.emit('error', `the death of ${node.id} could not be noted: ${describeError(error)}`)
+    } finally {
+      watched.isBusy = false
+    }
     this.#watch()
   }
 

@@ -7,7 +7,7 @@ import { TenfoldError } from '../../base/errors.ts'
 import { type Home, logFileOf } from '../../map/home.ts'
 import type { MapNode, SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
-import { runsNode, signal, waitForExit } from '../pid.ts'
+import { processesOf, runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
 import { endOf, tailOf, withLogFile } from './log-file.ts'
 
@@ -28,6 +28,11 @@ export class CommandDriver implements NodeDriver {
   }
 
   async start(node: MapNode): Promise<number> {
+    const existing = processesOf(this.#home, node.id)
+    // Started by a supervisor that was killed before the map had the pid; or children that outlived their program.
+    const stray = existing.find(({ isLeader }) => isLeader)
+    if (stray) return stray.pid
+    for (const { pid } of existing) signal(pid, 'SIGKILL')
     const { topology, appDir } = this.#map()
     const command = topology.web.command ?? ''
     const env: NodeJS.ProcessEnv = {
@@ -35,6 +40,7 @@ export class CommandDriver implements NodeDriver {
       PORT: String(node.port),
       HOST: node.address,
       DATABASE_URL: this.#databaseUrl(),
+      TENFOLD_HOME: this.#home.dir,
       TENFOLD_NODE: node.id,
     }
     delete env['LISTEN_FDS']
@@ -71,7 +77,7 @@ export class CommandDriver implements NodeDriver {
   }
 
   isAlive(node: MapNode, pid: number): boolean {
-    return runsNode(pid, node.id)
+    return runsNode(pid, this.#home, node.id)
   }
 
   async isHealthy(node: MapNode): Promise<boolean> {
@@ -82,11 +88,15 @@ export class CommandDriver implements NodeDriver {
   }
 
   async stop(node: MapNode, pid: number): Promise<void> {
-    if (!this.isAlive(node, pid)) return
-    signal(pid, 'SIGTERM')
-    if (await waitForExit(pid, this.#map().topology.web.drainMs + stopGraceMs)) return
-    signal(pid, 'SIGKILL')
-    await waitForExit(pid, stopGraceMs)
+    if (this.isAlive(node, pid)) {
+      signal(pid, 'SIGTERM')
+      await waitForExit(pid, this.#map().topology.web.drainMs + stopGraceMs)
+    }
+    // Itself when it does not heed, and the children that it left behind: they would keep the port.
+    const left = processesOf(this.#home, node.id)
+    if (this.isAlive(node, pid)) left.push({ pid, isLeader: true })
+    for (const { pid } of left) signal(pid, 'SIGKILL')
+    await Promise.all(left.map(({ pid }) => waitForExit(pid, stopGraceMs)))
   }
 
   #databaseUrl(): string {

@@ -8,7 +8,7 @@ import { type Home, logFileOf } from '../../map/home.ts'
 import type { MapNode, Role } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import type { EntrySocket } from '../entry.ts'
-import { runsNode, signal, waitForExit } from '../pid.ts'
+import { processesOf, runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
 import { endOf, tailOf, withLogFile } from './log-file.ts'
 
@@ -29,6 +29,9 @@ export class ProcessDriver implements NodeDriver {
   }
 
   async start(node: MapNode): Promise<number> {
+    // Started by a supervisor that was killed before the map had the pid: it may hold the port, so it is the node.
+    const stray = processesOf(this.#home, node.id).find(({ isLeader }) => isLeader)
+    if (stray) return stray.pid
     const env: NodeJS.ProcessEnv = { ...process.env, TENFOLD_HOME: this.#home.dir, TENFOLD_NODE: node.id }
     delete env['LISTEN_FDS']
     if (node.entry) env['LISTEN_FDS'] = '1'
@@ -67,7 +70,7 @@ export class ProcessDriver implements NodeDriver {
   }
 
   isAlive(node: MapNode, pid: number): boolean {
-    return runsNode(pid, node.id)
+    return runsNode(pid, this.#home, node.id)
   }
 
   async isHealthy(node: MapNode): Promise<boolean> {

@@ -1,6 +1,8 @@
 // Steps on databases, but for the switch of a primary (switch-primary.ts). Each may be run again after a crash.
 
 import { rm } from 'node:fs/promises'
+import { systemClock } from '../../base/clock.ts'
+import { describeError, isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import type { MapNode } from '../../map/map.ts'
 import type { NodeSpec } from '../../plan/step.ts'
@@ -14,6 +16,9 @@ import type { System } from '../system.ts'
 const catchUpTimeoutMs = 120_000
 /** A replica that is no further behind than this counts as caught up; the switch waits for the rest. */
 const closeLagBytes = 1024n * 1024n
+/** A source or a copy that was killed in the middle is back by the next attempt. */
+const cloneAttemptsMax = 5
+const cloneRetryMs = 1000
 
 export async function createDatabase(
   system: System,
@@ -43,27 +48,20 @@ export async function cloneDatabase(
   system: System,
   step: { node: NodeSpec; shard: string; from: string },
 ): Promise<void> {
-  const { keeper, fleet, secrets, postgres, events } = system
+  const { keeper, postgres, events } = system
   const source = keeper.node(step.from)
   const target = keeper.node(step.node.id)
   if (!source || target?.database === 'primary') return
-  if (target?.state !== 'ready') {
-    const node = await addNode(system, step.node, step.shard, 'replica')
-    await fleet.stopNode(node.id)
-    {
-      await using admin = await postgres.admin(source)
-      await admin.createSlot(slotNameOf(node.id))
+  // A switch that broke off after the promotion: there is nothing to catch up with, the switch itself goes on.
+  if (target?.state === 'ready' && (await isPromoted(system, target))) return
+  for (let attempt = 1; keeper.node(step.node.id)?.state !== 'ready'; attempt++) {
+    try {
+      await copyAndStart(system, step, source)
+    } catch (error) {
+      if (attempt === cloneAttemptsMax || isTenfoldError(error, 'disk-full')) throw error
+      events.emit('warn', `${step.node.id} is cloned once more: ${describeError(error)}`, { node: step.node.id })
+      await systemClock.sleep(cloneRetryMs)
     }
-    await rm(dataDirOf(node), { recursive: true, force: true })
-    await cloneCluster({
-      from: source,
-      secrets: secrets.postgres,
-      dataDir: dataDirOf(node),
-      slot: slotNameOf(node.id),
-      onProgress: ({ bytes }) =>
-        events.emit('info', `${node.id}: ${Math.round(bytes / 2 ** 20)} MiB copied`, { node: node.id }),
-    })
-    await fleet.startNode(node.id)
   }
   await waitUntil(
     async () => {
@@ -73,6 +71,36 @@ export async function cloneDatabase(
     },
     { what: `${step.node.id} catching up with ${step.from}`, timeoutMs: catchUpTimeoutMs, intervalMs: 50 },
   )
+}
+
+/** From the beginning, whatever an attempt before has left. */
+async function copyAndStart(system: System, step: { node: NodeSpec; shard: string }, source: MapNode): Promise<void> {
+  const { fleet, secrets, postgres, events } = system
+  const node = await addNode(system, step.node, step.shard, 'replica')
+  await fleet.stopNode(node.id)
+  {
+    await using admin = await postgres.admin(source)
+    await admin.createSlot(slotNameOf(node.id))
+  }
+  await rm(dataDirOf(node), { recursive: true, force: true })
+  await cloneCluster({
+    from: source,
+    secrets: secrets.postgres,
+    dataDir: dataDirOf(node),
+    slot: slotNameOf(node.id),
+    onProgress: ({ bytes }) =>
+      events.emit('info', `${node.id}: ${Math.round(bytes / 2 ** 20)} MiB copied`, { node: node.id }),
+  })
+  await fleet.startNode(node.id)
+}
+
+async function isPromoted({ postgres }: System, node: MapNode): Promise<boolean> {
+  try {
+    await using admin = await postgres.admin(node)
+    return !(await admin.state()).isInRecovery
+  } catch {
+    return false // it does not answer now; whoever needs it finds out
+  }
 }
 
 export async function removeDatabase(system: System, step: { node: string; shard: string }): Promise<void> {
@@ -86,6 +114,8 @@ export async function removeDatabase(system: System, step: { node: string; shard
   if (primary) {
     await using admin = await postgres.admin(primary)
     await admin.dropSlot(slotNameOf(node.id))
+    // A switch that was given up for good may have left it fenced.
+    await admin.unfence()
   }
   await keeper.changeEverywhere((draft) => {
     draft.nodes = draft.nodes.filter((candidate) => candidate.id !== node.id)

@@ -1,8 +1,13 @@
 // Steps on processes of ours. Each may be run again after a crash at any point.
 
+import { waitUntil } from '../../base/limits.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
+import { isProcessAlive } from '../../programs/process.ts'
 import type { System } from '../system.ts'
+
+/** A process that hangs is killed by the watcher within this. */
+const leaveTimeoutMs = 60_000
 
 export async function startNode(system: System, spec: NodeSpec): Promise<void> {
   const { keeper, fleet } = system
@@ -20,13 +25,19 @@ export async function startNode(system: System, spec: NodeSpec): Promise<void> {
   await keeper.changeEverywhere(() => {})
 }
 
+/** The map first: a process that dies now comes back without the public address. One that lives is told until it heeds. */
 export async function leaveEntry(system: System, id: string): Promise<void> {
-  if (!system.keeper.node(id)) return
-  await new DoorClient(system.home, id).leaveEntry()
-  await system.keeper.changeEverywhere((draft) => {
+  const { keeper, home } = system
+  if (!keeper.node(id)) return
+  await keeper.changeEverywhere((draft) => {
     const node = draft.nodes.find((candidate) => candidate.id === id)
     if (node) node.entry = false
   })
+  const hasLeft = async () => {
+    const pid = keeper.node(id)?.pid ?? null
+    return pid === null || !isProcessAlive(pid) || !(await new DoorClient(home, id).leaveEntry()).hasEntry
+  }
+  await waitUntil(hasLeft, { what: `${id} leaving the public address`, timeoutMs: leaveTimeoutMs })
 }
 
 export async function stopNode(system: System, id: string): Promise<void> {
