@@ -1,7 +1,8 @@
 // The map on disk and each process's copy of it; the secrets beside it.
 
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { link, mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -72,6 +73,28 @@ test('a subscription hears of newer versions, once each, and never goes back', a
   assert.equal((await subscription.refresh()).version, 6)
   await subscription.refresh()
   assert.deepEqual(heard, [6])
+  await subscription.stop()
+})
+
+test('whoever asks after a new version was written gets it, also while an older read is under way', async () => {
+  const file = join(dir, 'slow.json')
+  await writeMap(file, map)
+  const subscription = new MapSubscription(file)
+  await subscription.start()
+  // A pipe in the file's place: the read begins when somebody opens its other end, and ends when that is closed.
+  const pipe = join(dir, 'slow.pipe')
+  execFileSync('mkfifo', [pipe])
+  await link(pipe, `${pipe}.writer`)
+  await rename(pipe, file)
+  const older = subscription.refresh()
+  const writer = await open(`${pipe}.writer`, 'w')
+  await writeMap(file, { ...map, version: 2 })
+  const [newer, shared] = [subscription.refresh(), subscription.refresh()]
+  assert.equal(newer, shared)
+  await writer.writeFile(JSON.stringify(map))
+  await writer.close()
+  await older
+  assert.equal((await newer).version, 2)
   await subscription.stop()
 })
 

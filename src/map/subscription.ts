@@ -13,6 +13,8 @@ export class MapSubscription extends Lifecycle {
   #listeners = new Set<(map: SystemMap) => void>()
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<SystemMap> | undefined
+  /** The read after the one that is under way. */
+  #next: Promise<SystemMap> | undefined
 
   constructor(file: string) {
     super()
@@ -25,14 +27,15 @@ export class MapSubscription extends Lifecycle {
     return this.#current
   }
 
-  /** Reads the file again; callers at the same time share one read. Listeners hear of a newer version before it resolves. */
+  /**
+   * Reads the file again; listeners hear of a newer version before it resolves. Callers at the same time share a read,
+   * but never one that was under way already: it may have opened the file before the version that the caller was told of.
+   */
   refresh(): Promise<SystemMap> {
-    this.#reading ??= readMap(this.#file)
-      .then((map) => this.#take(map))
-      .finally(() => {
-        this.#reading = undefined
-      })
-    return this.#reading
+    if (!this.#reading) return this.#read()
+    const again = () => this.#read()
+    this.#next ??= this.#reading.then(again, again)
+    return this.#next
   }
 
   /** Calls back with every newer map, not with the current one. */
@@ -49,6 +52,17 @@ export class MapSubscription extends Lifecycle {
 
   protected async close(): Promise<void> {
     clearInterval(this.#timer)
+  }
+
+  #read(): Promise<SystemMap> {
+    this.#next = undefined
+    const reading = readMap(this.#file)
+      .then((map) => this.#take(map))
+      .finally(() => {
+        if (this.#reading === reading) this.#reading = undefined
+      })
+    this.#reading = reading
+    return reading
   }
 
   #take(map: SystemMap): SystemMap {
