@@ -131,6 +131,8 @@ export class ConnectionPool {
     const connection = new Connection(this.settings, this.#options.silenceMs, (dead) => this.#drop(dead))
     try {
       await connection.connect()
+      // A server that is being fenced may greet and say goodbye in one breath.
+      if (!connection.isUsable) throw new Error('the connection ended as soon as it was made')
     } catch (error) {
       this.#connecting--
       connection.end()
@@ -140,7 +142,6 @@ export class ConnectionPool {
     }
     this.#connecting--
     if (this.#isRetired) return connection.end()
-    if (!connection.isUsable) return
     this.#all.add(connection)
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepIntervalMs).unref()
     connection.idleSince = performance.now()
