@@ -1,6 +1,7 @@
 // What every balancer engine promises: a request reaches a server that is up; one that is safe to repeat survives
 // the death of the server that had it.
 
+import type { ListenOn } from '../../net/drainable-server.ts'
 import type { ServerCounts } from '../../net/server-counts.ts'
 
 /** Immutable: a change of the map gives a new one, swapped between requests. */
@@ -24,7 +25,7 @@ export interface Upstream {
   isDraining: boolean
 }
 
-export type ListenOn = { fd: number } | { address: string; port: number }
+export type { ListenOn }
 
 /** What an engine implements. */
 export interface Balancer {

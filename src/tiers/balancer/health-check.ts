@@ -6,12 +6,6 @@ import type { Clock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import type { Upstream } from './contract.ts'
 
-export interface HealthCheckSettings {
-  path: string
-  intervalMs: number
-  timeoutMs: number
-}
-
 export class HealthCheck {
   readonly #ask: () => Promise<boolean>
   readonly #intervalMs: () => number
@@ -48,7 +42,10 @@ export class HealthCheck {
 }
 
 /** One GET. Undefined when the answer is 2xx, else why it is not good. Never rejects. */
-export function probe(upstream: Upstream, { path, timeoutMs }: HealthCheckSettings): Promise<string | undefined> {
+export function probe(
+  upstream: Upstream,
+  { path, timeoutMs }: { path: string; timeoutMs: number },
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { address: host, port } = upstream
     const headers = { connection: 'close', 'user-agent': 'tenfold-health' }

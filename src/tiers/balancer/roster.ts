@@ -113,8 +113,8 @@ export class Roster {
 
   async #check(server: ServerState): Promise<boolean> {
     const { ejections } = server
-    const { healthPath: path, healthIntervalMs: intervalMs } = this.#upstreams
-    const reason = await probe(server.upstream, { path, intervalMs, timeoutMs: this.#options.healthTimeoutMs })
+    const { healthPath: path } = this.#upstreams
+    const reason = await probe(server.upstream, { path, timeoutMs: this.#options.healthTimeoutMs })
     if (!this.#checks.has(server)) return true
     const isGood = reason === undefined
     if (isGood && server.ejections !== ejections) return false

@@ -9,6 +9,7 @@ import type { Dispatcher } from 'undici'
 import type { Failure } from '../../retry.ts'
 import { failureOf } from './failure.ts'
 import { answerHeaders, contentLengthOf } from './headers.ts'
+import { rawValues } from './target.ts'
 
 export interface AttemptRequest {
   method: string
@@ -127,7 +128,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /** Early hints and the like (RFC 9110, 15.2). HTTP/1.0 knows no interim answers. */
   #passInterim(status: number, raw: string[]): void {
     if (this.#response.req.httpVersion === '1.0' || status === 101 || this.#response.headersSent) return
-    const link = raw.flatMap((name, i) => (i % 2 === 0 && name.toLowerCase() === 'link' ? [raw[i + 1] as string] : []))
+    const link = rawValues(raw, 'link')
     if (status === 103 && link.length > 0) this.#response.writeInformation(103, { link })
     else if (status === 102) this.#response.writeProcessing()
   }

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { type Target, valuesOf } from './target.ts'
+import { rawValues, type Target, valuesOf } from './target.ts'
 
 /** RFC 9110, 7.6.1, and what older agents send. They end at this hop. */
 const hopByHop = new Set([
@@ -87,12 +87,6 @@ export function contentLengthOf(raw: readonly string[]): number | undefined {
   if (rawValues(raw, 'transfer-encoding').length > 0) return undefined
   const [length] = rawValues(raw, 'content-length')
   return length !== undefined && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined
-}
-
-function rawValues(raw: readonly string[], name: string): string[] {
-  const values: string[] = []
-  for (let i = 0; i + 1 < raw.length; i += 2) if (raw[i]?.toLowerCase() === name) values.push(raw[i + 1] as string)
-  return values
 }
 
 /** Names that the sender's Connection header makes hop-by-hop. */

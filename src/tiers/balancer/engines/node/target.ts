@@ -65,8 +65,12 @@ function splitTarget(url: string): [string | undefined, string] {
 
 /** Every line of one header, as it came: node joins or drops repeated ones. */
 export function valuesOf(request: IncomingMessage, name: string): string[] {
+  return rawValues(request.rawHeaders, name)
+}
+
+/** The same in a flat list of names and values; `name` in small letters. */
+export function rawValues(raw: readonly string[], name: string): string[] {
   const values: string[] = []
-  const raw = request.rawHeaders
   for (let i = 0; i + 1 < raw.length; i += 2) if (raw[i]?.toLowerCase() === name) values.push(raw[i + 1] as string)
   return values
 }
