@@ -36,7 +36,7 @@ const web = z.strictObject({
     .describe('Any program that listens on $PORT, instead of the app (12-factor). It always stands behind a balancer.'),
   healthPath: z
     .string()
-    .startsWith('/')
+    .regex(/^\/[!-~]*$/, 'expected a path: a slash, then visible ASCII characters (others as %xx)')
     .default('/-/ready')
     .describe('Path that answers 2xx when a web process can serve.'),
   drainMs: durationMs(0, 600_000).default(10_000).describe('How long a stopping process may finish what it has begun.'),

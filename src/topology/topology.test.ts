@@ -44,6 +44,7 @@ const mistakes: Array<[unknown, RegExp]> = [
   [{ web: { count: 'two' } }, /web\.count: expected number.*got "two"/],
   [{ web: { cuont: 2 } }, /web\.cuont: is not a key of the topology/],
   [{ wbe: {} }, /wbe: is not a key of the topology/],
+  [{ web: { healthPath: '/is it up' } }, /web\.healthPath: expected a path.*got "\/is it up"/],
   [{ web: { count: 2 } }, /web\.count: 2 web processes need a balancer: set front\.count/],
   [{ front: { algorithm: 'random' } }, /front\.algorithm: .*"round-robin"\|"least-connections".*got "random"/],
   [{ regions: [] }, /regions: .*>=1 items/],
