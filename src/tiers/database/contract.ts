@@ -72,5 +72,5 @@ export interface Database<DB> {
 /** A shard, addressed as such: for tiers, not for apps. Same retries and errors as SlotDatabase. */
 export interface ShardDatabase {
   readonly id: string
-  query<Row>(text: string, values?: readonly unknown[], options?: { name?: string }): Promise<Row[]>
+  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>
 }

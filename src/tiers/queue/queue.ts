@@ -49,11 +49,6 @@ export class QueueTier {
     }
   }
 
-  /** Names of the queues that have a handler. */
-  get handled(): string[] {
-    return [...this.#workers.keys()]
-  }
-
   /** Jobs that are being handled here. */
   get inFlight(): number {
     let sum = 0
