@@ -95,6 +95,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   unauthorized: 401,
   'not-found': 404,
   conflict: 409,
+  'too-large': 413,
   unavailable: 503,
   overloaded: 503,
   timeout: 504,
