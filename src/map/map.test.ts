@@ -136,6 +136,22 @@ test('secrets are made once, differ, and only their owner can read them', async 
   for (const file of [home.secrets, home.token]) assert.equal((await stat(file)).mode & 0o777, 0o600)
 })
 
+test('what is there and cannot be read is not taken for missing', async () => {
+  const home = homeOf(join(dir, 'unreadable'))
+  await mkdir(home.dir)
+  await assert.rejects(readSecrets(home), { code: 'not-running' })
+  for (const [file, read] of [
+    [home.secrets, () => readSecrets(home)],
+    [home.map, () => readMap(home.map)],
+  ] as const) {
+    await writeFile(file, '{"half')
+    await assert.rejects(read(), { code: 'unavailable', message: /damaged/ })
+    await rm(file)
+    await mkdir(file) // root can read every file, but no directory
+    await assert.rejects(read(), { code: 'unavailable', message: /cannot be read/ })
+  }
+})
+
 test('the path of a door fits a unix socket however deep the app lies', () => {
   for (const depth of [1, 10, 60]) {
     const door = doorFileOf(homeOf(`/${'deep/'.repeat(depth)}app/.tenfold`), 'us-east/postgres-12')

@@ -1,10 +1,8 @@
 // Secrets of a system: made once, on its first start, readable by its owner only.
 
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { TenfoldError } from '../base/errors.ts'
 import type { Home } from './home.ts'
-import { replaceFile } from './store.ts'
+import { readJson, replaceFile } from './store.ts'
 
 export interface Secrets {
   /** Passwords of the PostgreSQL roles. */
@@ -15,12 +13,9 @@ export interface Secrets {
   controlToken: string
 }
 
+/** @throws not-running when there are none; unavailable when they are there and cannot be read. */
 export async function readSecrets(home: Home): Promise<Secrets> {
-  try {
-    return JSON.parse(await readFile(home.secrets, 'utf8')) as Secrets
-  } catch (error) {
-    throw new TenfoldError('not-running', `no secrets at ${home.secrets}; \`tenfold up\` makes them`, { cause: error })
-  }
+  return (await readJson(home.secrets, `no secrets at ${home.secrets}; \`tenfold up\` makes them`)) as Secrets
 }
 
 export async function makeSecrets(home: Home): Promise<Secrets> {
@@ -30,7 +25,8 @@ export async function makeSecrets(home: Home): Promise<Secrets> {
     cookieKeys: [secret()],
     controlToken: secret(),
   }
-  await replaceFile(home.secrets, `${JSON.stringify(secrets, null, 1)}\n`, 0o600)
+  // The secrets last: while they are missing, the next start makes both anew.
   await replaceFile(home.token, `${secrets.controlToken}\n`, 0o600)
+  await replaceFile(home.secrets, `${JSON.stringify(secrets, null, 1)}\n`, 0o600)
   return secrets
 }

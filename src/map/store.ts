@@ -4,15 +4,28 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { TenfoldError } from '../base/errors.ts'
 import type { SystemMap } from './map.ts'
 
-/** @throws not-running when there is no map: nothing was ever started here. */
+/** @throws not-running when there is no map: nothing was ever started here. Any other error: there is one, unreadable. */
 export async function readMap(file: string): Promise<SystemMap> {
+  return (await readJson(file, `no system at ${file}; start one with \`tenfold up\``)) as SystemMap
+}
+
+/**
+ * @throws not-running, with the message `missing`, when there is no such file. One that is there and cannot be read is
+ * never taken for missing: whoever makes what is missing would write over it.
+ */
+export async function readJson(file: string, missing: string): Promise<unknown> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
-  } catch (error) {
-    throw new TenfoldError('not-running', `no system at ${file}; start one with \`tenfold up\``, { cause: error })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw new TenfoldError('not-running', missing, { cause })
+    throw new TenfoldError('unavailable', `${file} is there and cannot be read; are you another user?`, { cause })
   }
-  return JSON.parse(text) as SystemMap
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new TenfoldError('unavailable', `${file} is damaged; bring back a copy of it`, { cause })
+  }
 }
 
 export async function writeMap(file: string, map: SystemMap): Promise<void> {
