@@ -7,7 +7,9 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { TenfoldError } from '../base/errors.ts'
 
 /** More than any dashboard and tools of one system have; each stream holds one. */
-const connectionsMax = 512
+const connectionsMax = 2048
+/** Who connects and says nothing does not keep a place. */
+const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5000 }
 
 export class ControlPort {
   readonly #server: Server
@@ -25,7 +27,7 @@ export class ControlPort {
 
   /** @throws port-taken */
   static async open(port: number): Promise<ControlPort> {
-    const server = createServer()
+    const server = createServer(timeouts)
     const opened = new ControlPort(server)
     try {
       server.listen(port, '127.0.0.1')

@@ -87,8 +87,9 @@ export class ControlServer extends Lifecycle {
     const host = request.headers.host?.replace(/:\d+$/, '')
     if (host !== '127.0.0.1' && host !== 'localhost')
       throw new TenfoldError('unauthorized', `this address answers for 127.0.0.1 and localhost, not for ${host}`)
-    const { pathname } = new URL(request.url, 'http://localhost')
-    if (!pathname.startsWith('/api/') && pathname !== '/metrics') return
+    // By the route that was found, not by the text of the address: %61pi is api too.
+    const route = request.routeOptions.url ?? ''
+    if (!route.startsWith('/api/') && route !== '/metrics') return
     const given = request.headers.authorization?.replace(/^Bearer /i, '') ?? ''
     if (!isSame(given, this.#options.token))
       throw new TenfoldError('unauthorized', 'send `Authorization: Bearer <token>`; the token is in .tenfold/token')
@@ -169,6 +170,7 @@ export class ControlServer extends Lifecycle {
   }
 
   #stream(response: ServerResponse): void {
+    if (response.destroyed) return // whoever asked has gone already, and `close` will not come again
     const { keeper, executor, events } = this.#supervisor
     const send = <Name extends keyof ControlEvents>(name: Name, data: ControlEvents[Name]) => {
       response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)

@@ -92,6 +92,7 @@ test('the control API wants the token and the right host; the dashboard page its
   assert.equal((await fetch(`${control}/api/status`)).status, 401)
   assert.equal((await fetch(`${control}/api/status`, { headers: { authorization: 'Bearer x' } })).status, 401)
   assert.equal((await fetch(`${control}/metrics`)).status, 401)
+  assert.equal((await fetch(`${control}/%61pi/status`)).status, 401)
   const token = (await readFile(join(system.dir, 'token'), 'utf8')).trim()
   const authorized = { authorization: `Bearer ${token}` }
   assert.equal((await fetch(`${control}/api/status`, { headers: authorized })).status, 200)
