@@ -1,0 +1,151 @@
+// Every service of ours survives start and stop from all sides: the stress of base/lifecycle-stress.ts, on the real thing.
+// The list is held against the sources, so that a new service cannot be forgotten.
+
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pino } from 'pino'
+import type { Service } from '../src/base/lifecycle.ts'
+import { stressLifecycle } from '../src/base/lifecycle-stress.ts'
+import { seededRandom } from '../src/base/random.ts'
+import { homeOf } from '../src/map/home.ts'
+import type { Role as NodeRole, SystemMap } from '../src/map/map.ts'
+import { MapSubscription } from '../src/map/subscription.ts'
+import { openContext, type ProcessContext } from '../src/processes/context.ts'
+import { DatabaseProbe } from '../src/processes/database-probe.ts'
+import { DoorServer } from '../src/processes/door/server.ts'
+import { openFrontRole } from '../src/processes/front.ts'
+import { Janitor } from '../src/processes/janitor.ts'
+import { startTestSystem, type TestSystem } from '../src/processes/testing/test-system.ts'
+import { openWebRole } from '../src/processes/web.ts'
+import { openWorkerRole } from '../src/processes/worker.ts'
+import { freePort } from '../src/programs/postgres/testing.ts'
+import { EventLog } from '../src/supervisor/events.ts'
+import { Fleet } from '../src/supervisor/fleet.ts'
+import { LogRotation } from '../src/supervisor/log-rotation.ts'
+import { MapKeeper } from '../src/supervisor/map-keeper.ts'
+import { openDatabase } from '../src/tiers/database/database.ts'
+import { DatabaseRouter } from '../src/tiers/database/router.ts'
+import { KpiCollector } from '../src/tiers/telemetry/kpi-collector.ts'
+import { resolveTopology } from '../src/topology/topology.ts'
+
+const app = "export default { setup({ http }) { http.get('/', () => 'here') } }\n"
+const log = pino({ level: 'silent' })
+
+let system: TestSystem
+let dir: string
+let router: DatabaseRouter
+let map: MapSubscription
+
+before(async () => {
+  system = await startTestSystem({ 'app.ts': app })
+  dir = await mkdtemp(join(tmpdir(), 'tenfold-services-'))
+  map = new MapSubscription(system.home.map)
+  await map.start()
+  const context = await contextOf('us-east/web-9', 'web')
+  const web = await openWebRole(context) // its start migrates
+  await web.start()
+  await web.stop()
+  await context.map.stop()
+  router = new DatabaseRouter({ map, secrets: system.postgres.secrets, node: 'us-east/web-9' })
+  await router.start()
+})
+
+after(async () => {
+  await router.stop()
+  await map.stop()
+  await system[Symbol.asyncDispose]()
+  await rm(dir, { recursive: true, force: true })
+})
+
+/** Makes each service, and tells whether it is usable. */
+const services: Record<string, () => Promise<{ service: Service; isUsable?: () => Promise<boolean> }>> = {
+  DatabaseProbe: async () => ({ service: new DatabaseProbe(openDatabase(router)) }),
+  DatabaseRouter: async () => {
+    const service = new DatabaseRouter({ map, secrets: system.postgres.secrets, node: 'us-east/web-9' })
+    return { service, isUsable: async () => (await openDatabase(service).shards()[0]?.query('select 1'))?.length === 1 }
+  },
+  DoorServer: async () => {
+    const state = () => ({ node: 'us-east/web-9', mapVersion: 1, isReady: true, hasEntry: false, inFlight: 0 })
+    return { service: new DoorServer(system.home, 'us-east/web-9', { state, applyMap: async () => {} }) }
+  },
+  Fleet: async () => {
+    const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
+    const service = new Fleet(keeper, new EventLog(log), () => assert.fail('there is no node'))
+    return { service }
+  },
+  Front: async () => {
+    const context = await contextOf('us-east/front-1', 'front')
+    return { service: await openFrontRole(context), isUsable: () => answers(context, '/-/live') }
+  },
+  Janitor: async () => ({ service: new Janitor([], log) }),
+  KpiCollector: async () => {
+    const home = () => openDatabase(router).shards()[0] ?? assert.fail('there is a shard')
+    return { service: new KpiCollector({ home, log }) }
+  },
+  LogRotation: async () => ({ service: new LogRotation(dir) }),
+  MapSubscription: async () => ({ service: new MapSubscription(system.home.map) }),
+  WebRole: async () => {
+    const context = await contextOf('us-east/web-1', 'web')
+    return { service: await openWebRole(context), isUsable: () => answers(context, '/') }
+  },
+  WorkerRole: async () => ({ service: await openWorkerRole(await contextOf('us-east/worker-1', 'worker')) }),
+}
+
+/** Services with a life of their own kind: a supervisor lets its nodes go and is not started twice in one process. */
+const others = ['ControlServer', 'Supervisor']
+
+for (const [name, make] of Object.entries(services))
+  test(`${name} can be started and stopped from all sides`, async () => {
+    const { service, isUsable = async () => true } = await make()
+    const seed = Date.now() >>> 0
+    await stressLifecycle(service, seededRandom(seed), isUsable).catch((error) => {
+      throw new Error(`seed ${seed}`, { cause: error })
+    })
+  })
+
+test('every service of the sources is in the list', () => {
+  const found = globSync('src/**/*.ts', { exclude: ['**/*.test.ts'] }).flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/class (\w+) extends Lifecycle/g)].map(([, name]) => String(name)),
+  )
+  assert.deepEqual(found.sort(), [...Object.keys(services), ...others].sort())
+})
+
+async function contextOf(id: string, role: NodeRole): Promise<ProcessContext> {
+  if (!system.map.nodes.some((node) => node.id === id)) {
+    const port = await freePort()
+    await system.change(({ nodes }) => {
+      nodes.push({
+        ...{ id, role, region: 'us-east', host: 'us-east/host-1', address: '127.0.0.1', port },
+        ...{ pid: null, state: 'starting', since: '', restarts: 0, entry: false },
+      })
+    })
+  }
+  const context = await openContext({ TENFOLD_HOME: system.home.dir, TENFOLD_NODE: id })
+  after(() => context.map.stop())
+  return { ...context, log, closesIdle: true }
+}
+
+async function answers(context: ProcessContext, path: string): Promise<boolean> {
+  const { address, port } = context.self()
+  return (await fetch(`http://${address}:${port}${path}`)).ok
+}
+
+function emptyMap(port: number): SystemMap {
+  return {
+    version: 1,
+    system: 'services',
+    rung: 1,
+    topology: resolveTopology({}),
+    appDir: dir,
+    entry: { address: '127.0.0.1', port },
+    portBase: 8000,
+    hasHostAddresses: false,
+    nodes: [],
+    shards: [],
+    regions: [],
+  }
+}
