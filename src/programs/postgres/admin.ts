@@ -73,11 +73,21 @@ export class PostgresAdmin {
     if (!isInRecovery) return
     // pg_promote can wait by itself, but looks only every 100 ms, and writers are being held meanwhile.
     await this.query('SELECT pg_promote(false)')
-    await waitUntil(async () => !(await this.state()).isInRecovery, {
+    let broken: { cause: unknown } | undefined
+    const isOver = async () => {
+      try {
+        return !(await this.state()).isInRecovery
+      } catch (cause) {
+        broken = { cause } // the server died: this connection tells nothing more
+        return true
+      }
+    }
+    await waitUntil(isOver, {
       what: 'the end of recovery',
       timeoutMs: promoteTimeoutMs,
       intervalMs: promotePollMs,
     })
+    if (broken) throw (broken as { cause: unknown }).cause
   }
 
   async checkpoint(): Promise<void> {

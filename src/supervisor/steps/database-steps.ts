@@ -74,7 +74,11 @@ export async function cloneDatabase(
 }
 
 /** From the beginning, whatever an attempt before has left. */
-async function copyAndStart(system: System, step: { node: NodeSpec; shard: string }, source: MapNode): Promise<void> {
+export async function copyAndStart(
+  system: System,
+  step: { node: NodeSpec; shard: string },
+  source: MapNode,
+): Promise<void> {
   const { fleet, secrets, postgres, events } = system
   const node = await addNode(system, step.node, step.shard, 'replica')
   await fleet.stopNode(node.id)

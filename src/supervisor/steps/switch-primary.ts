@@ -16,9 +16,11 @@ import type { MapNode } from '../../map/map.ts'
 import type { Step } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import type { PostgresAdmin } from '../../programs/postgres/admin.ts'
-import { lowerFence } from '../../programs/postgres/fence.ts'
+import { isFenced, lowerFence } from '../../programs/postgres/fence.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
+import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
+import { copyAndStart } from './database-steps.ts'
 
 /** Enough for a server that was killed to recover, and for a statement that takes its time. */
 const attemptsMax = 60
@@ -30,12 +32,21 @@ const drainMs = 300
 const catchUpTimeoutMs = 2000
 const promoteTimeoutMs = 30_000
 
+const followTimeoutMs = 8000
+
+/** Whether the promotion was asked for, by us or by a supervisor that died, and its outcome is not known yet. */
+interface Doubt {
+  mayBePromoted: boolean
+}
+
 type Switch = Pick<Extract<Step, { kind: 'switch-primary' }>, 'shard' | 'from' | 'to'>
 
 export async function switchPrimary(system: System, step: Switch): Promise<void> {
   if (system.keeper.map.shards.find((shard) => shard.id === step.shard)?.primary === step.to) return
+  const source = system.keeper.node(step.from)
+  const doubt = { mayBePromoted: source?.dataDir !== undefined && (await isFenced(source.dataDir)) }
   for (let attempt = 1; ; attempt++) {
-    const reason = await trySwitch(system, step).catch((error: unknown) => describeError(error))
+    const reason = await trySwitch(system, step, doubt, attempt > 1).catch((error: unknown) => describeError(error))
     if (reason === undefined) return
     if (attempt === attemptsMax)
       throw new TenfoldError(
@@ -48,7 +59,7 @@ export async function switchPrimary(system: System, step: Switch): Promise<void>
 }
 
 /** Undefined when it is done; else why not yet. The old primary then serves, unless the replica may already be promoted. */
-async function trySwitch(system: System, step: Switch): Promise<string | undefined> {
+async function trySwitch(system: System, step: Switch, doubt: Doubt, isRepeated: boolean): Promise<string | undefined> {
   const { keeper, postgres, events } = system
   const target = keeper.node(step.to)
   if (!target) throw new TenfoldError('step-failed', `${step.to} is not there to become the primary of ${step.shard}`)
@@ -60,10 +71,19 @@ async function trySwitch(system: System, step: Switch): Promise<string | undefin
     await release(system, routers)
     return undefined
   }
+  doubt.mayBePromoted = false
   const source = keeper.node(step.from)
   if (!source)
     throw new TenfoldError('step-failed', `${step.from} is gone before ${step.to} could follow it to the end`)
   await using from = await postgres.admin(source)
+  if (isRepeated) {
+    await from.unfence()
+    // One that was killed in the middle of its promotion may be on a timeline of its own, which leads nowhere.
+    if (!(await follows(from, step.to))) {
+      await copyAndStart(system, { node: target, shard: step.shard }, source)
+      return `${step.to} did not follow ${step.from} any more and was cloned anew`
+    }
+  }
   // Little to write at the promotion, and so a short pause.
   await Promise.all([from.checkpoint(), to.checkpoint()])
 
@@ -77,11 +97,12 @@ async function trySwitch(system: System, step: Switch): Promise<string | undefin
     await from.fence()
     await catchUp(from, to, step)
   } catch (error) {
-    await standDown(system, source, to)
+    await standDown(system, source, to, doubt)
     await release(system, routers)
     throw error
   }
   // From here on there is no way back: whatever fails, the next attempt asks whether the replica was promoted.
+  doubt.mayBePromoted = true
   await to.promote()
   await publish(system, step, to)
   await release(system, routers)
@@ -90,6 +111,12 @@ async function trySwitch(system: System, step: Switch): Promise<string | undefin
     node: step.to,
   })
   return undefined
+}
+
+/** Whether the replica streams from the primary, given a moment to connect. */
+async function follows(from: PostgresAdmin, replica: string): Promise<boolean> {
+  const isConnected = async () => (await from.lag()).some(({ name }) => name === slotNameOf(replica))
+  return waitUntil(isConnected, { what: `${replica} following`, timeoutMs: followTimeoutMs }).catch(() => false)
 }
 
 async function catchUp(from: PostgresAdmin, to: PostgresAdmin, step: Switch): Promise<void> {
@@ -102,11 +129,11 @@ async function catchUp(from: PostgresAdmin, to: PostgresAdmin, step: Switch): Pr
 }
 
 /**
- * Opens the old primary again, unless a supervisor before us had asked for the promotion: two would take writes then.
+ * Opens the old primary again, unless the replica may be promoted: two would take writes then.
  * The fence is a file, so it goes also while the server is down or starts.
  */
-async function standDown(system: System, source: MapNode, to: PostgresAdmin): Promise<void> {
-  if (await isPromoted(to).catch(() => false)) return
+async function standDown(system: System, source: MapNode, to: PostgresAdmin, doubt: Doubt): Promise<void> {
+  if (doubt.mayBePromoted && (await isPromoted(to).catch(() => true))) return
   await lowerFence(dataDirOf(source))
   try {
     await using from = await system.postgres.admin(source)
