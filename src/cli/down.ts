@@ -2,8 +2,8 @@
 
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { waitUntil } from '../base/limits.ts'
-import { readSupervisorRecord } from '../control/status.ts'
+import { TenfoldError } from '../base/errors.ts'
+import { readSupervisorRecord, type SupervisorRecord } from '../control/status.ts'
 import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
 import { isServerAlive } from '../programs/postgres/server.ts'
@@ -21,7 +21,7 @@ export const down: Command = {
   async run(target, _words, values) {
     const map = await readMap(target.home.map)
     const record = await readSupervisorRecord(target.home)
-    const stopped = record ? await stopBySupervisor(target) : await stopOrphans(target, map)
+    const stopped = record ? await stopBySupervisor(target, record) : await stopOrphans(target, map)
     const erased = values['erase'] === true ? await erase(target, map) : []
     const text = [
       stopped.length === 0 ? 'nothing was running' : `stopped ${stopped.join(', ')}`,
@@ -39,12 +39,10 @@ async function erase(target: TargetSystem, map: SystemMap): Promise<string[]> {
   return paths
 }
 
-async function stopBySupervisor(target: TargetSystem): Promise<string[]> {
+async function stopBySupervisor(target: TargetSystem, { pid }: SupervisorRecord): Promise<string[]> {
   const { stopped } = await (await target.client()).down()
-  await waitUntil(async () => (await readSupervisorRecord(target.home)) === undefined, {
-    what: 'the end of the supervisor',
-    timeoutMs: supervisorExitTimeoutMs,
-  })
+  if (!(await waitForExit(pid, supervisorExitTimeoutMs)))
+    throw new TenfoldError('timeout', `every node is stopped, but the supervisor (pid ${pid}) does not end; kill it`)
   return stopped
 }
 

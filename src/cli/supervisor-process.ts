@@ -1,10 +1,10 @@
 // The process that runs the supervisor and the control API. `tenfold up` starts it; where a system runs without one, a
 // process of that system starts it, so that it inherits the public socket.
 
-import { mkdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, rm } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
-import { describeError, isTenfoldError } from '../base/errors.ts'
+import { describeError, isTenfoldError, TenfoldError } from '../base/errors.ts'
 import { ControlPort } from '../control/port.ts'
 import { ControlServer } from '../control/server.ts'
 import { appPortOffset, controlPortOffset, type SupervisorRecord } from '../control/status.ts'
@@ -12,7 +12,7 @@ import { dashboardDir } from '../dashboard/assets.ts'
 import { type Home, homeOf } from '../map/home.ts'
 import type { SystemMap } from '../map/map.ts'
 import { makeSecrets, readSecrets, type Secrets } from '../map/secrets.ts'
-import { readMap, replaceFile, writeMap } from '../map/store.ts'
+import { readMapIfAny, replaceFile, undefinedIfNone, writeMap } from '../map/store.ts'
 import { openLog } from '../processes/log.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import { resolveTopology } from '../topology/topology.ts'
@@ -41,21 +41,32 @@ try {
 
 async function run(home: Home): Promise<void> {
   await mkdir(home.logs, { recursive: true, mode: 0o755 })
-  await mkdir(home.doors, { recursive: true, mode: 0o700 })
+  await makeOwnDirectory(home.doors)
   // The control port is also the lock: of two supervisors of one system, only one can have it, and before that none
   // writes anything.
-  const reached = await readMap(home.map).catch(() => undefined)
+  const reached = await readMapIfAny(home.map)
   const port = await ControlPort.open(
     (reached && reached.rung > 0 ? reached.portBase : Number(values['port-base'])) + controlPortOffset,
   )
   try {
-    const secrets = await readSecrets(home).catch(() => makeSecrets(home))
+    const secrets = (await readSecrets(home).catch(undefinedIfNone)) ?? (await makeSecrets(home))
     const map = await openMap(home)
     await serve(home, new Supervisor(home, map, secrets, log), secrets, port)
   } catch (error) {
     await port.close()
     throw error
   }
+}
+
+/** For sockets of ours only: its place may be in the temporary directory, where others can make directories too. */
+async function makeOwnDirectory(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const { uid, mode } = await lstat(dir)
+  if (uid === process.getuid?.() && (mode & 0o777) === 0o700) return
+  throw new TenfoldError(
+    'conflict',
+    `${dir} belongs to someone else or is open to others; remove it, or choose a shorter --data`,
+  )
 }
 
 async function serve(home: Home, supervisor: Supervisor, secrets: Secrets, port: ControlPort): Promise<void> {
@@ -76,7 +87,10 @@ function openControl(
   record: SupervisorRecord,
   port: ControlPort,
 ): ControlServer {
+  let isLettingGo = false
   const letGo = async () => {
+    if (isLettingGo) return
+    isLettingGo = true
     await control.stop()
     await supervisor.stop()
     await rm(supervisor.home.supervisor, { force: true })
@@ -96,7 +110,7 @@ function openControl(
 
 /** The map that is there, unless nothing was ever reached: then the topology that we were started with counts. */
 async function openMap(home: Home): Promise<SystemMap> {
-  const existing = await readMap(home.map).catch(() => undefined)
+  const existing = await readMapIfAny(home.map)
   if (existing && existing.rung > 0) return existing
   const topology = resolveTopology(JSON.parse(String(values.topology)))
   const portBase = Number(values['port-base'])

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { TenfoldError } from '../base/errors.ts'
 import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
 import { renderReport } from '../tour/report/render.ts'
+import type { TourReport } from '../tour/report/report.ts'
 import { tourSystemOf } from '../tour/system.ts'
 import { runTour, type TourProgress } from '../tour/tour.ts'
 import { type Command, type TargetSystem, UsageError, wholeNumber } from './command.ts'
@@ -28,22 +29,30 @@ export const tour: Command = {
       target.note('no system runs; starting one for the tour')
       await runCommand(target, ['up', '--detach'])
     }
-    const client = await target.client()
-    const { urls } = await client.status()
-    const report = await runTour({
-      system: tourSystemOf(client, () => restart(target)),
-      baseUrl: urls.app,
-      minutes,
-      ratePerSecond,
-      onProgress: showProgress(target),
+    const report = await travel(target, { minutes, ratePerSecond }).finally(async () => {
+      if (isOurs) await runCommand(target, ['down'])
     })
-    if (isOurs) await runCommand(target, ['down'])
     await mkdir(dir, { recursive: true })
     await writeFile(join(dir, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
     await writeFile(join(dir, 'report.html'), renderReport(report))
     target.print(report, `${report.verdict.summary}\nreport ${join(dir, 'report.html')}`)
     if (!report.verdict.isPassed) process.exitCode = 1
   },
+}
+
+async function travel(
+  target: TargetSystem,
+  { minutes, ratePerSecond }: { minutes: number; ratePerSecond: number },
+): Promise<TourReport> {
+  const client = await target.client()
+  const { urls } = await client.status()
+  return runTour({
+    system: tourSystemOf(client, () => restart(target)),
+    baseUrl: urls.app,
+    minutes,
+    ratePerSecond,
+    onProgress: showProgress(target),
+  })
 }
 
 async function isRunning(target: TargetSystem): Promise<boolean> {

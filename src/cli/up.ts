@@ -12,7 +12,7 @@ import type { ControlClient } from '../control/client.ts'
 import { readSupervisorRecord } from '../control/status.ts'
 import { logFileOf } from '../map/home.ts'
 import { nodesOf, type SystemMap } from '../map/map.ts'
-import { readMap } from '../map/store.ts'
+import { readMapIfAny } from '../map/store.ts'
 import { DoorClient } from '../processes/door/client.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import { endOf, tailOf, withLogFile } from '../supervisor/nodes/log-file.ts'
@@ -62,7 +62,7 @@ async function ensureSupervisor(target: TargetSystem, rung: number | undefined):
   const running = await target.client().catch(() => undefined)
   if (running && (await running.status().catch(() => undefined))) return running
 
-  const map = await readMap(target.home.map).catch(() => undefined)
+  const map = await readMapIfAny(target.home.map)
   const args = await supervisorArguments(target, map, rung)
   await mkdir(target.home.logs, { recursive: true })
   const logStart = endOf(logFileOf(target.home, 'supervisor'))

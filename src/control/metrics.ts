@@ -10,7 +10,6 @@ import type { NodeMetrics } from './api.ts'
 
 /** CPU time of Linux is counted in ticks of 10 ms (sysconf(_SC_CLK_TCK) is 100 on every Linux that Node runs on). */
 const ticksPerSecond = 100
-const pageBytes = 4096
 const sampleAgeMsMax = 500
 
 interface Sample {
@@ -25,7 +24,7 @@ export class MetricsSampler {
   readonly #home: Home
   readonly #map: () => SystemMap
   #samples = new Map<string, Sample>()
-  #last: { atMs: number; nodes: Record<string, NodeMetrics> } | undefined
+  #last: { atMs: number; nodes: Promise<Record<string, NodeMetrics>> } | undefined
 
   constructor(home: Home, map: () => SystemMap) {
     this.#home = home
@@ -33,14 +32,17 @@ export class MetricsSampler {
   }
 
   /** Rates are over the time since the sample before; the first one has none. */
-  async sample(): Promise<Record<string, NodeMetrics>> {
+  sample(): Promise<Record<string, NodeMetrics>> {
     const atMs = systemClock.monotonic()
-    if (this.#last && atMs - this.#last.atMs < sampleAgeMsMax) return this.#last.nodes
+    if (!this.#last || atMs - this.#last.atMs >= sampleAgeMsMax) this.#last = { atMs, nodes: this.#sampleAll(atMs) }
+    return this.#last.nodes
+  }
+
+  async #sampleAll(atMs: number): Promise<Record<string, NodeMetrics>> {
     const entries = await Promise.all(
       this.#map().nodes.map(async (node) => [node.id, await this.#sampleNode(node, atMs)] as const),
     )
-    this.#last = { atMs, nodes: Object.fromEntries(entries) }
-    return this.#last.nodes
+    return Object.fromEntries(entries)
   }
 
   async #sampleNode(node: MapNode, atMs: number): Promise<NodeMetrics> {
@@ -73,10 +75,12 @@ export class MetricsSampler {
 
 /** From /proc (proc(5)); undefined where there is none. */
 async function readUsage(pid: number): Promise<{ cpuTicks: number; memoryBytes: number } | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
-  if (stat === undefined) return undefined
+  const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => '')
+  const [stat, status] = await Promise.all([read('stat'), read('status')])
+  if (stat === '' || status === '') return undefined
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { cpuTicks: Number(fields[11]) + Number(fields[12]), memoryBytes: Number(fields[21]) * pageBytes }
+  const residentKiB = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0)
+  return { cpuTicks: Number(fields[11]) + Number(fields[12]), memoryBytes: residentKiB * 1024 }
 }
 
 /** The Prometheus text format, version 0.0.4. */

@@ -60,10 +60,8 @@ export class ControlServer extends Lifecycle {
   protected async open(): Promise<void> {
     const http = fastify({ bodyLimit: 256 * 1024 })
     this.#http = http
-    http.setErrorHandler((error, _request, reply) => {
-      const isOurs = isTenfoldError(error)
-      const status = isOurs ? httpStatusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
-      const body: ErrorBody = { error: { code: isOurs ? error.code : 'bad-input', message: describeError(error) } }
+    http.setErrorHandler((error, request, reply) => {
+      const { status, body } = this.#errorAnswer(error, `${request.method} ${request.url}`)
       return reply.status(status).send(body)
     })
     http.setNotFoundHandler((request, reply) =>
@@ -93,6 +91,19 @@ export class ControlServer extends Lifecycle {
     const given = request.headers.authorization?.replace(/^Bearer /i, '') ?? ''
     if (!isSame(given, this.#options.token))
       throw new TenfoldError('unauthorized', 'send `Authorization: Bearer <token>`; the token is in .tenfold/token')
+  }
+
+  /** What the caller did wrong is told; what we did wrong is logged, and told as such. */
+  #errorAnswer(error: unknown, call: string): { status: number; body: ErrorBody } {
+    if (isTenfoldError(error))
+      return { status: httpStatusOf(error), body: { error: { code: error.code, message: describeError(error) } } }
+    const status = (error as { statusCode?: number }).statusCode ?? 500
+    if (status < 500) return { status, body: { error: { code: 'bad-input', message: describeError(error) } } }
+    this.#supervisor.events.emit('error', `${call} failed: ${(error as Error).stack ?? String(error)}`)
+    return {
+      status,
+      body: { error: { code: 'internal', message: 'the supervisor failed; see `tenfold logs supervisor`' } },
+    }
   }
 
   #addRoutes(http: FastifyInstance): void {
@@ -144,8 +155,10 @@ export class ControlServer extends Lifecycle {
     })
     http.get('/api/openapi.json', () => openApiDocument(this.#options.version))
     http.post('/api/down', async (_request, reply) => {
-      reply.raw.once('close', this.#options.onDown)
-      return { stopped: await this.#supervisor.stopAll() }
+      const stopped = await this.#supervisor.stopAll()
+      if (reply.raw.closed) this.#options.onDown()
+      else reply.raw.once('close', this.#options.onDown)
+      return { stopped }
     })
   }
 

@@ -1,5 +1,6 @@
 // The system as operators see it, made from the map; with a supervisor also what it is doing.
 
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Home } from '../map/home.ts'
 import type { SystemMap } from '../map/map.ts'
@@ -59,5 +60,11 @@ export async function readSupervisorRecord(home: Home): Promise<SupervisorRecord
   const text = await readFile(home.supervisor, 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
   const record = JSON.parse(text) as SupervisorRecord
-  return isProcessAlive(record.pid) ? record : undefined
+  return isSupervisor(record.pid) ? record : undefined
+}
+
+/** Guards against a pid that belongs to another program since a reboot. */
+function isSupervisor(pid: number): boolean {
+  if (!isProcessAlive(pid) || process.platform !== 'linux') return isProcessAlive(pid)
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('supervisor-process')
 }

@@ -1,7 +1,7 @@
 // The map on disk. One writer, the supervisor; the rename makes every version appear whole.
 
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { TenfoldError } from '../base/errors.ts'
+import { isTenfoldError, TenfoldError } from '../base/errors.ts'
 import type { SystemMap } from './map.ts'
 
 /** @throws not-running when there is no map: nothing was ever started here. Any other error: there is one, unreadable. */
@@ -26,6 +26,17 @@ export async function readJson(file: string, missing: string): Promise<unknown> 
   } catch (cause) {
     throw new TenfoldError('unavailable', `${file} is damaged; bring back a copy of it`, { cause })
   }
+}
+
+/** Undefined when nothing was ever started here. @throws unavailable when there is a map that cannot be read. */
+export async function readMapIfAny(file: string): Promise<SystemMap | undefined> {
+  return readMap(file).catch(undefinedIfNone)
+}
+
+/** For a `catch`: what is not there is undefined, what is there and cannot be read stays an error. */
+export function undefinedIfNone(error: unknown): undefined {
+  if (isTenfoldError(error, 'not-running')) return undefined
+  throw error
 }
 
 export async function writeMap(file: string, map: SystemMap): Promise<void> {

@@ -57,6 +57,7 @@ export class Executor {
   apply(topology: Topology): Step[] {
     if (this.#running)
       throw new TenfoldError('conflict', `a climb to rung ${this.#journal?.to} is under way; wait until it has arrived`)
+    if (this.#isStopped) throw new TenfoldError('closed', 'the supervisor is stopping')
     const steps = this.planTo(topology)
     if (steps.length === 0) return steps
     const { keeper } = this.#system

@@ -28,8 +28,10 @@ const startOrder: readonly Role[][] = [['postgres'], ['web', 'worker'], ['front'
 
 /** What the supervisor keeps about a node beyond the map. */
 interface Watched {
-  /** Starts, stops and steps hold this while they work on the node: the watcher leaves it alone. */
-  isBusy: boolean
+  /** Starts, stops and steps that work on the node, or wait to; meanwhile the watcher leaves it alone. */
+  workers: number
+  /** The last one in line; never rejects. */
+  lastWork: Promise<void>
   deaths: number
   startedAtMs: number
   restartAtMs: number
@@ -103,9 +105,11 @@ export class Fleet extends Lifecycle {
 
   /** Starts a node of the map and resolves when it is ready; at once when it already is. */
   async startNode(id: string): Promise<void> {
-    const node = this.#node(id)
-    if (node.state === 'ready' && node.pid !== null && this.#driverOf(node).isAlive(node, node.pid)) return
-    await this.#exclusively(id, () => this.#start(id))
+    await this.#exclusively(id, async () => {
+      const node = this.#node(id)
+      const isUp = node.state === 'ready' && node.pid !== null && this.#driverOf(node).isAlive(node, node.pid)
+      if (!isUp) await this.#start(id)
+    })
   }
 
   /** Drains and stops a node; it stays in the map, draining, without a process. */
@@ -133,12 +137,16 @@ export class Fleet extends Lifecycle {
   /** While `work` runs, the watcher does not touch the node; it may be stopped and started by hand. */
   async #exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
     const watched = this.#watchedOf(id)
-    while (watched.isBusy) await systemClock.sleep(watchIntervalMs / 4)
-    watched.isBusy = true
+    const before = watched.lastWork
+    const { promise, resolve } = Promise.withResolvers<void>()
+    watched.lastWork = promise
+    watched.workers++
+    await before
     try {
       return await work()
     } finally {
-      watched.isBusy = false
+      watched.workers--
+      resolve()
     }
   }
 
@@ -147,14 +155,15 @@ export class Fleet extends Lifecycle {
     const driver = this.#driverOf(node)
     const watched = this.#watchedOf(id)
     await this.#keeper.setState(id, 'starting', { pid: null })
-    const pid = await driver.start(node)
-    watched.startedAtMs = systemClock.monotonic()
-    watched.missedBeats = 0
+    let pid: number | undefined
     try {
+      pid = await driver.start(node)
+      watched.startedAtMs = systemClock.monotonic()
+      watched.missedBeats = 0
       await this.#keeper.setState(id, 'starting', { pid })
       await driver.waitReady(node, pid, readyTimeoutMs)
     } catch (error) {
-      if (isProcessAlive(pid)) signal(pid, 'SIGKILL')
+      if (pid !== undefined && isProcessAlive(pid)) signal(pid, 'SIGKILL')
       await this.#keeper.setState(id, 'down', { pid: null }).catch(() => {})
       throw error
     }
@@ -166,17 +175,18 @@ export class Fleet extends Lifecycle {
     const nowMs = systemClock.monotonic()
     for (const node of this.#keeper.map.nodes) {
       const watched = this.#watchedOf(node.id)
-      if (watched.isBusy) continue
+      if (watched.workers > 0) continue
       if (node.pid === null) {
-        if (node.state === 'down' && nowMs >= watched.restartAtMs) void this.#restart(node)
+        if (node.state === 'down' && nowMs >= watched.restartAtMs)
+          void this.#exclusively(node.id, () => this.#restart(node, watched))
       } else if (node.state === 'draining') continue
-      else if (!this.#driverOf(node).isAlive(node, node.pid)) void this.#noteDeath(node, watched)
+      else if (!this.#driverOf(node).isAlive(node, node.pid))
+        void this.#exclusively(node.id, () => this.#noteDeath(node, watched))
       else if (nowMs >= watched.nextBeatMs) void this.#beat(node, node.pid, watched)
     }
   }
 
   async #noteDeath(node: MapNode, watched: Watched): Promise<void> {
-    watched.isBusy = true
     try {
       // First, since it may fail, on a full disk for example: the death is then noted by a later look.
       await this.#keeper.setState(node.id, 'down', { pid: null, restarts: node.restarts + 1 })
@@ -188,23 +198,17 @@ export class Fleet extends Lifecycle {
       this.#events.emit('warn', `${node.id} died (pid ${node.pid}); starting it again`, { node: node.id })
     } catch (error) {
       this.#events.emit('error', `the death of ${node.id} could not be noted: ${describeError(error)}`)
-    } finally {
-      watched.isBusy = false
     }
-    this.#watch()
+    if (this.isRunning && watched.restartAtMs <= systemClock.monotonic()) await this.#restart(node, watched)
   }
 
-  async #restart(node: MapNode): Promise<void> {
-    const watched = this.#watchedOf(node.id)
-    watched.isBusy = true
+  async #restart(node: MapNode, watched: Watched): Promise<void> {
     try {
       await this.#start(node.id)
     } catch (error) {
       watched.deaths++
       watched.restartAtMs = systemClock.monotonic() + backoffMs(watched.deaths, restartBackoff, systemRandom)
       this.#events.emit('error', `${node.id} did not come back: ${describeError(error)}`, { node: node.id })
-    } finally {
-      watched.isBusy = false
     }
   }
 
@@ -217,7 +221,7 @@ export class Fleet extends Lifecycle {
       if (node.state === 'starting') await this.#keeper.setState(node.id, 'ready')
     } catch (error) {
       watched.missedBeats++
-      if (watched.missedBeats >= beatTimeoutsMax && this.#keeper.node(node.id)?.pid === pid && !watched.isBusy) {
+      if (watched.missedBeats >= beatTimeoutsMax && this.#keeper.node(node.id)?.pid === pid && watched.workers === 0) {
         this.#events.emit('error', `${node.id} answers nothing any more (${describeError(error)}); killing it`, {
           node: node.id,
         })
@@ -231,7 +235,15 @@ export class Fleet extends Lifecycle {
   #watchedOf(id: string): Watched {
     let watched = this.#watched.get(id)
     if (!watched) {
-      watched = { isBusy: false, deaths: 0, startedAtMs: 0, restartAtMs: 0, missedBeats: 0, nextBeatMs: 0 }
+      watched = {
+        workers: 0,
+        lastWork: Promise.resolve(),
+        deaths: 0,
+        startedAtMs: 0,
+        restartAtMs: 0,
+        missedBeats: 0,
+        nextBeatMs: 0,
+      }
       this.#watched.set(id, watched)
     }
     return watched
