@@ -1,6 +1,7 @@
 // `tenfold up`: starts the system of an app, or adopts what runs; then follows it until Ctrl-C, or leaves it alone.
 
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -93,14 +94,11 @@ async function supervisorArguments(
   )
   const args = [...nodeArguments(file), '--home', target.home.dir]
   if (map && map.rung > 0) return args
-  const written = await readTopologyFile(join(target.appDir, 'topology.ts')).catch((error: unknown) => {
-    if (error instanceof TenfoldError && error.code === 'not-found') return {}
-    throw error
-  })
-  const topology = resolveTopology(
-    { ...written, ...(rung !== undefined && { rung }) },
-    join(target.appDir, 'topology.ts'),
-  )
+  const topologyFile = ['topology.ts', 'topology.json']
+    .map((name) => join(target.appDir, name))
+    .find((path) => existsSync(path))
+  const written = topologyFile === undefined ? {} : await readTopologyFile(topologyFile)
+  const topology = resolveTopology({ ...written, ...(rung !== undefined && { rung }) }, topologyFile)
   const portBase = String(await target.portBase())
   return [...args, '--app', target.appDir, '--port-base', portBase, '--topology', JSON.stringify(topology)]
 }
