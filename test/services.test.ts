@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -11,6 +11,8 @@ import { pino } from 'pino'
 import type { Service } from '../src/base/lifecycle.ts'
 import { stressLifecycle } from '../src/base/lifecycle-stress.ts'
 import { seededRandom } from '../src/base/random.ts'
+import { ControlPort } from '../src/control/port.ts'
+import { ControlServer } from '../src/control/server.ts'
 import { homeOf } from '../src/map/home.ts'
 import type { Role as NodeRole, SystemMap } from '../src/map/map.ts'
 import { MapSubscription } from '../src/map/subscription.ts'
@@ -27,6 +29,7 @@ import { EventLog } from '../src/supervisor/events.ts'
 import { Fleet } from '../src/supervisor/fleet.ts'
 import { LogRotation } from '../src/supervisor/log-rotation.ts'
 import { MapKeeper } from '../src/supervisor/map-keeper.ts'
+import { Supervisor } from '../src/supervisor/supervisor.ts'
 import { openDatabase } from '../src/tiers/database/database.ts'
 import { DatabaseRouter } from '../src/tiers/database/router.ts'
 import { KpiCollector } from '../src/tiers/telemetry/kpi-collector.ts'
@@ -63,6 +66,15 @@ after(async () => {
 
 /** Makes each service, and tells whether it is usable. */
 const services: Record<string, () => Promise<{ service: Service; isUsable?: () => Promise<boolean> }>> = {
+  ControlServer: async () => {
+    const [port, token] = [await freePort(), 'a token of the tests']
+    const service = new ControlServer(await supervisorOf('control'), {
+      ...{ openPort: () => ControlPort.open(port), token, dashboardDir: dir, version: '0', onDown: () => {} },
+      record: { pid: process.pid, since: '' },
+    })
+    const headers = { authorization: `Bearer ${token}` }
+    return { service, isUsable: async () => (await fetch(`http://127.0.0.1:${port}/api/status`, { headers })).ok }
+  },
   DatabaseProbe: async () => ({ service: new DatabaseProbe(openDatabase(router)) }),
   DatabaseRouter: async () => {
     const service = new DatabaseRouter({ map, secrets: system.postgres.secrets, node: 'us-east/web-9' })
@@ -88,15 +100,13 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   },
   LogRotation: async () => ({ service: new LogRotation(dir) }),
   MapSubscription: async () => ({ service: new MapSubscription(system.home.map) }),
+  Supervisor: async () => ({ service: await supervisorOf('supervisor') }),
   WebRole: async () => {
     const context = await contextOf('us-east/web-1', 'web')
     return { service: await openWebRole(context), isUsable: () => answers(context, '/') }
   },
   WorkerRole: async () => ({ service: await openWorkerRole(await contextOf('us-east/worker-1', 'worker')) }),
 }
-
-/** Services with a life of their own kind: a supervisor lets its nodes go and is not started twice in one process. */
-const others = ['ControlServer', 'Supervisor']
 
 for (const [name, make] of Object.entries(services))
   test(`${name} can be started and stopped from all sides`, async () => {
@@ -111,8 +121,15 @@ test('every service of the sources is in the list', () => {
   const found = globSync('src/**/*.ts', { exclude: ['**/*.test.ts'] }).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/class (\w+) extends Lifecycle/g)].map(([, name]) => String(name)),
   )
-  assert.deepEqual(found.sort(), [...Object.keys(services), ...others].sort())
+  assert.deepEqual(found.sort(), Object.keys(services).sort())
 })
+
+async function supervisorOf(name: string): Promise<Supervisor> {
+  const home = homeOf(join(dir, name))
+  await mkdir(home.logs, { recursive: true })
+  const secrets = { postgres: system.postgres.secrets, cookieKeys: [], controlToken: '' }
+  return new Supervisor(home, emptyMap(await freePort()), secrets, log)
+}
 
 async function contextOf(id: string, role: NodeRole): Promise<ProcessContext> {
   if (!system.map.nodes.some((node) => node.id === id)) {

@@ -97,7 +97,7 @@ function openControl(
     process.exit()
   }
   const control = new ControlServer(supervisor, {
-    port,
+    openPort: async () => port,
     token: secrets.controlToken,
     record,
     version: packageVersion(),

@@ -34,8 +34,8 @@ const streamsMax = 128
 const signals = { kill: 'SIGKILL', pause: 'SIGSTOP', resume: 'SIGCONT' } as const
 
 export interface ControlOptions {
-  /** Open already; closed with this. */
-  port: ControlPort
+  /** The port to answer on, which is closed with this. A supervisor has opened it before: it is the lock. */
+  openPort: () => Promise<ControlPort>
   token: string
   record: SupervisorRecord
   version: string
@@ -49,6 +49,7 @@ export class ControlServer extends Lifecycle {
   readonly #supervisor: Supervisor
   readonly #options: ControlOptions
   #http: FastifyInstance | undefined
+  #port: ControlPort | undefined
   #streams = new Set<ServerResponse>()
 
   constructor(supervisor: Supervisor, options: ControlOptions) {
@@ -71,12 +72,13 @@ export class ControlServer extends Lifecycle {
     this.#addRoutes(http)
     serveDashboard(http, this.#options.dashboardDir)
     await http.ready()
-    this.#options.port.serve((request, response) => http.routing(request, response))
+    this.#port = await this.#options.openPort()
+    this.#port.serve((request, response) => http.routing(request, response))
   }
 
   protected async close(): Promise<void> {
     for (const stream of this.#streams) stream.end()
-    await this.#options.port.close()
+    await this.#port?.close()
     await this.#http?.close()
   }
 

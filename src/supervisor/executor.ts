@@ -69,6 +69,7 @@ export class Executor {
 
   /** Reads what an earlier supervisor left. */
   async load(): Promise<void> {
+    this.#isStopped = false
     this.#journal = await readJournal(this.#system.home.journal)
   }
 
