@@ -11,8 +11,14 @@ if (files.length === 0) {
   console.error('no test file was found')
   process.exit(1)
 }
+// A test that hangs fails, and says which one it was; the longest file takes a third of this on a loaded machine.
+const timeoutMs = 300_000
 // Two at once: most of them start servers, and the smallest machine that counts has two cores.
-const { status } = spawnSync(process.execPath, ['-C', 'source', '--test', '--test-concurrency=2', ...files], {
-  stdio: 'inherit',
-})
+const { status } = spawnSync(
+  process.execPath,
+  ['-C', 'source', '--test', '--test-concurrency=2', `--test-timeout=${timeoutMs}`, ...files],
+  {
+    stdio: 'inherit',
+  },
+)
 process.exit(status ?? 1)

@@ -125,9 +125,12 @@ test('a start waits for a child of the killed server that still holds its memory
   process.kill(child, 'SIGSTOP')
   process.kill(server.pid, 'SIGKILL')
   const starting = startServer(server)
-  const isHeld = async () => /pre-existing shared memory block/.test(await readFile(server.logFile, 'utf8'))
-  await waitUntil(isHeld, { what: 'a start that meets the child', timeoutMs: waitMs })
-  process.kill(child, 'SIGCONT')
+  try {
+    const isHeld = async () => /pre-existing shared memory block/.test(await readFile(server.logFile, 'utf8'))
+    await waitUntil(isHeld, { what: 'a start that meets the child', timeoutMs: waitMs })
+  } finally {
+    process.kill(child, 'SIGCONT')
+  }
   const { pid } = await starting
   await waitForServer({ ...server, pid, timeoutMs: waitMs })
 })

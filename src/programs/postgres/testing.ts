@@ -112,7 +112,9 @@ export async function connectAs(
   const client = new Client({ host: address, port, user, password: secrets[user], database: databaseName })
   client.on('error', () => {})
   await client.connect()
-  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end().catch(() => {}) })
+  // Its server may have been killed or stopped by the test: a goodbye that nobody answers is not waited for.
+  const bye = () => Promise.race([client.end().catch(() => {}), new Promise<void>((done) => setTimeout(done, 1000))])
+  return Object.assign(client, { [Symbol.asyncDispose]: bye })
 }
 
 /** A temporary directory that the server's user can pass through; mkdtemp alone makes one that only we can. */
