@@ -4,9 +4,7 @@
 
 import { BoundSocket } from 'node:net'
 import { TenfoldError } from '../base/errors.ts'
-
-/** Where an inherited public socket is, in us and in whoever we start. */
-export const inheritedFd = 3
+import { entryFd } from '../processes/context.ts'
 
 export class EntrySocket {
   readonly fd: number
@@ -20,7 +18,7 @@ export class EntrySocket {
 
   /** Takes the inherited socket when a running process started us, else opens it. */
   static open(at: { address: string; port: number }, env: NodeJS.ProcessEnv = process.env): EntrySocket {
-    if (env['LISTEN_FDS'] === '1') return new EntrySocket(inheritedFd)
+    if (env['LISTEN_FDS'] === '1') return new EntrySocket(entryFd)
     try {
       const bound = new BoundSocket({ host: at.address, port: at.port })
       return new EntrySocket(bound.fd(), bound)
