@@ -111,6 +111,8 @@ function mapOf(port: number, postgres: TestPostgres): SystemMap {
         primary: 'us-east/postgres-1',
         replicas: [],
         timeline: 1,
+        timelineStart: '0/0',
+        quorums: [],
       },
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],

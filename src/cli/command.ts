@@ -15,6 +15,7 @@ export type Options = NonNullable<ParseArgsConfig['options']>
 export type Values = Record<string, string | boolean | undefined>
 
 export interface Command {
+  /** One word, or two: `db backup`. */
   name: string
   /** What follows the name, e.g. `NODE [--grep S]`. */
   usage: string

@@ -17,11 +17,13 @@ async function main(args: string[]): Promise<number> {
     return name === undefined ? 2 : 0
   }
   const command = commands.find((candidate) => candidate.name === name)
-  if (!command) {
+  if (command) return runCommand(command, rest)
+  const ofTwoWords = commands.find((candidate) => candidate.name === `${name} ${rest[0]}`)
+  if (!ofTwoWords) {
     process.stderr.write(`error: there is no command ${name}\n\n${overview()}\n`)
     return 2
   }
-  return runCommand(command, rest)
+  return runCommand(ofTwoWords, rest.slice(1))
 }
 
 async function runCommand(command: Command, args: string[]): Promise<number> {

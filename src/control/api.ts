@@ -6,7 +6,11 @@ import type { Topology, TopologyInput } from '../topology/schema.ts'
 
 export type { SystemEvent } from '../supervisor/events.ts'
 
-export type StatusNode = Omit<MapNode, 'dataDir'>
+export type StatusNode = Omit<MapNode, 'dataDir'> & {
+  /** Of a replica: how far it is behind its primary. Left out while nobody has measured it. */
+  lagBytes?: number
+  lagMs?: number
+}
 
 export interface StatusShard {
   id: string
@@ -15,6 +19,9 @@ export interface StatusShard {
   primary: string
   replicas: string[]
   timeline: number
+  durability: Topology['database']['durability']
+  /** How many of which replicas a commit waits for; null: for none. */
+  quorum: { count: number; of: string[] } | null
 }
 
 export interface Progress {

@@ -47,7 +47,12 @@ function describeMap(map: SystemMap, token: string): Status {
     lastFailure: null,
     urls: { app: `http://${map.entry.address}:${map.entry.port}`, dashboard: `${control}/#token=${token}`, control },
     nodes: map.nodes.map(({ dataDir: _, ...node }) => node),
-    shards: map.shards.map(({ slots, ...shard }) => ({ ...shard, slots: slots.length })),
+    shards: map.shards.map(({ id, slots, primary, replicas, timeline, quorums }) => {
+      const [quorum] = quorums
+      const { durability } = map.topology.database
+      const waitsFor = quorum ? { count: quorum.count, of: quorum.names } : null
+      return { id, slots: slots.length, primary, replicas, timeline, durability, quorum: waitsFor }
+    }),
     regions: map.regions,
     supervisor: null,
     topology: map.topology,

@@ -29,7 +29,6 @@ export interface MapNode {
   /** Of a postgres node. */
   shard?: string
   database?: 'primary' | 'replica'
-  lagBytes?: number
   dataDir?: string
 }
 
@@ -40,6 +39,19 @@ export interface MapShard {
   primary: string
   replicas: string[]
   timeline: number
+  /** Where the timeline begins in the write-ahead log, `0/3000148`: what was acknowledged on earlier ones lies below. */
+  timelineStart: string
+  /**
+   * Whose word commits wait for; none: nobody's. Two while that changes, since either may hold: a replica is promoted
+   * only when every one of them says that it has all that was acknowledged.
+   */
+  quorums: Quorum[]
+}
+
+/** A commit counts when `count` of the replicas `names` (node ids) have it on disk. */
+export interface Quorum {
+  count: number
+  names: string[]
 }
 
 export interface MapRegion {

@@ -150,7 +150,15 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
       break
     case 'create-database':
       add(step.node, { database: 'primary', shard: step.shard })
-      map.shards.push({ id: step.shard, slots: step.slots, primary: step.node.id, replicas: [], timeline: 1 })
+      map.shards.push({
+        id: step.shard,
+        slots: step.slots,
+        primary: step.node.id,
+        replicas: [],
+        timeline: 1,
+        timelineStart: '0/0',
+        quorums: [],
+      })
       break
     case 'clone-database':
       add(step.node, { database: 'replica', shard: step.shard })

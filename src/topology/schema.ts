@@ -53,6 +53,22 @@ const worker = z.strictObject({
     .describe('Processes that only work jobs off. 0: the web processes do it beside requests.'),
 })
 
+const backup = z.strictObject({
+  to: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A directory, or s3://bucket/prefix. Base backups and the write-ahead log go there; without it nothing does.',
+    ),
+  everyMs: durationMs(60_000, 366 * 86_400_000)
+    .default(86_400_000)
+    .describe('Time between two base backups.'),
+  keepMs: durationMs(0, 3660 * 86_400_000)
+    .default(7 * 86_400_000)
+    .describe('How far back one can restore; what is older is deleted.'),
+})
+
 const database = z.strictObject({
   placement: z.enum(['beside', 'own']).default('beside').describe("On the web server's host, or on a host of its own."),
   slots: z.literal(64).default(64).describe('Logical shards, fixed for the life of the database.'),
@@ -62,6 +78,18 @@ const database = z.strictObject({
     .enum(['single', 'async', 'quorum'])
     .default('single')
     .describe('single: one node. async: replicas follow. quorum: a write counts when a replica has it too.'),
+  replicaLagMsMax: durationMs(0, 3_600_000)
+    .default(5000)
+    .describe('A replica that is further behind in time is not read from.'),
+  replicaLagBytesMax: z
+    .int()
+    .min(0)
+    .default(64 * 1024 * 1024)
+    .describe('A replica that is further behind in bytes of the log is not read from.'),
+  hangMsMax: durationMs(200, 60_000)
+    .default(1000)
+    .describe('A primary that answers nobody for so long is replaced by a replica. One that died is at once.'),
+  backup: backup.prefault({}).describe('Copies for the day on which everything else failed.'),
   connectionsMax: z.int().min(10).max(1000).default(100).describe('Connections that one PostgreSQL accepts.'),
   holdMsMax: durationMs(100, 120_000).default(20_000).describe('How long a request waits while the primary moves.'),
 })

@@ -83,7 +83,17 @@ test('status has the shape that operators rely on, with processes that are reall
     assert.ok(node.pid !== null && isProcessAlive(node.pid), node.id)
     assert.match(node.since, /^\d{4}-\d\d-\d\dT/)
   }
-  assert.deepEqual(status.shards, [{ id: 's1', slots: 64, primary: 'us-east/postgres-1', replicas: [], timeline: 1 }])
+  assert.deepEqual(status.shards, [
+    {
+      id: 's1',
+      slots: 64,
+      primary: 'us-east/postgres-1',
+      replicas: [],
+      timeline: 1,
+      durability: 'single',
+      quorum: null,
+    },
+  ])
   assert.deepEqual(status.regions, [{ id: 'us-east', healthy: true, weight: 1 }])
 })
 

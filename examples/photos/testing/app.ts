@@ -79,7 +79,9 @@ function mapOf(port: number, postgres: { address: string; port: number }): Syste
       { ...node, id: nodeId, role: 'web', address: '127.0.0.1', port },
       { ...node, id: 'us-east/postgres-1', role: 'postgres', ...database },
     ],
-    shards: [{ id: 's1', slots, primary: 'us-east/postgres-1', replicas: [], timeline: 1 }],
+    shards: [
+      { id: 's1', slots, primary: 'us-east/postgres-1', replicas: [], timeline: 1, timelineStart: '0/0', quorums: [] },
+    ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],
   }
 }

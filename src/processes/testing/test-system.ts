@@ -183,6 +183,8 @@ function mapOf(appDir: string, topology: TopologyInput, { address, port }: TestP
         primary: 'us-east/postgres-1',
         replicas: [],
         timeline: 1,
+        timelineStart: '0/0',
+        quorums: [],
       },
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],

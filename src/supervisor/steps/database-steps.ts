@@ -40,7 +40,15 @@ export async function createDatabase(
   await admin.bootstrap(secrets.postgres)
   const { timeline } = await admin.state()
   await keeper.changeEverywhere((draft) => {
-    draft.shards.push({ id: step.shard, slots: step.slots, primary: node.id, replicas: [], timeline })
+    draft.shards.push({
+      id: step.shard,
+      slots: step.slots,
+      primary: node.id,
+      replicas: [],
+      timeline,
+      timelineStart: '0/0',
+      quorums: [],
+    })
   })
 }
 

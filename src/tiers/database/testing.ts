@@ -128,6 +128,8 @@ function mapOf({ version, primary, shards, server: { address, port } }: MapTerms
       primary: id,
       replicas: [],
       timeline: 1,
+      timelineStart: '0/0',
+      quorums: [],
     })),
     regions: [],
   }
