@@ -112,7 +112,7 @@ function mapOf(port: number, postgres: TestPostgres): SystemMap {
         replicas: [],
         timeline: 1,
         timelineStart: '0/0',
-        quorums: [],
+        durability: 'single', quorums: [],
       },
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],

@@ -1,6 +1,6 @@
 // What the control API speaks: the JSON of design contract, with types for its client, the CLI and the dashboard.
 
-import type { MapNode, MapRegion } from '../map/map.ts'
+import type { Durability, MapNode, MapRegion } from '../map/map.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
 import type { Topology, TopologyInput } from '../topology/schema.ts'
 
@@ -19,7 +19,7 @@ export interface StatusShard {
   primary: string
   replicas: string[]
   timeline: number
-  durability: Topology['database']['durability']
+  durability: Durability
   /** How many of which replicas a commit waits for; null: for none. */
   quorum: { count: number; of: string[] } | null
 }

@@ -5,6 +5,8 @@
 
 import type { Topology } from '../topology/schema.ts'
 
+export type Durability = Topology['database']['durability']
+
 export type Role = 'front' | 'web' | 'worker' | 'postgres'
 export type NodeState = 'starting' | 'ready' | 'draining' | 'down'
 
@@ -29,6 +31,8 @@ export interface MapNode {
   /** Of a postgres node. */
   shard?: string
   database?: 'primary' | 'replica'
+  /** What was done to a replica on purpose: it shows changes late, or gets none. */
+  fault?: 'slow' | 'cut'
   dataDir?: string
 }
 
@@ -41,6 +45,9 @@ export interface MapShard {
   timeline: number
   /** Where the timeline begins in the write-ahead log, `0/3000148`: what was acknowledged on earlier ones lies below. */
   timelineStart: string
+  /** The first transaction of the timeline, as pg_snapshot_xmax says it; left out on the first one. */
+  firstXid?: string
+  durability: Durability
   /**
    * Whose word commits wait for; none: nobody's. Two while that changes, since either may hold: a replica is promoted
    * only when every one of them says that it has all that was acknowledged.

@@ -157,7 +157,7 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
         replicas: [],
         timeline: 1,
         timelineStart: '0/0',
-        quorums: [],
+        durability: 'single', quorums: [],
       })
       break
     case 'clone-database':

@@ -1,5 +1,6 @@
 // Whether a process of the operating system is there, ours or not.
 
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /** False for a zombie too: where nobody reaps orphans, a dead process keeps its pid. */
@@ -10,11 +11,19 @@ export function isProcessAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   if (process.platform !== 'linux') return true
+  const state = stateOfProcess(pid)
+  return state !== '' && state !== 'Z'
+}
+
+/** The letter that the operating system gives (proc(5), ps(1)): R, S, D, T stopped, Z zombie. Empty when it is gone. */
+export function stateOfProcess(pid: number): string {
   try {
-    // The state follows the command's closing parenthesis (proc(5)); the command may hold spaces itself.
+    if (process.platform !== 'linux')
+      return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' })
+    // The state follows the command's closing parenthesis; the command may hold spaces itself.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
+    return stat.charAt(stat.lastIndexOf(')') + 2)
   } catch {
-    return false
+    return ''
   }
 }

@@ -184,7 +184,7 @@ function mapOf(appDir: string, topology: TopologyInput, { address, port }: TestP
         replicas: [],
         timeline: 1,
         timelineStart: '0/0',
-        quorums: [],
+        durability: 'single', quorums: [],
       },
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],

@@ -26,8 +26,10 @@ export interface ClusterConfiguration extends PostgresAddress {
    * replicas first, lower it on the primary first.
    */
   connectionsMax: number
-  /** The primary to follow; without it the server is a primary. */
-  follow?: FollowOptions
+  /** The primary to follow; without it the server is a primary. `nobody`: a replica that stays where it is. */
+  follow?: FollowOptions | 'nobody'
+  /** Of a replica: how long it keeps changes back before it shows them. */
+  applyDelayMs?: number
   /** Commits wait until this many of the named replicas have the write on disk. */
   synchronous?: { count: number; names: readonly string[] }
   secrets?: PostgresSecrets
@@ -67,7 +69,9 @@ export async function replaceConfig(path: string, content: string): Promise<void
 
 type Settings = Record<string, string | number | boolean>
 
-function settingsOf({ dataDir, address, port, connectionsMax, follow, synchronous }: ClusterConfiguration): Settings {
+function settingsOf(configuration: ClusterConfiguration): Settings {
+  const { dataDir, address, port, connectionsMax, synchronous, applyDelayMs = 0 } = configuration
+  const follow = configuration.follow === 'nobody' ? undefined : configuration.follow
   const name = follow?.slot ?? basename(dataDir)
   return {
     ...fixedSettings,
@@ -79,6 +83,7 @@ function settingsOf({ dataDir, address, port, connectionsMax, follow, synchronou
     synchronous_standby_names: synchronous?.names.length ? formatSynchronous(synchronous) : '',
     ...(follow && { primary_conninfo: formatConninfo(follow, name) }),
     ...(follow?.slot !== undefined && { primary_slot_name: follow.slot }),
+    ...(applyDelayMs > 0 && { recovery_min_apply_delay: applyDelayMs }),
   }
 }
 

@@ -47,6 +47,7 @@ export async function createDatabase(
       replicas: [],
       timeline,
       timelineStart: '0/0',
+      durability: 'single',
       quorums: [],
     })
   })

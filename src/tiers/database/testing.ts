@@ -129,7 +129,7 @@ function mapOf({ version, primary, shards, server: { address, port } }: MapTerms
       replicas: [],
       timeline: 1,
       timelineStart: '0/0',
-      quorums: [],
+      durability: 'single', quorums: [],
     })),
     regions: [],
   }
