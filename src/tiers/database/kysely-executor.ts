@@ -1,6 +1,7 @@
 // Between Kysely and the router: compiles for one target and runs the result, with one promise on the way.
 
 import {
+  type AbortableQueryOptions,
   type CompiledQuery,
   type ConnectionProvider,
   type DatabaseConnection,
@@ -20,7 +21,7 @@ import type { SlotCompiler, Target } from './slot-compiler.ts'
 import type { Statement } from './statement.ts'
 
 /** Runs one compiled statement: by itself, or inside of a transaction. */
-export type Run = (text: string, values: readonly unknown[]) => Promise<Statement>
+export type Run = (text: string, values: readonly unknown[], signal?: AbortSignal) => Promise<Statement>
 
 const adapter: DialectAdapter = new PostgresAdapter()
 
@@ -40,9 +41,9 @@ export class SlotExecutor extends DefaultQueryExecutor {
     return this.#compiler.compileFor<R>(this.#target, node, queryId)
   }
 
-  // Kysely's own way takes six promises and an abort protocol; this one is what a statement without a signal needs.
-  override executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    return this.#run(query.sql, query.parameters).then(resultOf) as Promise<QueryResult<R>>
+  // Kysely's own way takes six promises, and its abort would let a write be cancelled under way (deadline.ts).
+  override executeQuery<R>(query: CompiledQuery, options?: AbortableQueryOptions): Promise<QueryResult<R>> {
+    return this.#run(query.sql, query.parameters, options?.signal).then(resultOf) as Promise<QueryResult<R>>
   }
 }
 
@@ -56,8 +57,8 @@ function resultOf({ rows, tag, count }: Statement): QueryResult<unknown> {
 /** For executors that Kysely derives from ours: a plugin, a schema. */
 function connectionProviderOf(run: Run): ConnectionProvider {
   const connection: DatabaseConnection = {
-    executeQuery: <R>(query: CompiledQuery) =>
-      run(query.sql, query.parameters).then(resultOf) as Promise<QueryResult<R>>,
+    executeQuery: <R>(query: CompiledQuery, options?: AbortableQueryOptions) =>
+      run(query.sql, query.parameters, options?.signal).then(resultOf) as Promise<QueryResult<R>>,
     streamQuery(): never {
       throw new TenfoldError('bad-input', 'stream() would keep a connection across requests; read page by page instead')
     },

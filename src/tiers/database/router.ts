@@ -12,11 +12,13 @@ import type { MapSubscription } from '../../map/subscription.ts'
 import { Call, type CallRouter, type Place } from './call.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import type { TransactionOptions } from './contract.ts'
+import { isRead } from './fences.ts'
 import { Hold, type HoldAnswer, type HoldTerms } from './hold.ts'
 import { type RouterOptions, routerDefaults } from './options.ts'
 import { Routes } from './routes.ts'
 import { type Catalog, catalogOf, catalogQuery, emptyCatalog } from './slots.ts'
 import type { Statement } from './statement.ts'
+import { noTerms, type Terms } from './terms.ts'
 import { runTransaction, type TransactionSession } from './transaction.ts'
 
 export interface RouterDependencies {
@@ -73,14 +75,14 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
   }
 
   /** Runs one statement by itself; it commits when it is done. */
-  query(place: Place, text: string, values: readonly unknown[] = []): Promise<Statement> {
+  query(place: Place, text: string, values: readonly unknown[] = [], _terms: Terms = noTerms): Promise<Statement> {
     return new Promise((resolve, reject) => new Call(this, place, text, values, resolve, reject).begin())
   }
 
   transaction<T>(
     place: Place,
     work: (session: TransactionSession) => Promise<T>,
-    options: TransactionOptions = {},
+    options: TransactionOptions & Terms = {},
   ): Promise<T> {
     const { statementMs, commitMs } = this.options
     return runTransaction(this, place, work, { ...options, statementMs, commitMs })
@@ -119,6 +121,7 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     throw new TenfoldError('unavailable', `the map (version ${this.#map.current.version}) names no primary for ${what}`)
   }
 
+  readonly isRead = isRead
   readonly isSharded = (table: string): boolean => this.#catalog.sharded.has(table)
 
   async beforeNextAttempt(since: number, attempt: number, cause: Error): Promise<void> {

@@ -6,7 +6,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import { TenfoldError } from '../../base/errors.ts'
 import type { ScatterOptions } from './contract.ts'
-import { isRead } from './fences.ts'
 import { kyselyOf, SlotExecutor } from './kysely-executor.ts'
 import type { DatabaseRouter } from './router.ts'
 import type { SlotCompiler } from './slot-compiler.ts'
@@ -16,15 +15,20 @@ export async function scatter<DB, R>(
   router: DatabaseRouter,
   compiler: SlotCompiler,
   statement: (db: Kysely<DB>) => { execute(): Promise<R[]> },
-  { orderBy = [], limit }: ScatterOptions<R>,
+  { orderBy = [], limit, from, withinMs }: ScatterOptions<R>,
 ): Promise<R[]> {
+  const terms = (signal?: AbortSignal) => ({
+    ...(from && { from }),
+    ...(withinMs !== undefined && { withinMs }),
+    ...(signal && { signal }),
+  })
   const answers = await Promise.all(
     router.shards.map(async (shard) => {
       let answer: Statement | undefined
-      const run = async (text: string, values: CompiledQuery['parameters']) => {
-        if (!isRead(text))
+      const run = async (text: string, values: CompiledQuery['parameters'], signal?: AbortSignal) => {
+        if (!router.isRead(text))
           throw new TenfoldError('bad-input', `scatter only reads; write with db.of(key): ${text.slice(0, 200)}`)
-        answer = await router.query(shard, text, values)
+        answer = await router.query(shard, text, values, terms(signal))
         return answer
       }
       const executor = new SlotExecutor(compiler, { slots: router.slotsOf(shard) }, run)

@@ -129,7 +129,8 @@ function mapOf({ version, primary, shards, server: { address, port } }: MapTerms
       replicas: [],
       timeline: 1,
       timelineStart: '0/0',
-      durability: 'single', quorums: [],
+      durability: 'single',
+      quorums: [],
     })),
     regions: [],
   }
