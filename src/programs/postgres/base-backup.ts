@@ -19,11 +19,19 @@ export type BackupPart =
   | { kind: 'manifest' }
   | { kind: 'data'; chunk: Buffer }
 
-/** Ends when the server said that the backup is whole. Leaving the loop early needs the client to be closed. */
-export async function* readBaseBackup(client: Client, label: string): AsyncGenerator<BackupPart> {
+/**
+ * Ends when the server said that the backup is whole. Leaving the loop early needs the client to be closed.
+ * Without `wal` it can only be started where the log from its start to its end comes from elsewhere.
+ */
+export async function* readBaseBackup(
+  client: Client,
+  label: string,
+  { wal = true }: { wal?: boolean } = {},
+): AsyncGenerator<BackupPart> {
   const quotedLabel = `'${label.replaceAll("'", "''")}'`
+  // Without the log it also does not wait for an archive, of which the server knows nothing.
   const query = new BaseBackupQuery(
-    `BASE_BACKUP (LABEL ${quotedLabel}, PROGRESS true, CHECKPOINT 'fast', WAL true, ` +
+    `BASE_BACKUP (LABEL ${quotedLabel}, PROGRESS true, CHECKPOINT 'fast', ${wal ? 'WAL true' : 'WAL false, WAIT false'}, ` +
       "MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')",
   )
   client.query(query)
