@@ -38,11 +38,11 @@ export class RunningSystem implements AsyncDisposable {
     return new RunningSystem(await mkdtemp(join(tmpdir(), 'tenfold-system-')), appDir, await freePortBase())
   }
 
-  /** `tenfold up --detach`, of the sample app unless told otherwise. */
-  static async up(appDir = sampleApp): Promise<RunningSystem> {
+  /** `tenfold up --detach` with more words, of the sample app unless told otherwise. */
+  static async up(appDir = sampleApp, ...words: string[]): Promise<RunningSystem> {
     const system = await RunningSystem.prepare(appDir)
     try {
-      await system.tenfold('up', '--detach')
+      await system.tenfold('up', '--detach', ...words)
       return system
     } catch (error) {
       await system.down()
