@@ -21,8 +21,12 @@ export interface SupervisorRecord {
 
 export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token: string): Status {
   const { map } = supervisor.keeper
+  const status = describeMap(map, token)
+  for (const node of status.nodes)
+    if (node.database === 'replica' && node.shard !== undefined)
+      Object.assign(node, supervisor.replication.lagOf(node.shard, node.id))
   return {
-    ...describeMap(map, token),
+    ...status,
     climbing: supervisor.executor.progress,
     lastFailure: supervisor.executor.lastFailure,
     supervisor: record,

@@ -8,6 +8,8 @@ export interface Home {
   dir: string
   map: string
   journal: string
+  /** The plan by which a shard or a node is mended. */
+  repairJournalOf(id: string): string
   secrets: string
   token: string
   /** One JSON-lines file per node. */
@@ -24,6 +26,7 @@ export function homeOf(dir: string): Home {
     dir: root,
     map: join(root, 'map.json'),
     journal: join(root, 'journal.json'),
+    repairJournalOf: (id) => join(root, `repair-${fileNameOf(id)}.json`),
     secrets: join(root, 'secrets.json'),
     token: join(root, 'token'),
     logs: join(root, 'logs'),

@@ -31,6 +31,8 @@ export interface MapNode {
   /** Of a postgres node. */
   shard?: string
   database?: 'primary' | 'replica'
+  /** Its data went another way than the primary's: it is not started, but cloned anew. */
+  diverged?: boolean
   /** What was done to a replica on purpose: it shows changes late, or gets none. */
   fault?: 'slow' | 'cut'
   dataDir?: string

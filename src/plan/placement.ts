@@ -1,6 +1,7 @@
 // Where a new node goes: the lowest free number, host and port. Pure, so that a plan can be printed before it is done.
 
 import type { MapNode, Role, SystemMap } from '../map/map.ts'
+import type { Topology } from '../topology/schema.ts'
 import type { NodeSpec } from './step.ts'
 
 /** Ports of nodes lie from port base + 100 on; below are the addresses that people use. */
@@ -62,4 +63,8 @@ function lowestFree(isTaken: (n: number) => boolean, from = 1): number {
   let n = from
   while (isTaken(n)) n++
   return n
+}
+
+export function homeRegion(topology: Topology): string {
+  return topology.regions[0]?.id ?? 'us-east'
 }

@@ -63,14 +63,51 @@ test('3 to 2 starts a web server on the public address before the balancer goes'
   ])
 })
 
+test('3 to 4 adds two replicas and then asks for their word; 4 to 3 asks for less before they go', () => {
+  const three = reach(start, 1, 2, 3)
+  assert.deepEqual(kindsTo(three, 4), [
+    'set-topology',
+    'clone-database us-east/postgres-1',
+    'clone-database us-east/postgres-3',
+    'set-durability quorum',
+    'reach-rung',
+  ])
+  assert.deepEqual(kindsTo(reach(three, 4), 3), [
+    'set-topology',
+    'set-durability single',
+    'remove-database us-east/postgres-1',
+    'remove-database us-east/postgres-3',
+    'reach-rung',
+  ])
+})
+
+test('4 to 1 moves the primary back when its replicas have gone, through one of them where it belongs there', () => {
+  assert.deepEqual(kindsTo(reach(start, 1, 2, 3, 4), 1).slice(1, 7), [
+    'set-durability single',
+    'clone-database us-east/postgres-4',
+    'switch-primary us-east/postgres-4',
+    'remove-database us-east/postgres-1',
+    'remove-database us-east/postgres-3',
+    'remove-database us-east/postgres-2',
+  ])
+})
+
+test('fewer replicas are those that run and have a host of their own', () => {
+  const map = reach(start, 1, 2, 3, 4)
+  const [idle] = map.nodes.filter(({ database }) => database === 'replica')
+  Object.assign(idle as MapNode, { state: 'down', pid: null })
+  const steps = describe(plan(map, resolveTopology({ rung: 4, database: { replicas: 1 } })))
+  assert.deepEqual(steps.slice(1, -1), [`remove-database ${idle?.id}`])
+})
+
 test('there is nothing to do where one already is', () => {
-  for (const rung of [1, 2, 3]) assert.deepEqual(plan(reach(start, rung), resolveTopology({ rung })), [])
+  for (const rung of [1, 2, 3, 4]) assert.deepEqual(plan(reach(start, rung), resolveTopology({ rung })), [])
 })
 
 test('a rung or setting that is not built is refused by name', () => {
   for (const [topology, message] of [
     [{ rung: 5 }, /cache\.nodes 1 comes with rung 5 \(cache tier\), which is not built yet/],
-    [{ rung: 3, database: { replicas: 1 } }, /database\.replicas 1 comes with rung 4/],
+    [{ rung: 3, database: { shards: 4 } }, /database\.shards 4 comes with rung 11/],
   ] as const)
     assert.throws(
       () => plan(start, resolveTopology(topology)),
@@ -99,7 +136,7 @@ test('a move that was given up half-way goes on with its copy, and leaves none b
 
 test('along any way through the rungs someone always answers the public address, and no name or port is given twice', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 8 }), (way) => {
+    fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 8 }), (way) => {
       let map = start
       for (const rung of way) {
         for (const step of plan(map, resolveTopology({ rung }))) {
@@ -126,6 +163,7 @@ function kindsTo(map: SystemMap, rung: number): string[] {
 function describe(steps: Step[]): string[] {
   return steps.map((step) => {
     if (step.kind === 'switch-primary') return `${step.kind} ${step.to}`
+    if (step.kind === 'set-durability') return `${step.kind} ${step.durability}`
     if (!('node' in step)) return step.kind
     return `${step.kind} ${typeof step.node === 'string' ? step.node : step.node.id}`
   })
@@ -157,15 +195,27 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
         replicas: [],
         timeline: 1,
         timelineStart: '0/0',
-        durability: 'single', quorums: [],
+        durability: 'single',
+        quorums: [],
       })
       break
     case 'clone-database':
+      if (map.nodes.some(({ id }) => id === step.node.id)) break
       add(step.node, { database: 'replica', shard: step.shard })
       map.shards[0]?.replicas.push(step.node.id)
       break
     case 'switch-primary':
-      for (const shard of map.shards) Object.assign(shard, { primary: step.to, replicas: [] })
+      for (const shard of map.shards) {
+        shard.primary = step.to
+        shard.replicas = [...shard.replicas.filter((id) => id !== step.to), step.from]
+      }
+      for (const node of map.nodes) {
+        if (node.id === step.to) node.database = 'primary'
+        if (node.id === step.from) node.database = 'replica'
+      }
+      break
+    case 'set-durability':
+      for (const shard of map.shards) shard.durability = step.durability
       break
     case 'start-node':
       add(step.node)

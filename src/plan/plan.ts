@@ -7,7 +7,8 @@ import { TenfoldError } from '../base/errors.ts'
 import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { rungOf } from '../topology/rungs.ts'
 import type { Topology } from '../topology/schema.ts'
-import { Placement } from './placement.ts'
+import { homeRegion, Placement } from './placement.ts'
+import { planDatabase } from './plan-database.ts'
 import type { NodeSpec, Step } from './step.ts'
 
 /** Pure: the same map and topology give the same steps. Empty when nothing is to be done. */
@@ -29,8 +30,6 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
       `${what} comes with rung ${rung} (${rungOf(rung).title}), which is not built yet`,
     )
   }
-  if (topology.database.replicas > 0) refuse(`database.replicas ${topology.database.replicas}`, 4)
-  if (topology.database.durability !== 'single') refuse(`database.durability ${topology.database.durability}`, 4)
   if (topology.cache.nodes > 0) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
   if (topology.edge.enabled) refuse('edge.enabled', 6)
   if (topology.session.store === 'shared') refuse('session.store shared', 7)
@@ -41,33 +40,6 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
   if (topology.front.count > 1) refuse(`front.count ${topology.front.count}`, 8)
   const rung = rungOf(topology.rung)
   if (!rung.isBuilt) refuse(`rung ${rung.number}`, rung.number)
-}
-
-function planDatabase(map: SystemMap, topology: Topology, placement: Placement): Step[] {
-  const region = homeRegion(topology)
-  const shard = map.shards[0]
-  if (!shard) {
-    const node = placement.place('postgres', region, topology.database.placement)
-    const slots = Array.from({ length: topology.database.slots }, (_, slot) => slot)
-    return [{ kind: 'create-database', node, shard: 's1', slots }]
-  }
-  const primary = map.nodes.find((node) => node.id === shard.primary)
-  const isBeside = primary?.host === `${region}/host-1`
-  if (isBeside === (topology.database.placement === 'beside')) {
-    // A move that was given up on its way may have left a copy behind, or the primary from before it.
-    return nodesOf(map, 'postgres')
-      .filter((node) => node.shard === shard.id && node.id !== shard.primary)
-      .map(({ id }) => ({ kind: 'remove-database', node: id, shard: shard.id }))
-  }
-  const half = map.nodes.find(
-    (node) => shard.replicas.includes(node.id) && (node.host === `${region}/host-1`) !== isBeside,
-  )
-  const node = half ? specOf(half) : placement.place('postgres', region, topology.database.placement)
-  return [
-    { kind: 'clone-database', node, shard: shard.id, from: shard.primary },
-    { kind: 'switch-primary', shard: shard.id, from: shard.primary, to: node.id },
-    { kind: 'remove-database', node: shard.primary, shard: shard.id },
-  ]
 }
 
 function planProcesses(map: SystemMap, topology: Topology, placement: Placement, databaseMoves: boolean): Step[] {
@@ -116,12 +88,4 @@ function replacesWeb(before: Topology, after: Topology): boolean {
     return JSON.stringify([app, settings, cache, session, queue])
   }
   return readAtStart(before) !== readAtStart(after)
-}
-
-function homeRegion(topology: Topology): string {
-  return topology.regions[0]?.id ?? 'us-east'
-}
-
-function specOf({ id, role, region, host, address, port, entry }: MapNode): NodeSpec {
-  return { id, role, region, host, address, port, entry }
 }

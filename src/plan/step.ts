@@ -1,6 +1,6 @@
 // A step: one resumable change between two topologies. Pure data that leaves no choices for later.
 
-import type { MapNode } from '../map/map.ts'
+import type { Durability, MapNode } from '../map/map.ts'
 import type { Topology } from '../topology/schema.ts'
 
 /** All that is decided about a node before it exists. */
@@ -11,10 +11,18 @@ export type Step =
   | { kind: 'set-topology'; topology: Topology }
   /** A PostgreSQL cluster, new and empty, and the shard that it is primary of. */
   | { kind: 'create-database'; node: NodeSpec; shard: string; slots: number[] }
-  /** A copy of a primary that follows it. */
-  | { kind: 'clone-database'; node: NodeSpec; shard: string; from: string }
-  /** Writes are held, the replica catches up and is promoted, the old primary is fenced. */
+  /** A copy of the shard's primary that follows it. */
+  | { kind: 'clone-database'; node: NodeSpec; shard: string }
+  /** Writes are held, the old primary ends, the replica has all of it and is promoted; the old one follows it. */
   | { kind: 'switch-primary'; shard: string; from: string; to: string }
+  /** The primary is gone or made to be, for good, and a replica that has every acknowledged write is promoted. */
+  | { kind: 'fail-over'; shard: string; from: string; to: string }
+  /** The transactions that only the deposed primary had are written to a file. */
+  | { kind: 'salvage-writes'; node: string; shard: string }
+  /** A replica whose data is of no use is cloned anew. */
+  | { kind: 'rebuild-replica'; node: string; shard: string }
+  /** How many replicas a commit waits for. */
+  | { kind: 'set-durability'; shard: string; durability: Durability }
   /** Stops a server that is not a primary and deletes its data. */
   | { kind: 'remove-database'; node: string; shard: string }
   | { kind: 'start-node'; node: NodeSpec }
@@ -33,9 +41,17 @@ export function titleOf(step: Step): string {
     case 'create-database':
       return `create database ${step.node.id} on ${step.node.host} for shard ${step.shard}`
     case 'clone-database':
-      return `clone ${step.from} to ${step.node.id} on ${step.node.host} and follow`
+      return `clone the primary of ${step.shard} to ${step.node.id} on ${step.node.host} and follow`
     case 'switch-primary':
-      return `hold writes, make ${step.to} the primary of ${step.shard}, fence ${step.from}`
+      return `hold writes and make ${step.to} the primary of ${step.shard} in the place of ${step.from}`
+    case 'fail-over':
+      return `fence ${step.from} and promote ${step.to} to primary of ${step.shard}`
+    case 'salvage-writes':
+      return `write down what only ${step.node} had of ${step.shard}`
+    case 'rebuild-replica':
+      return `clone the primary of ${step.shard} to ${step.node} anew`
+    case 'set-durability':
+      return `durability of ${step.shard}: ${step.durability}`
     case 'remove-database':
       return `stop ${step.node} and delete its copy of the data`
     case 'start-node':

@@ -7,7 +7,8 @@ import { DrainableServer } from '../net/drainable-server.ts'
 import { sumCounts } from '../net/server-counts.ts'
 import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
 import { entryFd, type ProcessContext } from './context.ts'
-import type { DoorState, HoldAnswer, HoldRequest } from './door/contract.ts'
+import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
+import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
 import { startSupervisor } from './start-supervisor.ts'
 
@@ -50,6 +51,10 @@ class WebRole extends Lifecycle implements Role {
 
   hold(request: HoldRequest): Promise<HoldAnswer> {
     return this.#running().router.hold(request)
+  }
+
+  reach({ shard, timeoutMs }: ReachRequest): Promise<ReachAnswer> {
+    return reachPrimary(this.#running().router, shard, timeoutMs)
   }
 
   async release(): Promise<void> {

@@ -4,7 +4,8 @@ import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
 import type { ProcessContext } from './context.ts'
-import type { DoorState, HoldAnswer, HoldRequest } from './door/contract.ts'
+import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
+import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
 
 export async function openWorkerRole(context: ProcessContext): Promise<Role> {
@@ -37,6 +38,10 @@ class WorkerRole extends Lifecycle implements Role {
 
   hold(request: HoldRequest): Promise<HoldAnswer> {
     return this.#running().router.hold(request)
+  }
+
+  reach({ shard, timeoutMs }: ReachRequest): Promise<ReachAnswer> {
+    return reachPrimary(this.#running().router, shard, timeoutMs)
   }
 
   async release(): Promise<void> {

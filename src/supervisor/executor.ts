@@ -1,13 +1,17 @@
-// Carries plans out, one at a time, step by step. The only way in which the system changes.
+// Carries plans out: the only way in which the system changes. A climb (or any change that somebody asked for) has one
+// lane. Each shard has one for its failovers and each database node one for its repair: they must not wait for a climb,
+// which may be waiting for the very database that is to be mended, nor for each other. A climb whose ground changed
+// meanwhile is planned anew.
 
-import { describeError, TenfoldError } from '../base/errors.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { waitUntil } from '../base/limits.ts'
+import { nodeOf, type SystemMap } from '../map/map.ts'
 import { plan } from '../plan/plan.ts'
 import { type Step, titleOf } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
-import { isUnfinished, type Journal, readJournal, writeJournal } from './journal.ts'
-import { cloneDatabase, createDatabase, removeDatabase } from './steps/database-steps.ts'
-import { leaveEntry, startNode, stopNode } from './steps/process-steps.ts'
-import { switchPrimary } from './steps/switch-primary.ts'
+import type { Journal } from './journal.ts'
+import { Lane } from './lane.ts'
+import { carryOutStep } from './steps/carry-out.ts'
 import type { System } from './system.ts'
 
 export interface Progress {
@@ -17,28 +21,41 @@ export interface Progress {
   of: number
 }
 
+/** A database that fails over more often than this while one climb goes on needs somebody to look. */
+const replansMax = 10
+/** How long a step that failed beside an ailing primary waits for it to be mended before it counts as failed. */
+const mendTimeoutMs = 60_000
+
 export class Executor {
   readonly #system: System
-  #journal: Journal | undefined
-  #running: Promise<void> | undefined
+  readonly #climb: Lane
+  readonly #repairs = new Map<string, Lane>()
   #isStopped = false
-  #lastFailure: string | null = null
   #listeners = new Set<(progress: Progress | null) => void>()
 
   constructor(system: System) {
     this.#system = system
+    this.#climb = new Lane({
+      file: system.home.journal,
+      nameOf: ({ from, to }) => (from === to ? `the change of rung ${to}` : `the climb to rung ${to}`),
+      events: system.events,
+      carryOut: (step) => this.#carryOutOfClimb(step),
+      replan: (journal, error) => this.#replan(journal, error),
+      onChange: () => this.#announce(),
+    })
   }
 
   get progress(): Progress | null {
-    if (!this.#running || !this.#journal) return null
-    const { to, steps, done } = this.#journal
+    const journal = this.#climb.current
+    if (!journal) return null
+    const { to, steps, done } = journal
     const step = steps[Math.min(done, steps.length - 1)]
     return { to, step: step ? titleOf(step) : '', done, of: steps.length }
   }
 
-  /** Why the last plan of this supervisor was given up; null once a later one has begun. */
+  /** Why the last climb of this supervisor was given up; null once a later one has begun. */
   get lastFailure(): string | null {
-    return this.#lastFailure
+    return this.#climb.lastFailure
   }
 
   onProgress(listener: (progress: Progress | null) => void): () => void {
@@ -55,111 +72,122 @@ export class Executor {
    * @throws conflict while another plan is being carried out.
    */
   apply(topology: Topology): Step[] {
-    if (this.#running)
-      throw new TenfoldError('conflict', `a climb to rung ${this.#journal?.to} is under way; wait until it has arrived`)
-    if (this.#isStopped) throw new TenfoldError('closed', 'the supervisor is stopping')
     const steps = this.planTo(topology)
-    if (steps.length === 0) return steps
-    const { keeper } = this.#system
-    const startedAt = new Date().toISOString()
-    this.#journal = { from: keeper.map.rung, to: topology.rung, steps, done: 0, startedAt }
-    this.#run(this.#journal)
+    this.#begin(steps, topology.rung, topology)
     return steps
+  }
+
+  /** Begins steps that lead to no other topology: a switchover. @throws conflict as `apply` does. */
+  carryOut(steps: Step[]): Step[] {
+    this.#begin(steps, this.#system.keeper.map.rung)
+    return steps
+  }
+
+  /** Begins to mend a shard or node, beside whatever goes on. False while it is being mended already, or when stopping. */
+  repair(id: string, steps: Step[]): boolean {
+    if (this.#isStopped || this.isRepairing(id)) return false
+    const { rung } = this.#system.keeper.map
+    this.#repairLane(id).begin(this.#journalOf(steps, rung))
+    return true
+  }
+
+  isRepairing(id: string): boolean {
+    return this.#repairs.get(id)?.current !== undefined
   }
 
   /** Reads what an earlier supervisor left. */
   async load(): Promise<void> {
     this.#isStopped = false
-    this.#journal = await readJournal(this.#system.home.journal)
+    const { shards, nodes } = this.#system.keeper.map
+    for (const { id } of [...shards, ...nodes.filter(({ role }) => role === 'postgres')]) this.#repairLane(id)
+    await Promise.all(this.#lanes().map((lane) => lane.load()))
   }
 
-  /** The nodes of the step that was under way when the earlier supervisor died. */
+  /** The nodes of the steps that were under way when the earlier supervisor died. */
   nodesInStep(): ReadonlySet<string> {
-    const step = isUnfinished(this.#journal) ? this.#journal.steps[this.#journal.done] : undefined
-    if (!step || !('node' in step)) return new Set()
-    return new Set([typeof step.node === 'string' ? step.node : step.node.id])
+    return new Set(this.#lanes().flatMap((lane) => lane.nodesInStep()))
   }
 
   /** Goes on with what an earlier supervisor left unfinished. */
   resume(): void {
-    if (!isUnfinished(this.#journal)) return
-    const { to, done, steps } = this.#journal
-    this.#system.events.emit('info', `going on with the climb to rung ${to} at step ${done + 1} of ${steps.length}`)
-    this.#run(this.#journal)
+    for (const lane of this.#lanes()) lane.resume()
   }
 
   /** Resolves when no plan is being carried out. */
   async idle(): Promise<void> {
-    await this.#running
+    await Promise.all(this.#lanes().map((lane) => lane.idle()))
   }
 
-  /** Ends after the step that is under way; what is left stays in the journal. */
+  /** Ends after the steps that are under way; what is left stays in the journals. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    await this.#running
+    await Promise.all(this.#lanes().map((lane) => lane.stop()))
   }
 
-  #run(journal: Journal): void {
-    this.#lastFailure = null
-    this.#running = this.#carryOut(journal).finally(() => {
-      this.#running = undefined
-      this.#announce()
-    })
+  #begin(steps: Step[], rung: number, target?: Topology): void {
+    const journal = { ...this.#journalOf(steps, rung), ...(target && { target }) }
+    if (steps.length > 0 || this.#climb.current) this.#climb.begin(journal)
   }
 
-  async #carryOut(journal: Journal): Promise<void> {
-    const { home, events } = this.#system
-    try {
-      await writeJournal(home.journal, journal)
-      while (journal.done < journal.steps.length && !this.#isStopped) {
-        const step = journal.steps[journal.done] as Step
-        this.#announce()
-        events.emit('info', titleOf(step), { step: step.kind })
-        await this.#carryOutStep(step)
-        journal.done++
-        await writeJournal(home.journal, journal)
-      }
-      if (journal.done === journal.steps.length) journal.finishedAt = new Date().toISOString()
-    } catch (error) {
-      journal.failure = describeError(error)
-      this.#lastFailure = journal.failure
-      events.emit('error', `the climb to rung ${journal.to} stopped: ${journal.failure}`)
+  #journalOf(steps: Step[], to: number): Journal {
+    const { map } = this.#system.keeper
+    const startedAt = new Date().toISOString()
+    return { from: map.rung, to, steps, done: 0, startedAt, primaries: primariesOf(map), replans: 0 }
+  }
+
+  async #carryOutOfClimb(step: Step): Promise<void> {
+    await carryOutStep(this.#system, step)
+    const journal = this.#climb.current
+    if (journal && step.kind === 'switch-primary') journal.primaries = primariesOf(this.#system.keeper.map)
+  }
+
+  /** After a failover the steps that are left name the wrong primary; from the map as it is now they are planned again. */
+  async #replan(journal: Journal, error?: unknown): Promise<Step[] | undefined> {
+    const { keeper } = this.#system
+    if (journal.target === undefined || journal.replans >= replansMax) return undefined
+    const isTroubled = () => keeper.map.shards.some((shard) => this.#isAiling(shard.id))
+    const wasTroubled = error !== undefined && isTroubled()
+    if (wasTroubled) {
+      const mended = { what: 'the repair of the database', timeoutMs: mendTimeoutMs, intervalMs: 50 }
+      await waitUntil(() => !isTroubled(), mended).catch(() => {})
     }
-    // When the disk is full, the journal stays as it was: the next supervisor then goes on with the climb.
-    await writeJournal(home.journal, journal).catch((error) =>
-      events.emit('error', `the journal could not be written: ${describeError(error)}`),
-    )
+    const now = primariesOf(keeper.map)
+    const known = Object.fromEntries(Object.keys(journal.primaries).map((shard) => [shard, now[shard]]))
+    if (!wasTroubled && isDeepStrictEqual(known, journal.primaries)) return undefined
+    journal.primaries = now
+    journal.replans++
+    return plan(keeper.map, journal.target)
   }
 
-  async #carryOutStep(step: Step): Promise<void> {
-    const system = this.#system
-    switch (step.kind) {
-      case 'set-topology':
-        return system.keeper.changeEverywhere((draft) => {
-          draft.topology = step.topology
-        })
-      case 'create-database':
-        return createDatabase(system, step)
-      case 'clone-database':
-        return cloneDatabase(system, step)
-      case 'switch-primary':
-        return switchPrimary(system, step)
-      case 'remove-database':
-        return removeDatabase(system, step)
-      case 'start-node':
-        return startNode(system, step.node)
-      case 'leave-entry':
-        return leaveEntry(system, step.node)
-      case 'stop-node':
-        return stopNode(system, step.node)
-      case 'reach-rung':
-        return system.keeper.changeEverywhere((draft) => {
-          draft.rung = step.rung
-        })
+  #isAiling(shard: string): boolean {
+    const { map } = this.#system.keeper
+    const primary = map.shards.find(({ id }) => id === shard)?.primary
+    return this.isRepairing(shard) || (primary !== undefined && nodeOf(map, primary)?.state !== 'ready')
+  }
+
+  #repairLane(id: string): Lane {
+    let lane = this.#repairs.get(id)
+    if (!lane) {
+      lane = new Lane({
+        file: this.#system.home.repairJournalOf(id),
+        nameOf: () => `the repair of ${id}`,
+        events: this.#system.events,
+        carryOut: (step) => carryOutStep(this.#system, step),
+      })
+      this.#repairs.set(id, lane)
     }
+    return lane
+  }
+
+  #lanes(): Lane[] {
+    return [this.#climb, ...this.#repairs.values()]
   }
 
   #announce(): void {
     for (const listener of this.#listeners) listener(this.progress)
   }
+}
+
+function primariesOf({ shards }: SystemMap): Record<string, string> {
+  return Object.fromEntries(shards.map(({ id, primary }) => [id, primary]))
 }

@@ -2,7 +2,8 @@
 //
 // States: starting -> ready -> draining -> gone from the map. From starting or ready to down when the process dies; a node
 // that is down is started again, after a backoff that grows while it keeps dying. Starting and draining belong to
-// whoever brought the node there (a step, a stop): the watcher keeps its hands off.
+// whoever brought the node there (a step, a stop): the watcher keeps its hands off. A node that others mend (a primary
+// with replicas) is only noted to be dead.
 
 import { type Backoff, backoffMs } from '../base/backoff.ts'
 import { systemClock } from '../base/clock.ts'
@@ -18,6 +19,8 @@ import { signal } from './pid.ts'
 
 const watchIntervalMs = 100
 const beatIntervalMs = 1000
+/** A node that is there but may not be used yet is asked more often. */
+const startingBeatIntervalMs = 200
 const beatTimeoutsMax = 5
 const readyTimeoutMs = 60_000
 /** The first new start after a death is at once; a node that stays up so long is forgiven its deaths. */
@@ -43,11 +46,18 @@ export class Fleet extends Lifecycle {
   readonly #keeper: MapKeeper
   readonly #events: EventLog
   readonly #driverOf: (node: MapNode) => NodeDriver
+  readonly #isMendedByOthers: (node: MapNode) => boolean
   readonly #watched = new Map<string, Watched>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(keeper: MapKeeper, events: EventLog, driverOf: (node: MapNode) => NodeDriver) {
+  constructor(
+    keeper: MapKeeper,
+    events: EventLog,
+    driverOf: (node: MapNode) => NodeDriver,
+    isMendedByOthers: (node: MapNode) => boolean = () => false,
+  ) {
     super()
+    this.#isMendedByOthers = isMendedByOthers
     this.#keeper = keeper
     this.#events = events
     this.#driverOf = driverOf
@@ -77,10 +87,15 @@ export class Fleet extends Lifecycle {
     }
   }
 
-  /** Starts what is down, those that answer before those that ask. What fails is left to the watcher. */
-  async startAll(): Promise<void> {
+  /**
+   * Starts what is down, those that answer before those that ask, but for the nodes that a step goes on with. What fails
+   * is left to the watcher.
+   */
+  async startAll(inStep: ReadonlySet<string> = new Set()): Promise<void> {
     for (const roles of startOrder) {
-      const down = this.#keeper.map.nodes.filter((node) => roles.includes(node.role) && node.state === 'down')
+      const down = this.#keeper.map.nodes.filter(
+        ({ id, role, state, diverged }) => roles.includes(role) && state === 'down' && !diverged && !inStep.has(id),
+      )
       await Promise.all(
         down.map((node) =>
           this.startNode(node.id).catch((error) =>
@@ -105,7 +120,7 @@ export class Fleet extends Lifecycle {
 
   /** Starts a node of the map and resolves when it is ready; at once when it already is. */
   async startNode(id: string): Promise<void> {
-    await this.#exclusively(id, async () => {
+    await this.exclusively(id, async () => {
       const node = this.#node(id)
       const isUp = node.state === 'ready' && node.pid !== null && this.#driverOf(node).isAlive(node, node.pid)
       if (!isUp) await this.#start(id)
@@ -114,7 +129,7 @@ export class Fleet extends Lifecycle {
 
   /** Drains and stops a node; it stays in the map, draining, without a process. */
   async stopNode(id: string, { isWholeSystem = false } = {}): Promise<void> {
-    await this.#exclusively(id, async () => {
+    await this.exclusively(id, async () => {
       const node = this.#node(id)
       if (node.pid === null) return
       await this.#keeper.changeEverywhere((draft) => {
@@ -135,7 +150,7 @@ export class Fleet extends Lifecycle {
   }
 
   /** While `work` runs, the watcher does not touch the node; it may be stopped and started by hand. */
-  async #exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
+  async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
     const watched = this.#watchedOf(id)
     const before = watched.lastWork
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -167,8 +182,11 @@ export class Fleet extends Lifecycle {
       await this.#keeper.setState(id, 'down', { pid: null }).catch(() => {})
       throw error
     }
-    await this.#keeper.setState(id, 'ready')
-    this.#events.emit('info', `${id} is ready (pid ${pid}, ${node.address}:${node.port})`, { node: id })
+    const isUsable = (await driver.isUsable?.(node)) ?? true
+    await this.#keeper.setState(id, isUsable ? 'ready' : 'starting')
+    this.#events.emit('info', `${id} is ${isUsable ? 'ready' : 'up'} (pid ${pid}, ${node.address}:${node.port})`, {
+      node: id,
+    })
   }
 
   #watch(): void {
@@ -177,12 +195,12 @@ export class Fleet extends Lifecycle {
       const watched = this.#watchedOf(node.id)
       if (watched.workers > 0) continue
       if (node.pid === null) {
-        if (node.state === 'down' && nowMs >= watched.restartAtMs)
-          void this.#exclusively(node.id, () => this.#restart(node, watched))
+        if (node.state === 'down' && nowMs >= watched.restartAtMs && !this.#isMendedByOthers(node))
+          void this.exclusively(node.id, () => this.#restart(node, watched))
       } else if (node.state === 'draining') continue
       else if (!this.#driverOf(node).isAlive(node, node.pid))
-        void this.#exclusively(node.id, () => this.#noteDeath(node, watched))
-      else if (nowMs >= watched.nextBeatMs) void this.#beat(node, node.pid, watched)
+        void this.exclusively(node.id, () => this.#noteDeath(node, watched))
+      else if (nowMs >= watched.nextBeatMs && !this.#isMendedByOthers(node)) void this.#beat(node, node.pid, watched)
     }
   }
 
@@ -195,10 +213,12 @@ export class Fleet extends Lifecycle {
       const waitMs = watched.deaths === 0 ? 0 : backoffMs(watched.deaths, restartBackoff, systemRandom)
       watched.deaths++
       watched.restartAtMs = nowMs + waitMs
-      this.#events.emit('warn', `${node.id} died (pid ${node.pid}); starting it again`, { node: node.id })
+      const next = this.#isMendedByOthers(node) ? 'a replica shall take its place' : 'starting it again'
+      this.#events.emit('warn', `${node.id} died (pid ${node.pid}); ${next}`, { node: node.id })
     } catch (error) {
       this.#events.emit('error', `the death of ${node.id} could not be noted: ${describeError(error)}`)
     }
+    if (this.#isMendedByOthers(node)) return
     if (this.isRunning && watched.restartAtMs <= systemClock.monotonic()) await this.#restart(node, watched)
   }
 
@@ -216,9 +236,10 @@ export class Fleet extends Lifecycle {
   async #beat(node: MapNode, pid: number, watched: Watched): Promise<void> {
     watched.nextBeatMs = Number.POSITIVE_INFINITY
     try {
-      if (!(await this.#driverOf(node).isHealthy(node))) throw new Error('not healthy')
+      const driver = this.#driverOf(node)
+      if (!(await driver.isHealthy(node))) throw new Error('not healthy')
       watched.missedBeats = 0
-      if (node.state === 'starting') await this.#keeper.setState(node.id, 'ready')
+      if (node.state === 'starting' && ((await driver.isUsable?.(node)) ?? true)) await this.#becomeReady(node.id, pid)
     } catch (error) {
       watched.missedBeats++
       if (watched.missedBeats >= beatTimeoutsMax && this.#keeper.node(node.id)?.pid === pid && watched.workers === 0) {
@@ -228,8 +249,15 @@ export class Fleet extends Lifecycle {
         signal(pid, 'SIGKILL')
       }
     } finally {
-      watched.nextBeatMs = systemClock.monotonic() + beatIntervalMs
+      const isStarting = this.#keeper.node(node.id)?.state === 'starting'
+      watched.nextBeatMs = systemClock.monotonic() + (isStarting ? startingBeatIntervalMs : beatIntervalMs)
     }
+  }
+
+  /** Unless it was stopped, or killed, while it was being asked. */
+  async #becomeReady(id: string, pid: number): Promise<void> {
+    const node = this.#keeper.node(id)
+    if (node?.pid === pid && node.state === 'starting') await this.#keeper.setState(id, 'ready')
   }
 
   #watchedOf(id: string): Watched {

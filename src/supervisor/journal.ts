@@ -1,9 +1,9 @@
-// The plan that is being carried out, on disk before its first step: a supervisor that is killed in the middle leaves
-// word of how far it came, and the next one goes on there.
+// The plan that is being carried out, on disk before its first step (lane.ts).
 
 import { readFile } from 'node:fs/promises'
 import { replaceFile } from '../map/store.ts'
 import type { Step } from '../plan/step.ts'
+import type { Topology } from '../topology/schema.ts'
 
 export interface Journal {
   from: number
@@ -12,6 +12,11 @@ export interface Journal {
   /** Steps that are finished; the next one may be begun already. */
   done: number
   startedAt: string
+  /** Where a climb goes: it can be planned anew when a failover changes the ground under it. */
+  target?: Topology
+  /** Primary of each shard as the steps expect it. */
+  primaries: Record<string, string>
+  replans: number
   finishedAt?: string
   /** Why it was given up. */
   failure?: string

@@ -10,6 +10,7 @@ import { EntrySocket } from './entry.ts'
 import { EventLog } from './events.ts'
 import { Executor } from './executor.ts'
 import { Fleet } from './fleet.ts'
+import { Locks } from './locks.ts'
 import { LogRotation } from './log-rotation.ts'
 import { MapKeeper } from './map-keeper.ts'
 import { CommandDriver } from './nodes/command-driver.ts'
@@ -17,12 +18,14 @@ import type { NodeDriver } from './nodes/driver.ts'
 import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
 import { signal } from './pid.ts'
+import { ReplicationWatch } from './replication/replication-watch.ts'
 
 export class Supervisor extends Lifecycle {
   readonly home: Home
   readonly keeper: MapKeeper
   readonly events: EventLog
   readonly executor: Executor
+  readonly replication: ReplicationWatch
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -39,15 +42,23 @@ export class Supervisor extends Lifecycle {
     this.keeper = new MapKeeper(home, map)
     this.#rotation = new LogRotation(home.logs)
     this.#postgres = new PostgresDriver(home, secrets, () => this.keeper.map)
-    this.#fleet = new Fleet(this.keeper, this.events, (node) => this.#driverOf(node))
-    this.executor = new Executor({
+    this.#fleet = new Fleet(
+      this.keeper,
+      this.events,
+      (node) => this.#driverOf(node),
+      (node) => isMendedByReplication(this.keeper.map, node),
+    )
+    const system = {
       home,
       secrets,
       keeper: this.keeper,
       fleet: this.#fleet,
       events: this.events,
+      locks: new Locks(),
       postgres: this.#postgres,
-    })
+    }
+    this.executor = new Executor(system)
+    this.replication = new ReplicationWatch(system, this.executor)
   }
 
   protected async open(): Promise<void> {
@@ -58,10 +69,12 @@ export class Supervisor extends Lifecycle {
     }
     await this.#rotation.start()
     await this.executor.load()
-    await this.#fleet.adopt(this.executor.nodesInStep())
-    this.#boot = this.#fleet.startAll().then(async () => {
-      await this.#fleet.start()
+    const inStep = this.executor.nodesInStep()
+    await this.#fleet.adopt(inStep)
+    this.#boot = this.#fleet.startAll(inStep).then(async () => {
       this.executor.resume()
+      await this.#fleet.start()
+      await this.replication.start()
     })
   }
 
@@ -73,6 +86,7 @@ export class Supervisor extends Lifecycle {
   /** Lets go: every process goes on without a supervisor. */
   protected async close(): Promise<void> {
     await this.#boot
+    await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
     await this.#rotation.stop()
@@ -82,6 +96,7 @@ export class Supervisor extends Lifecycle {
   /** Stops every node in order; data and map stay for the next start. */
   async stopAll(): Promise<string[]> {
     await this.#boot
+    await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
     return this.#fleet.stopAll()
@@ -99,4 +114,12 @@ export class Supervisor extends Lifecycle {
     const isCommand = node.role === 'web' && this.keeper.map.topology.web.command !== undefined
     return isCommand ? this.#drivers.command : this.#drivers.process
   }
+}
+
+/** A primary with a replica that could take its place, and a replica that is to be cloned anew, are not simply started again. */
+function isMendedByReplication({ shards, nodes }: SystemMap, node: MapNode): boolean {
+  if (node.role !== 'postgres') return false
+  if (node.diverged) return true
+  const shard = shards.find(({ primary }) => primary === node.id)
+  return nodes.some(({ id, state }) => state === 'ready' && shard?.replicas.includes(id))
 }

@@ -4,6 +4,7 @@ import type { Home } from '../map/home.ts'
 import type { Secrets } from '../map/secrets.ts'
 import type { EventLog } from './events.ts'
 import type { Fleet } from './fleet.ts'
+import type { Locks } from './locks.ts'
 import type { MapKeeper } from './map-keeper.ts'
 import type { PostgresDriver } from './nodes/postgres-driver.ts'
 
@@ -13,5 +14,6 @@ export interface System {
   keeper: MapKeeper
   fleet: Fleet
   events: EventLog
+  locks: Locks
   postgres: PostgresDriver
 }

@@ -32,7 +32,7 @@ export const rungs: readonly Rung[] = [
     number: 4,
     title: 'database replication',
     appears: 'a primary with two replicas, automatic failover',
-    isBuilt: false,
+    isBuilt: true,
     change: { database: { replicas: 2, durability: 'quorum' } },
   },
   { number: 5, title: 'cache tier', appears: 'a shared cache', isBuilt: false, change: { cache: { nodes: 1 } } },

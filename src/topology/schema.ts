@@ -163,8 +163,14 @@ export const topologySchema = z
         'a program listens on its own $PORT and needs a balancer: set front.count to 1 (rung 3)',
         web.command,
       )
-    if (database.durability === 'quorum' && database.replicas === 0)
-      refuse(['database', 'durability'], 'quorum needs database.replicas of 1 or more', 'quorum')
+    if (database.durability !== 'single' && database.replicas === 0)
+      refuse(
+        ['database', 'durability'],
+        `${database.durability} needs database.replicas of 1 or more`,
+        database.durability,
+      )
+    if (database.durability === 'single' && database.replicas > 0)
+      refuse(['database', 'durability'], 'with replicas it is quorum (or async)', 'single')
   })
 
 /** A whole topology: every key has a value. */

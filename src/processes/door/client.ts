@@ -3,7 +3,7 @@
 import { request } from 'node:http'
 import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../../base/errors.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
-import type { DoorState, HoldAnswer, HoldRequest } from './contract.ts'
+import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './contract.ts'
 
 const callTimeoutMs = 2000
 
@@ -30,6 +30,10 @@ export class DoorClient {
 
   release(): Promise<DoorState> {
     return this.#call('POST', '/release')
+  }
+
+  reach(reach: ReachRequest): Promise<ReachAnswer> {
+    return this.#call('POST', '/reach', reach, reach.timeoutMs + callTimeoutMs)
   }
 
   leaveEntry(): Promise<DoorState> {

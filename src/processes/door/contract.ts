@@ -6,6 +6,7 @@
 //   POST /hold {leaseMs, drainMs}   new statements wait; answers {isDrained, inFlight} when none is in flight or
 //                           after drainMs. The hold ends by /release, by a map whose primary changed, or with its lease
 //   POST /release
+//   POST /reach {shard, timeoutMs}   whether the process gets an answer from the shard's primary: {isReached}
 //   POST /leave-entry       stops accepting on the public address; kept connections end with their next answer
 //   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
 
@@ -35,12 +36,22 @@ export interface HoldAnswer {
   inFlight: number
 }
 
+export interface ReachRequest {
+  shard: string
+  timeoutMs: number
+}
+
+export interface ReachAnswer {
+  isReached: boolean
+}
+
 /** What a process does when its door is knocked at; what it does not have, it leaves out. */
 export interface DoorHandlers {
   state(): Omit<DoorState, 'pid'>
   applyMap(): Promise<void>
   hold?(request: HoldRequest): Promise<HoldAnswer>
   release?(): Promise<void>
+  reach?(request: ReachRequest): Promise<ReachAnswer>
   leaveEntry?(): Promise<void>
   startSupervisor?(args: string[]): Promise<{ pid: number }>
 }

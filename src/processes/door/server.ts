@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import { describeError, type ErrorBody, isTenfoldError, statusOf, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
-import type { DoorHandlers, DoorState, HoldRequest } from './contract.ts'
+import type { DoorHandlers, DoorState, HoldRequest, ReachRequest } from './contract.ts'
 
 const bodyBytesMax = 64 * 1024
 
@@ -47,7 +47,7 @@ export class DoorServer extends Lifecycle {
   }
 
   async #dispatch(call: string, request: IncomingMessage): Promise<unknown> {
-    const { applyMap, hold, release, leaveEntry, startSupervisor } = this.#handlers
+    const { applyMap, hold, release, reach, leaveEntry, startSupervisor } = this.#handlers
     switch (call) {
       case 'GET /state':
         return this.#state()
@@ -60,6 +60,9 @@ export class DoorServer extends Lifecycle {
       case 'POST /release':
         await release?.call(this.#handlers)
         return this.#state()
+      case 'POST /reach':
+        if (reach) return reach.call(this.#handlers, (await readJson(request)) as ReachRequest)
+        return { isReached: false }
       case 'POST /leave-entry':
         await leaveEntry?.call(this.#handlers)
         return this.#state()

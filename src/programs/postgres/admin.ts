@@ -19,6 +19,8 @@ export interface ReplicaLag {
   name: string
   replayedLsn: bigint
   lagBytes: number
+  /** How long ago the newest change that it has shown was written; 0 when it has shown all. */
+  lagMs: number
 }
 
 export class PostgresAdmin {
@@ -65,6 +67,33 @@ export class PostgresAdmin {
       writtenLsn: parseLsn(row.written),
       replayedLsn: parseLsn(row.replayed),
     }
+  }
+
+  /**
+   * Where the timeline that a primary writes begins, and its first transaction: on an earlier one lies all that an
+   * earlier primary acknowledged. To be asked right after the promotion.
+   */
+  async timelineStart(): Promise<{ timeline: number; start: string; firstXid: string }> {
+    const { timeline } = await this.state()
+    const file = `pg_wal/${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`
+    const [row] = await this.query<{ history: string | null; xid: string }>(
+      `SELECT pg_read_file($1, true) AS history, pg_snapshot_xmax(pg_current_snapshot())::text AS xid`,
+      [file],
+    )
+    return { timeline, start: forkOf(row?.history ?? '', timeline), firstXid: row?.xid ?? '0' }
+  }
+
+  /** Whether commits wait for these: see formatSynchronous. */
+  async waitsFor(standbys: string): Promise<boolean> {
+    const [row] = await this.query<{ names: string }>(`SELECT current_setting('synchronous_standby_names') AS names`)
+    return row?.names === standbys
+  }
+
+  /** Names of the physical slots, and whether somebody uses them. */
+  async slots(): Promise<Array<{ name: string; isActive: boolean }>> {
+    return this.query(
+      `SELECT slot_name AS name, active AS "isActive" FROM pg_replication_slots WHERE slot_type = 'physical'`,
+    )
   }
 
   /** Makes a replica a primary, on the next timeline; resolves when it takes writes. On a primary it does nothing. */
@@ -124,8 +153,11 @@ export class PostgresAdmin {
 
   /** How far each connected replica is behind. */
   async lag(): Promise<ReplicaLag[]> {
-    const rows = await this.query<{ name: string; replayed: string; lag: string }>(lagSql)
-    return rows.map(({ name, replayed, lag }) => ({ name, replayedLsn: parseLsn(replayed), lagBytes: Number(lag) }))
+    const rows = await this.query<{ name: string; replayed: string; lag: string; ms: number | null }>(lagSql)
+    return rows.map(({ name, replayed, lag, ms }) => {
+      const lagBytes = Number(lag)
+      return { name, replayedLsn: parseLsn(replayed), lagBytes, lagMs: lagBytes === 0 ? 0 : (ms ?? 0) }
+    })
   }
 
   /**
@@ -153,4 +185,12 @@ export class PostgresAdmin {
     )
     return row?.pid ?? 0
   }
+}
+
+/** Each line of a history file: a timeline, where the next one left it, why (PostgreSQL manual, 26.3.6 Timelines). */
+function forkOf(history: string, timeline: number): string {
+  const [, at] = /^\d+\t([0-9A-F]+\/[0-9A-F]+)\t/.exec(history.trimEnd().split('\n').at(-1) ?? '') ?? []
+  if (at !== undefined) return at
+  if (timeline === 1) return '0/0'
+  throw new Error(`the history of timeline ${timeline} does not say where it begins: ${JSON.stringify(history)}`)
 }

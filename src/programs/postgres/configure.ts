@@ -79,7 +79,7 @@ function settingsOf(configuration: ClusterConfiguration): Settings {
     port,
     max_connections: connectionsMax + supervisorConnectionsMax + reservedConnections,
     superuser_reserved_connections: reservedConnections,
-    cluster_name: name.slice(0, 63),
+    cluster_name: basename(dataDir).slice(0, 63),
     synchronous_standby_names: synchronous?.names.length ? formatSynchronous(synchronous) : '',
     ...(follow && { primary_conninfo: formatConninfo(follow, name) }),
     ...(follow?.slot !== undefined && { primary_slot_name: follow.slot }),
@@ -87,7 +87,8 @@ function settingsOf(configuration: ClusterConfiguration): Settings {
   }
 }
 
-function formatSynchronous({ count, names }: { count: number; names: readonly string[] }): string {
+/** The text of synchronous_standby_names. */
+export function formatSynchronous({ count, names }: { count: number; names: readonly string[] }): string {
   return `ANY ${count} (${names.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ')})`
 }
 

@@ -20,6 +20,7 @@ export const lagSql = `
   SELECT application_name AS name, coalesce(replay_lsn, '0/0')::text AS replayed,
     greatest(0, pg_wal_lsn_diff(
       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
-      coalesce(replay_lsn, '0/0')))::text AS lag
+      coalesce(replay_lsn, '0/0')))::text AS lag,
+    round(extract(epoch FROM replay_lag) * 1000)::float8 AS ms
   FROM pg_stat_replication
   WHERE state IN ('catchup', 'streaming')`

@@ -11,6 +11,8 @@ export interface NodeDriver {
   isAlive(node: MapNode, pid: number): boolean
   /** Asks it; false or an error count as one missed beat. */
   isHealthy(node: MapNode): Promise<boolean>
+  /** Whether a healthy node may be used: a replica that does not follow yet may not. */
+  isUsable?(node: MapNode): Promise<boolean>
   /**
    * Drains and stops in order, by force when it takes too long. When the whole system stops, nobody answers in its
    * place, and kept connections need not be waited for.

@@ -1,16 +1,27 @@
 // PostgreSQL servers, primary or replica as the map says.
 
 import { type Home, logFileOf } from '../../map/home.ts'
-import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'
+import { type MapNode, type MapShard, nodeOf, type Quorum, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { PostgresAdmin } from '../../programs/postgres/admin.ts'
 import { findPostgres } from '../../programs/postgres/binaries.ts'
-import { configureCluster } from '../../programs/postgres/configure.ts'
+import { type ClusterConfiguration, configureCluster } from '../../programs/postgres/configure.ts'
+import { lowerFence } from '../../programs/postgres/fence.ts'
 import { isServerAlive, startServer, stopServer, waitForServer } from '../../programs/postgres/server.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { NodeDriver } from './driver.ts'
 
 const stopTimeoutMs = 20_000
+/** How far behind a replica that was made slow on purpose shows what it has. */
+const slowedByMs = 2000
+
+/** What a server is configured to be, where that is not yet what the map says. */
+export interface PostgresRole {
+  /** A replica follows this node instead of the shard's primary. */
+  follow?: MapNode
+  /** Commits wait for these: at once on a primary, from its promotion on on a replica. Null: for nobody. */
+  quorum?: Quorum | null
+}
 
 export class PostgresDriver implements NodeDriver {
   readonly #home: Home
@@ -24,29 +35,28 @@ export class PostgresDriver implements NodeDriver {
   }
 
   async start(node: MapNode): Promise<number> {
-    const dataDir = dataDirOf(node)
-    const primary = this.#primaryToFollow(node)
+    await this.configure(node)
+    // A replica takes no writes, and so needs no fence.
+    if (node.database === 'replica') await lowerFence(dataDirOf(node))
+    const { pid } = await startServer({
+      binaries: await findPostgres(),
+      dataDir: dataDirOf(node),
+      logFile: logFileOf(this.#home, node.id),
+    })
+    return pid
+  }
+
+  /** Writes its configuration anew; a running server takes it at its next reload. */
+  async configure(node: MapNode, role: PostgresRole = {}): Promise<void> {
     await configureCluster({
-      dataDir,
+      dataDir: dataDirOf(node),
       address: node.address,
       port: node.port,
       connectionsMax: this.#map().topology.database.connectionsMax,
       secrets: this.#secrets.postgres,
-      ...(primary && {
-        follow: {
-          address: primary.address,
-          port: primary.port,
-          password: this.#secrets.postgres.replicator,
-          slot: slotNameOf(node.id),
-        },
-      }),
+      ...this.#synchronous(node, role),
+      ...(node.database === 'replica' && this.#following(node, role)),
     })
-    const { pid } = await startServer({
-      binaries: await findPostgres(),
-      dataDir,
-      logFile: logFileOf(this.#home, node.id),
-    })
-    return pid
   }
 
   async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {
@@ -63,6 +73,13 @@ export class PostgresDriver implements NodeDriver {
     return true
   }
 
+  /** A replica on an earlier timeline may show what the new primary never had. */
+  async isUsable(node: MapNode): Promise<boolean> {
+    if (node.database !== 'replica') return true
+    await using admin = await this.admin(node)
+    return (await admin.state()).timeline === this.#shardOf(node)?.timeline
+  }
+
   async stop(node: MapNode, pid: number): Promise<void> {
     if (this.isAlive(node, pid)) await stopServer(pid, 'fast', stopTimeoutMs)
   }
@@ -72,10 +89,25 @@ export class PostgresDriver implements NodeDriver {
     return PostgresAdmin.connect({ address: node.address, port: node.port, secrets: this.#secrets.postgres })
   }
 
-  #primaryToFollow(node: MapNode): MapNode | undefined {
-    if (node.database !== 'replica') return undefined
-    const shard = this.#map().shards.find((candidate) => candidate.id === node.shard)
-    return shard && nodeOf(this.#map(), shard.primary)
+  #following(node: MapNode, role: PostgresRole): Partial<ClusterConfiguration> {
+    const shard = this.#shardOf(node)
+    const source = role.follow ?? (shard && nodeOf(this.#map(), shard.primary))
+    if (!source || node.fault === 'cut') return { follow: 'nobody' }
+    const { address, port } = source
+    const follow = { address, port, password: this.#secrets.postgres.replicator, slot: slotNameOf(node.id) }
+    return { follow, ...(node.fault === 'slow' && { applyDelayMs: slowedByMs }) }
+  }
+
+  /** Replicas are known to their primary by the names of their slots. */
+  #synchronous(node: MapNode, role: PostgresRole): Partial<ClusterConfiguration> {
+    const shard = this.#shardOf(node)
+    const standing = shard?.primary === node.id ? shard.quorums.at(-1) : undefined
+    const quorum = role.quorum === undefined ? standing : role.quorum
+    return quorum ? { synchronous: { count: quorum.count, names: quorum.names.map(slotNameOf) } } : {}
+  }
+
+  #shardOf(node: MapNode): MapShard | undefined {
+    return this.#map().shards.find(({ id }) => id === node.shard)
   }
 }
 

@@ -1,23 +1,25 @@
-// Steps on databases, but for the switch of a primary (switch-primary.ts). Each may be run again after a crash.
+// Steps on databases, but for the change of a primary (switch-primary.ts, fail-over.ts). Each may be run again after a
+// crash. Whatever is cloned is cloned from whoever is primary by then.
 
 import { rm } from 'node:fs/promises'
 import { systemClock } from '../../base/clock.ts'
-import { describeError, isTenfoldError } from '../../base/errors.ts'
+import { describeError, isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
-import type { MapNode } from '../../map/map.ts'
+import { type MapNode, nodeOf } from '../../map/map.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { cloneCluster } from '../../programs/postgres/clone.ts'
 import { createCluster } from '../../programs/postgres/cluster.ts'
 import { placeDataDir } from '../../programs/postgres/owner.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
+import { membersOf, setQuorum, shardOf } from '../replication/set-quorum.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 
 const catchUpTimeoutMs = 120_000
-/** A replica that is no further behind than this counts as caught up; the switch waits for the rest. */
-const closeLagBytes = 1024n * 1024n
+/** A replica that is no further behind than this counts as caught up; a switch waits for the rest. */
+const closeLagBytes = 1024 * 1024
 /** A source or a copy that was killed in the middle is back by the next attempt. */
-const cloneAttemptsMax = 5
+const cloneAttemptsMax = 10
 const cloneRetryMs = 1000
 
 export async function createDatabase(
@@ -53,42 +55,44 @@ export async function createDatabase(
   })
 }
 
-export async function cloneDatabase(
-  system: System,
-  step: { node: NodeSpec; shard: string; from: string },
-): Promise<void> {
-  const { keeper, postgres, events } = system
-  const source = keeper.node(step.from)
-  const target = keeper.node(step.node.id)
-  if (!source || target?.database === 'primary') return
-  // A switch that broke off after the promotion: there is nothing to catch up with, the switch itself goes on.
-  if (target?.state === 'ready' && (await isPromoted(system, target))) return
-  for (let attempt = 1; keeper.node(step.node.id)?.state !== 'ready'; attempt++) {
+/** Resolves when the copy streams and is close behind. At once when it is a replica that runs already. */
+export async function cloneDatabase(system: System, step: { node: NodeSpec; shard: string }): Promise<void> {
+  const { keeper } = system
+  await system.locks.run(step.node.id, async () => {
+    const isThere = () => keeper.node(step.node.id)?.state === 'ready'
+    if (!isThere()) await copyUntilItRuns(system, step)
+  })
+  await caughtUp(system, step.node.id, step.shard)
+}
+
+/** @throws what the last attempt ended with; disk-full at once. */
+export async function copyUntilItRuns(system: System, step: { node: NodeSpec; shard: string }): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      await copyAndStart(system, step, source)
+      return await copyAndStart(system, step)
     } catch (error) {
       if (attempt === cloneAttemptsMax || isTenfoldError(error, 'disk-full')) throw error
-      events.emit('warn', `${step.node.id} is cloned once more: ${describeError(error)}`, { node: step.node.id })
+      const message = `${step.node.id} is cloned once more: ${describeError(error)}`
+      system.events.emit('warn', message, { node: step.node.id })
       await systemClock.sleep(cloneRetryMs)
     }
   }
-  await waitUntil(
-    async () => {
-      await using primary = await postgres.admin(source)
-      const [replica] = (await primary.lag()).filter(({ name }) => name === slotNameOf(step.node.id))
-      return replica !== undefined && BigInt(replica.lagBytes) <= closeLagBytes
-    },
-    { what: `${step.node.id} catching up with ${step.from}`, timeoutMs: catchUpTimeoutMs, intervalMs: 50 },
-  )
+}
+
+export async function caughtUp(system: System, node: string, shard: string): Promise<void> {
+  const isClose = async () => {
+    if (shardOf(system.keeper.map.shards, shard).primary === node) return true
+    await using primary = await system.postgres.admin(primaryOf(system, shard))
+    const [replica] = (await primary.lag()).filter(({ name }) => name === slotNameOf(node))
+    return replica !== undefined && replica.lagBytes <= closeLagBytes
+  }
+  await waitUntil(isClose, { what: `${node} catching up`, timeoutMs: catchUpTimeoutMs, intervalMs: 50 })
 }
 
 /** From the beginning, whatever an attempt before has left. */
-export async function copyAndStart(
-  system: System,
-  step: { node: NodeSpec; shard: string },
-  source: MapNode,
-): Promise<void> {
-  const { fleet, secrets, postgres, events } = system
+export async function copyAndStart(system: System, step: { node: NodeSpec; shard: string }): Promise<void> {
+  const { fleet, secrets, postgres, events, keeper } = system
+  const source = primaryOf(system, step.shard)
   const node = await addNode(system, step.node, step.shard, 'replica')
   await fleet.stopNode(node.id)
   {
@@ -104,37 +108,52 @@ export async function copyAndStart(
     onProgress: ({ bytes }) =>
       events.emit('info', `${node.id}: ${Math.round(bytes / 2 ** 20)} MiB copied`, { node: node.id }),
   })
+  if (node.diverged)
+    await keeper.change((draft) => {
+      delete nodeOf(draft, node.id)?.diverged
+    })
   await fleet.startNode(node.id)
 }
 
-async function isPromoted({ postgres }: System, node: MapNode): Promise<boolean> {
-  try {
-    await using admin = await postgres.admin(node)
-    return !(await admin.state()).isInRecovery
-  } catch {
-    return false // it does not answer now; whoever needs it finds out
-  }
+/** @throws unavailable */
+export function primaryOf({ keeper }: System, shard: string): MapNode {
+  const primary = keeper.node(shardOf(keeper.map.shards, shard).primary)
+  if (!primary) throw new TenfoldError('unavailable', `shard ${shard} has no primary in the map`)
+  return primary
 }
 
 export async function removeDatabase(system: System, step: { node: string; shard: string }): Promise<void> {
-  const { keeper, fleet, postgres } = system
-  const node = keeper.node(step.node)
-  const shard = keeper.map.shards.find((candidate) => candidate.id === step.shard)
-  if (!node || shard?.primary === step.node) return
-  await fleet.stopNode(node.id)
-  await rm(dataDirOf(node), { recursive: true, force: true })
-  const primary = shard && keeper.node(shard.primary)
-  if (primary) {
-    await using admin = await postgres.admin(primary)
-    await admin.dropSlot(slotNameOf(node.id))
-    // A switch that was given up for good may have left it fenced.
-    await admin.unfence()
-  }
-  await keeper.changeEverywhere((draft) => {
-    draft.nodes = draft.nodes.filter((candidate) => candidate.id !== node.id)
-    const owner = draft.shards.find((candidate) => candidate.id === step.shard)
-    if (owner) owner.replicas = owner.replicas.filter((replica) => replica !== node.id)
+  await system.locks.run(step.node, async () => {
+    const { keeper, fleet, postgres } = system
+    const node = keeper.node(step.node)
+    const shard = keeper.map.shards.find((candidate) => candidate.id === step.shard)
+    if (!node || shard?.primary === step.node) return
+    if (shard) await leaveQuorum(system, step)
+    await fleet.stopNode(node.id)
+    await rm(dataDirOf(node), { recursive: true, force: true })
+    if (shard) {
+      await using admin = await postgres.admin(primaryOf(system, shard.id))
+      await admin.dropSlot(slotNameOf(node.id))
+      // A switch that was given up for good may have left it fenced.
+      await admin.unfence()
+    }
+    await keeper.changeEverywhere((draft) => {
+      draft.nodes = draft.nodes.filter((candidate) => candidate.id !== node.id)
+      const owner = draft.shards.find((candidate) => candidate.id === step.shard)
+      if (owner) owner.replicas = owner.replicas.filter((replica) => replica !== node.id)
+    })
   })
+}
+
+/** Before its data goes: nobody may count on its word from here on. */
+export async function leaveQuorum(system: System, { node, shard }: { node: string; shard: string }): Promise<void> {
+  await system.locks.run(shard, () =>
+    setQuorum(
+      system,
+      shard,
+      membersOf(system, shard).filter((member) => member !== node),
+    ),
+  )
 }
 
 async function addNode(

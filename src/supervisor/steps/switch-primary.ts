@@ -1,26 +1,37 @@
 // The planned change of a primary. Nothing fails and nothing is lost:
 //
 //   1. hold: every router lets what is in flight finish and keeps new statements waiting
-//   2. fence: the old primary refuses the app, durably; from here on a stale router can only wait
-//   3. catch up: the replica has replayed all that the old primary ever wrote
-//   4. promote the replica; 5. the new map lets the routers go on, at the new primary
+//   2. the old primary is stopped in order: it sends the replicas all that it ever wrote, and then it is gone
+//   3. the replica, which has all of it, is promoted; 4. the new map lets the routers go on there
+//   5. the old primary, which has nothing that the new one lacks, comes back as its replica
 //
-// A crash after 2 leaves routers waiting (up to database.holdMsMax) for a supervisor that runs this step again; before
-// 2 their hold ends with its lease and nothing has happened. Run again, each part finds done what is done.
-// Whatever else fails puts the switch off: a server that was killed comes back, and then it is tried again.
+// A crash after 2 leaves routers waiting (up to database.holdMsMax) for a supervisor that runs this step again; before 2
+// their hold ends with its lease and nothing has happened. Run again, each part finds done what is done. Whatever else
+// fails puts the switch off: the old primary is started again and serves, and then it is tried once more. That is safe at
+// any moment before 4, also when the replica was promoted already: nobody has been told to write to it.
 
 import { systemClock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import type { MapNode } from '../../map/map.ts'
-import type { Step } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import type { PostgresAdmin } from '../../programs/postgres/admin.ts'
-import { isFenced, lowerFence } from '../../programs/postgres/fence.ts'
+import { isFenced, lowerFence, raiseFence } from '../../programs/postgres/fence.ts'
+import { killServer } from '../../programs/postgres/processes.ts'
+import { stopServer } from '../../programs/postgres/server.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
+import { shardOf } from '../replication/set-quorum.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 import { copyAndStart } from './database-steps.ts'
+import {
+  followPrimary,
+  isPromoted,
+  othersOf,
+  type PrimaryChange,
+  prepareCandidate,
+  publishPrimary,
+} from './promotion.ts'
 
 /** Enough for a server that was killed to recover, and for a statement that takes its time. */
 const attemptsMax = 60
@@ -29,88 +40,120 @@ const retryDelayMs = 500
 const holdLeaseMs = 5000
 /** How long what is in flight may take before the attempt is put off. */
 const drainMs = 300
-const catchUpTimeoutMs = 2000
-const promoteTimeoutMs = 30_000
-
+/** A replica that hangs keeps the old primary from stopping in order; after this it is stopped at once. */
+const stopTimeoutMs = 1500
+const receiveTimeoutMs = 2000
 const followTimeoutMs = 8000
 
-/** Whether the promotion was asked for, by us or by a supervisor that died, and its outcome is not known yet. */
-interface Doubt {
-  mayBePromoted: boolean
-}
+type Outcome = { isDone: true } | { isDone: false; why: string; mustRestart?: boolean }
 
-type Switch = Pick<Extract<Step, { kind: 'switch-primary' }>, 'shard' | 'from' | 'to'>
-
-export async function switchPrimary(system: System, step: Switch): Promise<void> {
-  if (system.keeper.map.shards.find((shard) => shard.id === step.shard)?.primary === step.to) return
-  const source = system.keeper.node(step.from)
-  const doubt = { mayBePromoted: source?.dataDir !== undefined && (await isFenced(source.dataDir)) }
+export async function switchPrimary(system: System, change: PrimaryChange): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const reason = await trySwitch(system, step, doubt, attempt > 1).catch((error: unknown) => describeError(error))
-    if (reason === undefined) return
+    const outcome = await system.locks
+      .run(change.shard, () => trySwitch(system, change))
+      .catch((error: unknown): Outcome => {
+        if (error instanceof TenfoldError && error.code === 'step-failed') throw error
+        return { isDone: false, why: describeError(error) }
+      })
+    if (outcome.isDone) return
     if (attempt === attemptsMax)
       throw new TenfoldError(
         'step-failed',
-        `${step.to} could not become primary after ${attemptsMax} attempts: ${reason}`,
+        `${change.to} could not become primary after ${attemptsMax} attempts: ${outcome.why}`,
       )
-    system.events.emit('info', `putting the switch off: ${reason}`, { step: 'switch-primary' })
+    system.events.emit('info', `putting the switch off: ${outcome.why}`, { step: 'switch-primary' })
     await systemClock.sleep(retryDelayMs)
   }
 }
 
-/** Undefined when it is done; else why not yet. The old primary then serves, unless the replica may already be promoted. */
-async function trySwitch(system: System, step: Switch, doubt: Doubt, isRepeated: boolean): Promise<string | undefined> {
-  const { keeper, postgres, events } = system
-  const target = keeper.node(step.to)
-  if (!target) throw new TenfoldError('step-failed', `${step.to} is not there to become the primary of ${step.shard}`)
-  const routers = keeper.map.nodes.filter((node) => node.role === 'web' || node.role === 'worker')
+async function trySwitch(system: System, change: PrimaryChange): Promise<Outcome> {
+  const { keeper, postgres, fleet } = system
+  const { primary } = shardOf(keeper.map.shards, change.shard)
+  const target = keeper.node(change.to)
+  const source = keeper.node(change.from)
+  if (primary === change.to) return bringBack(system, change)
+  if (primary !== change.from)
+    throw new TenfoldError('step-failed', `the primary of ${change.shard} is ${primary}, not ${change.from}`)
+  if (!target || !source)
+    throw new TenfoldError('step-failed', `${change.to} or ${change.from} is gone, they cannot change places`)
   await using to = await postgres.admin(target)
-  if (await isPromoted(to)) {
-    // Not `return publish(...)`: the connection would be closed under it.
-    await publish(system, step, to)
-    await release(system, routers)
-    return undefined
-  }
-  doubt.mayBePromoted = false
-  const source = keeper.node(step.from)
-  if (!source)
-    throw new TenfoldError('step-failed', `${step.from} is gone before ${step.to} could follow it to the end`)
+  const isDown = !postgres.isAlive(source, source.pid ?? 0)
+  if (isDown || (await isFenced(dataDirOf(source)))) return resume(system, change, source, to)
   await using from = await postgres.admin(source)
-  if (isRepeated) {
-    await from.unfence()
-    // One that was killed in the middle of its promotion may be on a timeline of its own, which leads nowhere.
-    if (!(await follows(from, step.to))) {
-      await copyAndStart(system, { node: target, shard: step.shard }, source)
-      return `${step.to} did not follow ${step.from} any more and was cloned anew`
-    }
+  // A cut that broke off: the replica may have been promoted, and is on a timeline of its own that leads nowhere.
+  if (!(await follows(from, change.to))) {
+    await copyAndStart(system, { node: target, shard: change.shard })
+    return { isDone: false, why: `${change.to} did not follow ${change.from} any more and was cloned anew` }
   }
-  // Little to write at the promotion, and so a short pause.
+  const quorum = await prepareCandidate(system, change, to)
+  const others = othersOf(system, change)
+  await Promise.all(others.map((node) => postgres.configure(node, { follow: target })))
+  // Little to write at the stop and at the promotion, and so a short pause.
   await Promise.all([from.checkpoint(), to.checkpoint()])
-
-  const heldAtMs = systemClock.monotonic()
-  const busy = await hold(system, routers)
-  if (busy !== undefined) {
-    await release(system, routers)
-    return busy
-  }
-  try {
-    await from.fence()
-    await catchUp(from, to, step)
-  } catch (error) {
-    await standDown(system, source, to, doubt)
-    await release(system, routers)
-    throw error
-  }
-  // From here on there is no way back: whatever fails, the next attempt asks whether the replica was promoted.
-  doubt.mayBePromoted = true
-  await to.promote()
-  await publish(system, step, to)
-  await release(system, routers)
-  const heldMs = Math.round(systemClock.monotonic() - heldAtMs)
-  events.emit('info', `${step.to} is the primary of ${step.shard}; writes were held for ${heldMs} ms`, {
-    node: step.to,
+  const outcome = await fleet.exclusively(change.from, async (): Promise<Outcome> => {
+    const routers = keeper.map.nodes.filter((node) => node.role === 'web' || node.role === 'worker')
+    const heldAtMs = systemClock.monotonic()
+    try {
+      const busy = await hold(system, routers)
+      if (busy !== undefined) return { isDone: false, why: busy }
+      await endInOrder(source, from, to)
+      await Promise.all([to.promote(), reloadAll(system, others)])
+      await publishPrimary(system, change, to, { quorum, isDiverged: false })
+    } catch (error) {
+      return { isDone: false, why: describeError(error), mustRestart: true }
+    } finally {
+      // A hold that is not needed any more: the new map has ended it already where it arrived.
+      void release(system, routers)
+    }
+    const heldMs = Math.round(systemClock.monotonic() - heldAtMs)
+    const message = `${change.to} is the primary of ${change.shard}; writes were held for ${heldMs} ms`
+    system.events.emit('info', message, { node: change.to })
+    return { isDone: true }
   })
-  return undefined
+  if (outcome.isDone) return bringBack(system, change)
+  if (outcome.mustRestart) await serveAgain(system, source)
+  await followPrimary(system, others)
+  return outcome
+}
+
+/** The old primary is down by itself, or was stopped by an earlier supervisor that died in the middle of this. */
+async function resume(system: System, change: PrimaryChange, source: MapNode, to: PostgresAdmin): Promise<Outcome> {
+  if (!(await isFenced(dataDirOf(source)))) {
+    await system.fleet.startNode(source.id)
+    return { isDone: false, why: `${source.id} was down` }
+  }
+  if (!(await isPromoted(to))) {
+    await serveAgain(system, source)
+    return { isDone: false, why: `${source.id} was stopped, and ${change.to} not yet promoted` }
+  }
+  await killServer(dataDirOf(source)) // somebody may have started it again; behind its fence it took no write
+  const others = othersOf(system, change)
+  const quorum = await prepareCandidate(system, change, to)
+  await publishPrimary(system, change, to, { quorum, isDiverged: false })
+  await followPrimary(system, others)
+  return bringBack(system, change)
+}
+
+/** The old primary as a replica of the new one; when it cannot follow, the watch replaces it. */
+async function bringBack(system: System, change: PrimaryChange): Promise<Outcome> {
+  const { keeper, fleet, postgres, events } = system
+  const target = keeper.node(change.to)
+  if (target) await postgres.configure(target)
+  await fleet.startNode(change.from).catch((error) =>
+    events.emit('warn', `${change.from} did not come back as a replica: ${describeError(error)}`, {
+      node: change.from,
+    }),
+  )
+  return { isDone: true }
+}
+
+/** Before the new primary is named, the old one is the primary; whatever the fence was for is over. */
+async function serveAgain({ keeper, fleet, postgres }: System, source: MapNode): Promise<void> {
+  await lowerFence(dataDirOf(source))
+  await keeper.setState(source.id, 'down', { pid: null }) // it may run; then the start finds it
+  await fleet.startNode(source.id)
+  await using admin = await postgres.admin(source)
+  await admin.unfence()
 }
 
 /** Whether the replica streams from the primary, given a moment to connect. */
@@ -119,49 +162,17 @@ async function follows(from: PostgresAdmin, replica: string): Promise<boolean> {
   return waitUntil(isConnected, { what: `${replica} following`, timeoutMs: followTimeoutMs }).catch(() => false)
 }
 
-async function catchUp(from: PostgresAdmin, to: PostgresAdmin, step: Switch): Promise<void> {
+/** @throws timeout when the replica has not received all of it. */
+async function endInOrder(source: MapNode, from: PostgresAdmin, to: PostgresAdmin): Promise<void> {
+  const dataDir = dataDirOf(source)
   const { writtenLsn } = await from.state()
-  await waitUntil(async () => (await to.state()).replayedLsn >= writtenLsn, {
-    what: `${step.to} replaying the end of ${step.from}`,
-    timeoutMs: catchUpTimeoutMs,
+  await stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs)
+  await Promise.all([killServer(dataDir), raiseFence(dataDir)])
+  await waitUntil(async () => (await to.state()).writtenLsn >= writtenLsn, {
+    what: `all that ${source.id} wrote being received`,
+    timeoutMs: receiveTimeoutMs,
     intervalMs: 2,
   })
-}
-
-/**
- * Opens the old primary again, unless the replica may be promoted: two would take writes then.
- * The fence is a file, so it goes also while the server is down or starts.
- */
-async function standDown(system: System, source: MapNode, to: PostgresAdmin, doubt: Doubt): Promise<void> {
-  if (doubt.mayBePromoted && (await isPromoted(to).catch(() => true))) return
-  await lowerFence(dataDirOf(source))
-  try {
-    await using from = await system.postgres.admin(source)
-    await from.unfence()
-  } catch (error) {
-    system.events.emit('warn', `${source.id} does not say that its fence is down: ${describeError(error)}`)
-  }
-}
-
-/**
- * Whether it is the primary by now. A promotion that was asked for, by us or by a supervisor that died, is waited for:
- * PostgreSQL refuses to resume the replay of a server whose promotion goes on, and else resuming changes nothing.
- */
-async function isPromoted(to: PostgresAdmin): Promise<boolean> {
-  if (!(await to.state()).isInRecovery) return true
-  const [row] = await to.query<{ isAsked: boolean }>(
-    `SELECT (pg_stat_file('promote', true)).size IS NOT NULL AS "isAsked"`,
-  )
-  const refusal = await to.query('SELECT pg_wal_replay_resume()').then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!row?.isAsked && refusal === undefined) return false
-  await waitUntil(async () => !(await to.state()).isInRecovery, {
-    what: 'the promotion that was asked for before',
-    timeoutMs: promoteTimeoutMs,
-  })
-  return true
 }
 
 async function hold(system: System, routers: MapNode[]): Promise<string | undefined> {
@@ -182,17 +193,11 @@ async function release(system: System, routers: MapNode[]): Promise<void> {
   await Promise.allSettled(routers.map((node) => new DoorClient(system.home, node.id).release()))
 }
 
-async function publish(system: System, step: Switch, to: PostgresAdmin): Promise<void> {
-  const { timeline } = await to.state()
-  await system.keeper.changeEverywhere((draft) => {
-    const shard = draft.shards.find((candidate) => candidate.id === step.shard)
-    if (!shard) return
-    shard.primary = step.to
-    shard.timeline = timeline
-    shard.replicas = shard.replicas.filter((id) => id !== step.to)
-    for (const node of draft.nodes) {
-      if (node.id === step.to) node.database = 'primary'
-      if (node.id === step.from) node.database = 'replica'
-    }
-  })
+/** They read their configuration anew, in which they follow the new primary already. */
+async function reloadAll({ postgres }: System, nodes: readonly MapNode[]): Promise<void> {
+  const reload = async (node: MapNode) => {
+    await using admin = await postgres.admin(node)
+    await admin.reload()
+  }
+  await Promise.allSettled(nodes.map(reload))
 }

@@ -1,0 +1,136 @@
+// One plan at a time, step by step, each written down before it begins: a supervisor that is killed in the middle leaves
+// word of how far it came, and the next one goes on there.
+
+import { describeError, TenfoldError } from '../base/errors.ts'
+import { type Step, titleOf } from '../plan/step.ts'
+import type { EventLog } from './events.ts'
+import { isUnfinished, type Journal, readJournal, writeJournal } from './journal.ts'
+
+export interface LaneOptions {
+  /** Where its journal is. */
+  file: string
+  /** For messages: `the climb to rung 4`. */
+  nameOf(journal: Journal): string
+  events: EventLog
+  carryOut(step: Step): Promise<void>
+  /** Steps to go on with instead of what is left, before a step or after its failure (then with the error). */
+  replan?(journal: Journal, error?: unknown): Promise<Step[] | undefined>
+  onChange?(): void
+}
+
+export class Lane {
+  readonly #options: LaneOptions
+  #journal: Journal | undefined
+  #running: Promise<void> | undefined
+  #isStopped = false
+  #lastFailure: string | null = null
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+  }
+
+  /** The plan under way. */
+  get current(): Journal | undefined {
+    return this.#running ? this.#journal : undefined
+  }
+
+  /** Why the last plan of this supervisor was given up; null once a later one has begun. */
+  get lastFailure(): string | null {
+    return this.#lastFailure
+  }
+
+  /** Reads what an earlier supervisor left. */
+  async load(): Promise<void> {
+    this.#isStopped = false
+    this.#journal = await readJournal(this.#options.file)
+  }
+
+  /** The nodes of the step that was under way when the earlier supervisor died. */
+  nodesInStep(): string[] {
+    const step = isUnfinished(this.#journal) ? this.#journal.steps[this.#journal.done] : undefined
+    return step ? nodesOf(step) : []
+  }
+
+  /** Goes on with what an earlier supervisor left unfinished. */
+  resume(): void {
+    if (!isUnfinished(this.#journal)) return
+    const { done, steps } = this.#journal
+    this.#options.events.emit(
+      'info',
+      `going on with ${this.#options.nameOf(this.#journal)} at step ${done + 1} of ${steps.length}`,
+    )
+    this.#run(this.#journal)
+  }
+
+  /** @throws conflict while another plan is under way, closed when it is stopping. */
+  begin(journal: Journal): void {
+    if (this.#running) {
+      const name = this.#options.nameOf(this.#journal ?? journal)
+      throw new TenfoldError('conflict', `${name} is under way; wait until it has arrived`)
+    }
+    if (this.#isStopped) throw new TenfoldError('closed', 'the supervisor is stopping')
+    this.#run(journal)
+  }
+
+  /** Resolves when no plan is under way. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  /** Ends after the step that is under way; what is left stays in the journal. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#running
+  }
+
+  #run(journal: Journal): void {
+    this.#journal = journal
+    this.#lastFailure = null
+    this.#running = this.#carryOut(journal).finally(() => {
+      this.#running = undefined
+      this.#options.onChange?.()
+    })
+  }
+
+  async #carryOut(journal: Journal): Promise<void> {
+    const { file, events, nameOf } = this.#options
+    try {
+      await writeJournal(file, journal)
+      while (journal.done < journal.steps.length && !this.#isStopped) {
+        this.#follow(journal, await this.#options.replan?.(journal))
+        const step = journal.steps[journal.done] as Step
+        this.#options.onChange?.()
+        events.emit('info', titleOf(step), { step: step.kind })
+        try {
+          await this.#options.carryOut(step)
+          journal.done++
+        } catch (error) {
+          const instead = await this.#options.replan?.(journal, error)
+          if (!instead) throw error
+          events.emit('info', `${titleOf(step)} is planned anew: ${describeError(error)}`, { step: step.kind })
+          this.#follow(journal, instead)
+        }
+        await writeJournal(file, journal)
+      }
+      if (journal.done === journal.steps.length) journal.finishedAt = new Date().toISOString()
+    } catch (error) {
+      journal.failure = describeError(error)
+      this.#lastFailure = journal.failure
+      events.emit('error', `${nameOf(journal)} stopped: ${journal.failure}`)
+    }
+    // When the disk is full, the journal stays as it was: the next supervisor then goes on with the plan.
+    await writeJournal(file, journal).catch((error) =>
+      events.emit('error', `the journal could not be written: ${describeError(error)}`),
+    )
+  }
+
+  #follow(journal: Journal, instead: Step[] | undefined): void {
+    if (instead) journal.steps = [...journal.steps.slice(0, journal.done), ...instead]
+  }
+}
+
+function nodesOf(step: Step): string[] {
+  if (step.kind === 'switch-primary' || step.kind === 'fail-over') return [step.from, step.to]
+  if (!('node' in step)) return []
+  return [typeof step.node === 'string' ? step.node : step.node.id]
+}

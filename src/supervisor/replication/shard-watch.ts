@@ -1,0 +1,203 @@
+// Keeps one shard whole: replaces a primary that is gone, replicas that do not come back, and keeps the quorum to those
+// that stream. It decides; the deciding is written down as steps before anything is done (executor.ts).
+
+import { systemClock } from '../../base/clock.ts'
+import { describeError } from '../../base/errors.ts'
+import { type MapNode, type MapShard, nodeOf } from '../../map/map.ts'
+import type { Step } from '../../plan/step.ts'
+import { lowerFence } from '../../programs/postgres/fence.ts'
+import { killServer } from '../../programs/postgres/processes.ts'
+import type { Executor } from '../executor.ts'
+import { dataDirOf } from '../nodes/postgres-driver.ts'
+import { slotNameOf } from '../replication-slot.ts'
+import type { System } from '../system.ts'
+import { elect } from './election.ts'
+import { PrimaryWatch } from './primary-watch.ts'
+import { setQuorum, shardOf } from './set-quorum.ts'
+import { askStandbys } from './standbys.ts'
+
+/** How long it looks for a replica that can take the primary's place before the primary itself is started again. */
+const electionMs = 2000
+/** A replica that does not stream for so long, while its primary is well, is cloned anew. */
+const replaceAfterMs = 5000
+/** One that recovers from a crash, or is being started, gets longer. */
+const replaceStartingAfterMs = 60_000
+/** A replica that is no further behind may acknowledge: its word then costs commits no wait. */
+const memberLagBytes = 1024 * 1024
+const housekeepingMs = 5000
+/** Between two attempts to mend the same thing. */
+const retryMs = { shard: 500, node: 5000 }
+
+export class ShardWatch {
+  readonly #system: System
+  readonly #executor: Pick<Executor, 'repair' | 'isRepairing'>
+  readonly #id: string
+  readonly #primary: PrimaryWatch
+  #goneSinceMs: number | undefined
+  #isSlow = false
+  #lastWhy = ''
+  #silentSinceMs = new Map<string, number>()
+  readonly #retryAtMs = new Map<string, number>()
+  #nextHousekeepingMs = 0
+
+  constructor(system: System, executor: Pick<Executor, 'repair' | 'isRepairing'>, id: string) {
+    this.#system = system
+    this.#executor = executor
+    this.#id = id
+    this.#primary = new PrimaryWatch(system, id)
+  }
+
+  /** One look, and what follows from it. Never throws; not to be called twice at once. */
+  async look(): Promise<void> {
+    const { keeper, locks, events } = this.#system
+    if (locks.isHeld(this.#id) || this.#executor.isRepairing(this.#id)) return this.#forgetPrimary()
+    const shard = shardOf(keeper.map.shards, this.#id)
+    const primary = keeper.node(shard.primary)
+    // Without replicas there is nothing to decide, and in a stop nothing to mend.
+    if (!primary || shard.replicas.length === 0 || primary.state === 'draining' || primary.state === 'starting')
+      return this.#forgetPrimary()
+    try {
+      const state = await this.#primary.look(primary)
+      if (state.is === 'gone') return await this.#replacePrimary(shard, primary, state.why)
+      this.#goneSinceMs = undefined
+      this.#tellSlow(primary, state.is === 'slow')
+      if (state.is === 'well') await this.#keepReplicas(shard)
+    } catch (error) {
+      events.emit('error', `the watch of ${this.#id} stumbled: ${describeError(error)}`)
+    }
+  }
+
+  /** Of a replica, as the primary last said. */
+  lagOf(node: string): { lagBytes: number; lagMs: number } | undefined {
+    const found = this.#primary.replicas?.lag.find(({ name }) => name === slotNameOf(node))
+    return found && { lagBytes: found.lagBytes, lagMs: found.lagMs }
+  }
+
+  close(): Promise<void> {
+    return this.#primary.forget()
+  }
+
+  async #forgetPrimary(): Promise<void> {
+    this.#goneSinceMs = undefined
+    this.#silentSinceMs.clear()
+    await this.#primary.forget()
+  }
+
+  async #replacePrimary(shard: MapShard, primary: MapNode, why: string): Promise<void> {
+    const { events } = this.#system
+    const nowMs = systemClock.monotonic()
+    if (this.#goneSinceMs === undefined)
+      events.emit('error', `the primary ${primary.id} is gone: ${why}`, { node: primary.id })
+    this.#goneSinceMs ??= nowMs
+    const isDead = primary.pid === null || !this.#system.postgres.isAlive(primary, primary.pid)
+    // The children of a postmaster that was killed could still acknowledge something.
+    if (isDead) await killServer(dataDirOf(primary))
+    const standbys = await askStandbys(this.#system, shard)
+    const election = elect(shard, standbys)
+    if (election.to !== undefined) {
+      const step: Step = { kind: 'fail-over', shard: shard.id, from: primary.id, to: election.to }
+      this.#repair(shard.id, [step], retryMs.shard)
+      return
+    }
+    if (election.why !== this.#lastWhy)
+      events.emit('warn', `no replica takes the place of ${primary.id} yet: ${election.why}`)
+    this.#lastWhy = election.why
+    const noneComes = shard.replicas.every((id) => this.#system.keeper.node(id)?.pid == null)
+    if (isDead && (noneComes || nowMs - this.#goneSinceMs >= electionMs)) await this.#startAgain(primary)
+  }
+
+  /** It has every write that it acknowledged, and no other was named primary. */
+  async #startAgain(primary: MapNode): Promise<void> {
+    const { keeper, fleet, events } = this.#system
+    await lowerFence(dataDirOf(primary))
+    if (primary.pid !== null) await keeper.setState(primary.id, 'down', { pid: null })
+    await fleet
+      .startNode(primary.id)
+      .catch((error) =>
+        events.emit('error', `${primary.id} did not come back: ${describeError(error)}`, { node: primary.id }),
+      )
+  }
+
+  #tellSlow(primary: MapNode, isSlow: boolean): void {
+    if (isSlow !== this.#isSlow) {
+      const message = isSlow ? 'does not answer the supervisor, but answers others' : 'answers again'
+      this.#system.events.emit(isSlow ? 'warn' : 'info', `${primary.id} ${message}`, { node: primary.id })
+    }
+    this.#isSlow = isSlow
+  }
+
+  async #keepReplicas(shard: MapShard): Promise<void> {
+    const said = this.#primary.replicas
+    if (!said) return
+    const nowMs = systemClock.monotonic()
+    const streaming = new Map(said.lag.map((lag) => [lag.name, lag]))
+    for (const id of shard.replicas) {
+      const node = this.#system.keeper.node(id)
+      if (!node || this.#executor.isRepairing(id) || this.#system.locks.isHeld(id)) continue
+      if (node.diverged) this.#replace(node)
+      else if (streaming.has(slotNameOf(id)) || node.fault === 'cut') this.#silentSinceMs.delete(id)
+      else {
+        const sinceMs = this.#silentSinceMs.get(id) ?? nowMs
+        this.#silentSinceMs.set(id, sinceMs)
+        const isComing = node.pid !== null && node.state === 'starting'
+        if (nowMs - sinceMs >= (isComing ? replaceStartingAfterMs : replaceAfterMs)) await this.#giveUp(node)
+      }
+    }
+    await this.#keepQuorum(shard, streaming)
+    if (nowMs >= this.#nextHousekeepingMs) {
+      this.#nextHousekeepingMs = nowMs + housekeepingMs
+      await this.#dropSlots(shard)
+    }
+  }
+
+  async #giveUp(node: MapNode): Promise<void> {
+    const { keeper, events } = this.#system
+    this.#silentSinceMs.delete(node.id)
+    events.emit('warn', `${node.id} does not follow its primary; it is replaced`, { node: node.id })
+    await keeper.change((draft) => {
+      const found = nodeOf(draft, node.id)
+      if (found) found.diverged = true
+    })
+  }
+
+  #replace(node: MapNode): void {
+    const about = { node: node.id, shard: this.#id }
+    const isAsync = shardOf(this.#system.keeper.map.shards, this.#id).durability === 'async'
+    const salvage: Step[] = isAsync ? [{ kind: 'salvage-writes', ...about }] : []
+    this.#repair(node.id, [...salvage, { kind: 'rebuild-replica', ...about }], retryMs.node)
+  }
+
+  #repair(id: string, steps: Step[], againAfterMs: number): void {
+    const nowMs = systemClock.monotonic()
+    if (nowMs < (this.#retryAtMs.get(id) ?? 0)) return
+    if (this.#executor.repair(id, steps)) this.#retryAtMs.set(id, nowMs + againAfterMs)
+  }
+
+  /** Whoever streams and is close belongs to it. Nobody leaves it by being silent: what it has acknowledged stays its word. */
+  async #keepQuorum(shard: MapShard, streaming: ReadonlyMap<string, { lagBytes: number }>): Promise<void> {
+    if (shard.durability !== 'quorum') return
+    const isClose = (id: string) =>
+      (streaming.get(slotNameOf(id))?.lagBytes ?? Number.POSITIVE_INFINITY) <= memberLagBytes
+    const named = shard.quorums.at(-1)?.names ?? []
+    const joining = shard.replicas.filter((id) => !named.includes(id) && isClose(id) && !this.#system.locks.isHeld(id))
+    if (joining.length === 0 && shard.quorums.length === 1) return
+    const members = shard.replicas.filter((id) => named.includes(id) || joining.includes(id))
+    await this.#system.locks.run(shard.id, () => setQuorum(this.#system, shard.id, members))
+  }
+
+  /** A slot that nobody reads keeps the log until the disk is full. Replicas have none; a primary one for each replica. */
+  async #dropSlots(shard: MapShard): Promise<void> {
+    const { keeper, postgres } = this.#system
+    const nodes = keeper.map.nodes.filter((node) => node.shard === shard.id && node.state === 'ready')
+    const known = keeper.map.nodes.filter((node) => node.role === 'postgres').map((node) => slotNameOf(node.id))
+    for (const node of nodes) {
+      await using admin = await postgres.admin(node)
+      const isPrimary = node.id === shard.primary
+      const isNeeded = (name: string) => isPrimary && shard.replicas.some((id) => slotNameOf(id) === name)
+      // Slots of others than replicas (the archive of the log) have names of another kind.
+      const isOurs = (name: string) => known.includes(name) || /_postgres_\d+$/.test(name)
+      for (const { name, isActive } of await admin.slots())
+        if (!isActive && isOurs(name) && !isNeeded(name)) await admin.dropSlot(name)
+    }
+  }
+}

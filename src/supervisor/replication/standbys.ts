@@ -1,0 +1,29 @@
+// What the replicas of a shard say of themselves. Whoever does not answer in time has no say.
+
+import { withTimeout } from '../../base/limits.ts'
+import type { MapNode, MapShard } from '../../map/map.ts'
+import type { System } from '../system.ts'
+import type { Standby } from './election.ts'
+
+const answerTimeoutMs = 1000
+
+/** A replica that was promoted, though the map does not say so, is in nobody's way: nobody was told to write to it. */
+export interface AskedStandby extends Standby {
+  isPromoted: boolean
+}
+
+export async function askStandbys(system: System, shard: MapShard): Promise<AskedStandby[]> {
+  const nodes = shard.replicas.flatMap((id) => system.keeper.node(id) ?? [])
+  const usable = nodes.filter((node) => node.pid !== null && !node.diverged)
+  const answers = await Promise.all(usable.map((node) => ask(system, node).catch(() => undefined)))
+  return answers.filter((answer) => answer !== undefined)
+}
+
+async function ask({ postgres }: System, node: MapNode): Promise<AskedStandby> {
+  const asking = async () => {
+    await using admin = await postgres.admin(node)
+    const { isInRecovery, timeline, writtenLsn, replayedLsn } = await admin.state()
+    return { node: node.id, timeline, receivedLsn: writtenLsn, replayedLsn, isPromoted: !isInRecovery }
+  }
+  return withTimeout(asking(), answerTimeoutMs, `${node.id} saying where it stands`)
+}

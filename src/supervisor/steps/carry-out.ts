@@ -1,0 +1,46 @@
+// Which function carries out which step.
+
+import type { Step } from '../../plan/step.ts'
+import { setDurability } from '../replication/set-quorum.ts'
+import type { System } from '../system.ts'
+import { cloneDatabase, createDatabase, removeDatabase } from './database-steps.ts'
+import { failOver } from './fail-over.ts'
+import { leaveEntry, startNode, stopNode } from './process-steps.ts'
+import { rebuildReplica, salvageWrites } from './rebuild-replica.ts'
+import { switchPrimary } from './switch-primary.ts'
+
+/** Each may be run again after a crash at any point of it. */
+export function carryOutStep(system: System, step: Step): Promise<void> {
+  switch (step.kind) {
+    case 'set-topology':
+      return system.keeper.changeEverywhere((draft) => {
+        draft.topology = step.topology
+      })
+    case 'create-database':
+      return createDatabase(system, step)
+    case 'clone-database':
+      return cloneDatabase(system, step)
+    case 'switch-primary':
+      return switchPrimary(system, step)
+    case 'fail-over':
+      return failOver(system, step)
+    case 'salvage-writes':
+      return salvageWrites(system, step)
+    case 'rebuild-replica':
+      return rebuildReplica(system, step)
+    case 'set-durability':
+      return setDurability(system, step)
+    case 'remove-database':
+      return removeDatabase(system, step)
+    case 'start-node':
+      return startNode(system, step.node)
+    case 'leave-entry':
+      return leaveEntry(system, step.node)
+    case 'stop-node':
+      return stopNode(system, step.node)
+    case 'reach-rung':
+      return system.keeper.changeEverywhere((draft) => {
+        draft.rung = step.rung
+      })
+  }
+}
