@@ -57,15 +57,20 @@ export class PostgresAdmin {
   }
 
   async state(): Promise<PostgresState> {
-    const [row] = await this.query<{ recovering: boolean; timeline: number; written: string; replayed: string }>(
-      stateSql,
-    )
+    const [row] = await this.query<{
+      recovering: boolean
+      timeline: number
+      written: string
+      replayed: string
+      complete: boolean
+    }>(stateSql)
     if (!row) throw new Error('a SELECT without a table has one row')
     return {
       isInRecovery: row.recovering,
       timeline: row.timeline,
       writtenLsn: parseLsn(row.written),
       replayedLsn: parseLsn(row.replayed),
+      isComplete: row.complete,
     }
   }
 

@@ -1,4 +1,5 @@
-// What the replicas of a shard say of themselves. Whoever does not answer in time has no say.
+// What the replicas of a shard say of themselves. Whoever does not answer in time has no say, nor has one that still
+// reads its own log after a start: it may have more than it knows.
 
 import { withTimeout } from '../../base/limits.ts'
 import type { MapNode, MapShard } from '../../map/map.ts'
@@ -22,7 +23,8 @@ export async function askStandbys(system: System, shard: MapShard): Promise<Aske
 async function ask({ postgres }: System, node: MapNode): Promise<AskedStandby> {
   const asking = async () => {
     await using admin = await postgres.admin(node)
-    const { isInRecovery, timeline, writtenLsn, replayedLsn } = await admin.state()
+    const { isInRecovery, timeline, writtenLsn, replayedLsn, isComplete } = await admin.state()
+    if (!isComplete) return undefined
     return { node: node.id, timeline, receivedLsn: writtenLsn, replayedLsn, isPromoted: !isInRecovery }
   }
   return withTimeout(asking(), answerTimeoutMs, `${node.id} saying where it stands`)
