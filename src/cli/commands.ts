@@ -9,6 +9,7 @@ import { logs } from './logs.ts'
 import { scale } from './scale.ts'
 import { seed } from './seed.ts'
 import { status } from './status.ts'
+import { switchover } from './switchover.ts'
 import { topology } from './topology.ts'
 import { tour } from './tour.ts'
 import { up } from './up.ts'
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   plan,
   apply,
   scale,
+  switchover,
   seed,
   logs,
   fault,

@@ -62,7 +62,7 @@ export interface Plan {
 /** Where to go: to a rung's preset, or to a topology as a file has it. */
 export type Target = { rung: number } | { topology: TopologyInput }
 
-export type FaultKind = 'kill' | 'pause' | 'resume'
+export type FaultKind = 'kill' | 'pause' | 'resume' | 'slow' | 'cut'
 
 export interface LogLine {
   node: string

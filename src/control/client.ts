@@ -40,6 +40,11 @@ export class ControlClient {
     return this.#call('POST', '/api/scale', { role, count })
   }
 
+  /** Begins; to the replica that is least behind when none is named. */
+  switchover(shard: string, to?: string): Promise<Plan> {
+    return this.#call('POST', '/api/switchover', { shard, ...(to !== undefined && { to }) })
+  }
+
   fault(kind: FaultKind, node: string): Promise<{ node: string; pid: number }> {
     return this.#call('POST', '/api/fault', { kind, node })
   }

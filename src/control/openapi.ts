@@ -12,7 +12,11 @@ const target = z.union([
 export const bodies = {
   target,
   scale: z.strictObject({ role: z.enum(['web', 'worker']), count: z.int().min(0).max(256) }),
-  fault: z.strictObject({ kind: z.enum(['kill', 'pause', 'resume']), node: z.string() }),
+  switchover: z.strictObject({
+    shard: z.string(),
+    to: z.string().optional().describe('Id of the replica; the one that is least behind when left out.'),
+  }),
+  fault: z.strictObject({ kind: z.enum(['kill', 'pause', 'resume', 'slow', 'cut']), node: z.string() }),
 }
 
 export const logsQuery = z.strictObject({
@@ -42,7 +46,19 @@ const routes: readonly Route[] = [
     body: bodies.scale,
     answer: 202,
   },
-  { method: 'post', path: '/api/fault', summary: 'Kills, pauses or resumes a node.', body: bodies.fault },
+  {
+    method: 'post',
+    path: '/api/switchover',
+    summary: 'Makes a replica the primary of its shard; no request fails.',
+    body: bodies.switchover,
+    answer: 202,
+  },
+  {
+    method: 'post',
+    path: '/api/fault',
+    summary: 'Kills, pauses, slows, cuts off or resumes a node.',
+    body: bodies.fault,
+  },
   { method: 'get', path: '/api/logs', summary: 'The newest log lines.', query: logsQuery },
   { method: 'get', path: '/api/metrics', summary: 'What each node uses and does.' },
   { method: 'post', path: '/api/down', summary: 'Stops every node in order, then the supervisor.' },

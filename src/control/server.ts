@@ -31,7 +31,6 @@ const heartbeatMs = 15_000
 const unreadBytesMax = 4 * 1024 * 1024
 /** Far more than any number of dashboards; each event is written to every stream. */
 const streamsMax = 128
-const signals = { kill: 'SIGKILL', pause: 'SIGSTOP', resume: 'SIGCONT' } as const
 
 export interface ControlOptions {
   /** The port to answer on, which is closed with this. A supervisor has opened it before: it is the lock. */
@@ -137,7 +136,16 @@ export class ControlServer extends Lifecycle {
       reply.status(202)
       return describePlan(keeper.map.rung, topology.rung, executor.apply(topology))
     })
-    http.post('/api/fault', (request) => {
+    http.post('/api/switchover', async (request, reply) => {
+      const { shard, to } = parse(bodies.switchover, request.body)
+      reply.status(202)
+      return describePlan(
+        keeper.map.rung,
+        keeper.map.rung,
+        executor.carryOut(this.#supervisor.planSwitchover(shard, to)),
+      )
+    })
+    http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)
       if (!node)
@@ -146,7 +154,7 @@ export class ControlServer extends Lifecycle {
           `there is no node ${id}; there are ${keeper.map.nodes.map((n) => n.id).join(', ')}`,
         )
       if (node.pid === null) throw new TenfoldError('conflict', `${id} has no process now (${node.state})`)
-      this.#supervisor.injectSignal(node, signals[kind])
+      await this.#supervisor.faults.inject(node, kind)
       return { node: id, pid: node.pid }
     })
     http.get('/api/logs', async (request) => ({ lines: await readLogs(home, parse(logsQuery, request.query)) }))

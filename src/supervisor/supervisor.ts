@@ -2,13 +2,16 @@
 // outlive it, and the next supervisor adopts them and goes on with the plan.
 
 import type { Logger } from 'pino'
+import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import type { Home } from '../map/home.ts'
 import type { MapNode, SystemMap } from '../map/map.ts'
 import type { Secrets } from '../map/secrets.ts'
+import type { Step } from '../plan/step.ts'
 import { EntrySocket } from './entry.ts'
 import { EventLog } from './events.ts'
 import { Executor } from './executor.ts'
+import { Faults } from './faults.ts'
 import { Fleet } from './fleet.ts'
 import { Locks } from './locks.ts'
 import { LogRotation } from './log-rotation.ts'
@@ -17,7 +20,6 @@ import { CommandDriver } from './nodes/command-driver.ts'
 import type { NodeDriver } from './nodes/driver.ts'
 import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
-import { signal } from './pid.ts'
 import { ReplicationWatch } from './replication/replication-watch.ts'
 
 export class Supervisor extends Lifecycle {
@@ -26,6 +28,7 @@ export class Supervisor extends Lifecycle {
   readonly events: EventLog
   readonly executor: Executor
   readonly replication: ReplicationWatch
+  readonly faults: Faults
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -59,6 +62,7 @@ export class Supervisor extends Lifecycle {
     }
     this.executor = new Executor(system)
     this.replication = new ReplicationWatch(system, this.executor)
+    this.faults = new Faults(system)
   }
 
   protected async open(): Promise<void> {
@@ -86,6 +90,7 @@ export class Supervisor extends Lifecycle {
   /** Lets go: every process goes on without a supervisor. */
   protected async close(): Promise<void> {
     await this.#boot
+    this.faults.stop()
     await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
@@ -96,16 +101,34 @@ export class Supervisor extends Lifecycle {
   /** Stops every node in order; data and map stay for the next start. */
   async stopAll(): Promise<string[]> {
     await this.#boot
+    this.faults.stop()
     await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
     return this.#fleet.stopAll()
   }
 
-  /** Sends a node's process a signal, as an accident would; the watcher is not told. */
-  injectSignal(node: MapNode, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
-    if (node.pid !== null) signal(node.pid, name)
-    this.events.emit('warn', `fault: ${name} to ${node.id} (pid ${node.pid})`, { node: node.id })
+  /**
+   * The steps that make a replica primary; without a name the one that is least behind.
+   * @throws not-found, conflict when it cannot be now.
+   */
+  planSwitchover(id: string, to?: string): Step[] {
+    const shard = this.keeper.map.shards.find((candidate) => candidate.id === id)
+    if (!shard)
+      throw new TenfoldError(
+        'not-found',
+        `there is no shard ${id}; there are ${this.keeper.map.shards.map((s) => s.id)}`,
+      )
+    const ready = shard.replicas.filter((replica) => this.keeper.node(replica)?.state === 'ready')
+    const lagOf = (node: string) => this.replication.lagOf(id, node)?.lagBytes ?? Number.POSITIVE_INFINITY
+    const chosen = to ?? ready.toSorted((a, b) => lagOf(a) - lagOf(b))[0]
+    if (chosen === shard.primary) throw new TenfoldError('conflict', `${chosen} is the primary of ${id} already`)
+    if (chosen === undefined || !ready.includes(chosen))
+      throw new TenfoldError(
+        'conflict',
+        `${chosen ?? 'no replica'} can take over ${id}; its replicas that are ready: ${ready.join(', ') || 'none'}`,
+      )
+    return [{ kind: 'switch-primary', shard: id, from: shard.primary, to: chosen }]
   }
 
   #driverOf(node: MapNode): NodeDriver {

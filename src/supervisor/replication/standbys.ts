@@ -20,7 +20,7 @@ export async function askStandbys(system: System, shard: MapShard): Promise<Aske
   return answers.filter((answer) => answer !== undefined)
 }
 
-async function ask({ postgres }: System, node: MapNode): Promise<AskedStandby> {
+async function ask({ postgres }: System, node: MapNode): Promise<AskedStandby | undefined> {
   const asking = async () => {
     await using admin = await postgres.admin(node)
     const { isInRecovery, timeline, writtenLsn, replayedLsn, isComplete } = await admin.state()

@@ -21,6 +21,8 @@ const closeLagBytes = 1024 * 1024
 /** A source or a copy that was killed in the middle is back by the next attempt. */
 const cloneAttemptsMax = 10
 const cloneRetryMs = 1000
+/** A line for each piece would bury everything else. */
+const progressEveryMs = 2000
 
 export async function createDatabase(
   system: System,
@@ -100,13 +102,18 @@ export async function copyAndStart(system: System, step: { node: NodeSpec; shard
     await admin.createSlot(slotNameOf(node.id))
   }
   await rm(dataDirOf(node), { recursive: true, force: true })
+  let toldAtMs = systemClock.monotonic()
   await cloneCluster({
     from: source,
     secrets: secrets.postgres,
     dataDir: dataDirOf(node),
     slot: slotNameOf(node.id),
-    onProgress: ({ bytes }) =>
-      events.emit('info', `${node.id}: ${Math.round(bytes / 2 ** 20)} MiB copied`, { node: node.id }),
+    onProgress: ({ bytes, totalBytes }) => {
+      if (systemClock.monotonic() - toldAtMs < progressEveryMs) return
+      toldAtMs = systemClock.monotonic()
+      const [done, all] = [bytes, totalBytes].map((count) => Math.round(count / 2 ** 20))
+      events.emit('info', `${node.id}: ${done} of ${all} MiB copied`, { node: node.id })
+    },
   })
   if (node.diverged)
     await keeper.change((draft) => {
