@@ -74,6 +74,11 @@ export class PostgresAdmin {
     }
   }
 
+  async isInRecovery(): Promise<boolean> {
+    const [row] = await this.query<{ recovering: boolean }>('SELECT pg_is_in_recovery() AS recovering')
+    return row?.recovering ?? false
+  }
+
   /**
    * Where the timeline that a primary writes begins, and its first transaction: on an earlier one lies all that an
    * earlier primary acknowledged. To be asked right after the promotion.
@@ -103,14 +108,13 @@ export class PostgresAdmin {
 
   /** Makes a replica a primary, on the next timeline; resolves when it takes writes. On a primary it does nothing. */
   async promote(): Promise<void> {
-    const { isInRecovery } = await this.state()
-    if (!isInRecovery) return
+    if (!(await this.isInRecovery())) return
     // pg_promote can wait by itself, but looks only every 100 ms, and writers are being held meanwhile.
     await this.query('SELECT pg_promote(false)')
     let broken: { cause: unknown } | undefined
     const isOver = async () => {
       try {
-        return !(await this.state()).isInRecovery
+        return !(await this.isInRecovery())
       } catch (cause) {
         broken = { cause } // the server died: this connection tells nothing more
         return true

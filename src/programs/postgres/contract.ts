@@ -23,6 +23,8 @@ export interface PostgresState {
   writtenLsn: bigint
   /** Replica: replayed so far. Primary: same as writtenLsn. */
   replayedLsn: bigint
+  /** False while a replica still reads its own log after a start: it has received more than `writtenLsn` says. */
+  isComplete: boolean
 }
 
 /** The program files of one PostgreSQL, as found on this machine. */

@@ -15,6 +15,8 @@ import { explainExit, isLeftoverMemory } from './start-failure.ts'
 export { isServerAlive } from './lock-file.ts'
 
 const pollMs = 10
+/** Writers may be held back until it is gone. */
+const exitPollMs = 3
 /** A server that is stopping, and the children of a killed one that still hold its shared memory, get this long. */
 const leftoverWaitMs = 10_000
 const killWaitMs = 5000
@@ -128,7 +130,7 @@ async function stopsBy(pid: number, signal: NodeJS.Signals, withinMs: number): P
   }
   while (isProcessAlive(pid)) {
     if (systemClock.monotonic() >= deadline) return false
-    await systemClock.sleep(pollMs)
+    await systemClock.sleep(exitPollMs)
   }
   return true
 }

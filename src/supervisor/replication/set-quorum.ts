@@ -15,31 +15,41 @@ export async function setDurability(
   system: System,
   { shard, durability }: { shard: string; durability: Durability },
 ): Promise<void> {
-  await system.locks.run(shard, () => setQuorum(system, shard, membersOf(system, shard), durability))
+  await setQuorum(system, shard, { durability })
 }
 
-/** Replicas that have been streaming and may acknowledge: those of the present quorum, or whichever are ready. */
-export function membersOf({ keeper }: System, id: string): string[] {
-  const shard = shardOf(keeper.map.shards, id)
-  const named = shard.quorums.at(-1)?.names ?? []
-  const isReady = (replica: string) => keeper.node(replica)?.state === 'ready'
-  return shard.replicas.filter((replica) => named.includes(replica) || isReady(replica))
+export interface QuorumChange {
+  durability?: Durability
+  /** Replicas that may acknowledge from now on. */
+  joining?: readonly string[]
+  /** One whose word counts no more: its data is about to go. */
+  leaving?: string
 }
 
-/** To be called with the shard's lock held. Nothing is done when nothing changes. */
-export async function setQuorum(
-  system: System,
-  id: string,
-  members: readonly string[],
-  durability: Durability = shardOf(system.keeper.map.shards, id).durability,
-): Promise<void> {
+/**
+ * Nothing is done when nothing changes. Excludes other changes of the quorum, but no change of the primary, which must
+ * not wait for one that hangs: what is left of this one is then dropped.
+ * @throws what the primary ends with; the map then still names both.
+ */
+export async function setQuorum(system: System, id: string, quorumChange: QuorumChange): Promise<void> {
+  await system.locks.run(`${id} quorum`, () => changeQuorum(system, id, quorumChange))
+}
+
+async function changeQuorum(system: System, id: string, quorumChange: QuorumChange): Promise<void> {
   const { keeper, postgres } = system
   const shard = shardOf(keeper.map.shards, id)
+  const { durability = shard.durability, leaving } = quorumChange
+  const members = membersOf(system, shard, quorumChange).filter((member) => member !== leaving)
   const next = quorumOf(durability, members, shard.replicas)
   if (shard.durability === durability && shard.quorums.length <= 1 && isSameQuorum(shard.quorums[0], next)) return
   const primary = keeper.node(shard.primary)
   if (!primary) throw new TenfoldError('unavailable', `shard ${id} has no primary whose quorum could change`)
-  await change(system, id, (draft) => {
+  const change = (edit: (draft: MapShard) => void) =>
+    keeper.change((draft) => {
+      const now = shardOf(draft.shards, id)
+      if (now.primary === shard.primary && now.timeline === shard.timeline) edit(now)
+    })
+  await change((draft) => {
     draft.quorums = [...shard.quorums, ...(next ? [next] : [])]
   })
   await postgres.configure(primary, { quorum: next ?? null })
@@ -53,18 +63,22 @@ export async function setQuorum(
   })
   // Commits begin to wait when the checkpointer has read it, too; it does so before the next checkpoint.
   await admin.checkpoint()
-  await change(system, id, (draft) => {
+  await change((draft) => {
     draft.durability = durability
     draft.quorums = next ? [next] : []
   })
 }
 
-function textOf(quorum: Quorum | undefined): string {
-  return quorum ? formatSynchronous({ count: quorum.count, names: quorum.names.map(slotNameOf) }) : ''
+/** Those of the present quorum stay, silent or not: what they have acknowledged is their word. */
+function membersOf({ keeper }: System, shard: MapShard, { durability, joining = [] }: QuorumChange): string[] {
+  const named = shard.quorums.at(-1)?.names ?? []
+  const isReady = (replica: string) => keeper.node(replica)?.state === 'ready'
+  const isBegun = durability !== undefined
+  return shard.replicas.filter((id) => named.includes(id) || joining.includes(id) || (isBegun && isReady(id)))
 }
 
-function change({ keeper }: System, id: string, edit: (draft: MapShard) => void): Promise<void> {
-  return keeper.change((draft) => edit(shardOf(draft.shards, id)))
+function textOf(quorum: Quorum | undefined): string {
+  return quorum ? formatSynchronous({ count: quorum.count, names: quorum.names.map(slotNameOf) }) : ''
 }
 
 export function shardOf(shards: readonly MapShard[], id: string): MapShard {

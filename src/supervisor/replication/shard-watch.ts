@@ -39,6 +39,7 @@ export class ShardWatch {
   #silentSinceMs = new Map<string, number>()
   readonly #retryAtMs = new Map<string, number>()
   #nextHousekeepingMs = 0
+  #chores: Promise<void> | undefined
 
   constructor(system: System, executor: Pick<Executor, 'repair' | 'isRepairing'>, id: string) {
     this.#system = system
@@ -73,8 +74,9 @@ export class ShardWatch {
     return found && { lagBytes: found.lagBytes, lagMs: found.lagMs }
   }
 
-  close(): Promise<void> {
-    return this.#primary.forget()
+  async close(): Promise<void> {
+    await this.#chores
+    await this.#primary.forget()
   }
 
   async #forgetPrimary(): Promise<void> {
@@ -143,10 +145,20 @@ export class ShardWatch {
         if (nowMs - sinceMs >= (isComing ? replaceStartingAfterMs : replaceAfterMs)) await this.#giveUp(node)
       }
     }
-    await this.#keepQuorum(shard, streaming)
-    if (nowMs >= this.#nextHousekeepingMs) {
+    // Beside the looks: a server that hangs in the middle of it must not keep the watch from noticing.
+    this.#chores ??= this.#doChores(shard, streaming, nowMs).finally(() => {
+      this.#chores = undefined
+    })
+  }
+
+  async #doChores(shard: MapShard, streaming: ReadonlyMap<string, { lagBytes: number }>, nowMs: number): Promise<void> {
+    try {
+      await this.#keepQuorum(shard, streaming)
+      if (nowMs < this.#nextHousekeepingMs) return
       this.#nextHousekeepingMs = nowMs + housekeepingMs
       await this.#dropSlots(shard)
+    } catch (error) {
+      this.#system.events.emit('warn', `the replicas of ${this.#id} could not be looked after: ${describeError(error)}`)
     }
   }
 
@@ -181,8 +193,7 @@ export class ShardWatch {
     const named = shard.quorums.at(-1)?.names ?? []
     const joining = shard.replicas.filter((id) => !named.includes(id) && isClose(id) && !this.#system.locks.isHeld(id))
     if (joining.length === 0 && shard.quorums.length === 1) return
-    const members = shard.replicas.filter((id) => named.includes(id) || joining.includes(id))
-    await this.#system.locks.run(shard.id, () => setQuorum(this.#system, shard.id, members))
+    await setQuorum(this.#system, shard.id, { joining })
   }
 
   /** A slot that nobody reads keeps the log until the disk is full. Replicas have none; a primary one for each replica. */

@@ -11,7 +11,7 @@ import { cloneCluster } from '../../programs/postgres/clone.ts'
 import { createCluster } from '../../programs/postgres/cluster.ts'
 import { placeDataDir } from '../../programs/postgres/owner.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
-import { membersOf, setQuorum, shardOf } from '../replication/set-quorum.ts'
+import { setQuorum, shardOf } from '../replication/set-quorum.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 
@@ -135,7 +135,8 @@ export async function removeDatabase(system: System, step: { node: string; shard
     const node = keeper.node(step.node)
     const shard = keeper.map.shards.find((candidate) => candidate.id === step.shard)
     if (!node || shard?.primary === step.node) return
-    if (shard) await leaveQuorum(system, step)
+    // Before its data goes: nobody may count on its word from here on.
+    if (shard) await setQuorum(system, shard.id, { leaving: node.id })
     await fleet.stopNode(node.id)
     await rm(dataDirOf(node), { recursive: true, force: true })
     if (shard) {
@@ -150,17 +151,6 @@ export async function removeDatabase(system: System, step: { node: string; shard
       if (owner) owner.replicas = owner.replicas.filter((replica) => replica !== node.id)
     })
   })
-}
-
-/** Before its data goes: nobody may count on its word from here on. */
-export async function leaveQuorum(system: System, { node, shard }: { node: string; shard: string }): Promise<void> {
-  await system.locks.run(shard, () =>
-    setQuorum(
-      system,
-      shard,
-      membersOf(system, shard).filter((member) => member !== node),
-    ),
-  )
 }
 
 async function addNode(

@@ -54,7 +54,7 @@ export async function prepareCandidate(
  * PostgreSQL refuses to resume the replay of a server whose promotion goes on, and else resuming changes nothing.
  */
 export async function isPromoted(to: PostgresAdmin): Promise<boolean> {
-  if (!(await to.state()).isInRecovery) return true
+  if (!(await to.isInRecovery())) return true
   const [row] = await to.query<{ isAsked: boolean }>(
     `SELECT (pg_stat_file('promote', true)).size IS NOT NULL AS "isAsked"`,
   )
@@ -63,7 +63,7 @@ export async function isPromoted(to: PostgresAdmin): Promise<boolean> {
     (error: unknown) => error,
   )
   if (!row?.isAsked && refusal === undefined) return false
-  await waitUntil(async () => !(await to.state()).isInRecovery, {
+  await waitUntil(async () => !(await to.isInRecovery()), {
     what: 'the promotion that was asked for before',
     timeoutMs: promoteTimeoutMs,
   })

@@ -4,9 +4,9 @@
 import { rename } from 'node:fs/promises'
 import { describeError } from '../../base/errors.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
-import { membersOf, setQuorum, shardOf } from '../replication/set-quorum.ts'
+import { setQuorum, shardOf } from '../replication/set-quorum.ts'
 import type { System } from '../system.ts'
-import { caughtUp, copyUntilItRuns, leaveQuorum } from './database-steps.ts'
+import { caughtUp, copyUntilItRuns } from './database-steps.ts'
 
 interface Rebuild {
   node: string
@@ -17,11 +17,11 @@ export async function rebuildReplica(system: System, { node: id, shard }: Rebuil
   await system.locks.run(id, async () => {
     const node = system.keeper.node(id)
     if (!node || shardOf(system.keeper.map.shards, shard).primary === id) return
-    await leaveQuorum(system, { node: id, shard })
+    await setQuorum(system, shard, { leaving: id })
     await copyUntilItRuns(system, { node, shard })
     await caughtUp(system, id, shard)
   })
-  await system.locks.run(shard, () => setQuorum(system, shard, membersOf(system, shard)))
+  await setQuorum(system, shard, { joining: [id] })
 }
 
 /** When it fails the data stays, under another name, and the node comes back all the same. */

@@ -166,8 +166,9 @@ async function follows(from: PostgresAdmin, replica: string): Promise<boolean> {
 async function endInOrder(source: MapNode, from: PostgresAdmin, to: PostgresAdmin): Promise<void> {
   const dataDir = dataDirOf(source)
   const { writtenLsn } = await from.state()
-  await stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs)
-  await Promise.all([killServer(dataDir), raiseFence(dataDir)])
+  const stopping = stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs)
+  const [how] = await Promise.all([stopping, raiseFence(dataDir)])
+  if (how !== 'fast') await killServer(dataDir)
   await waitUntil(async () => (await to.state()).writtenLsn >= writtenLsn, {
     what: `all that ${source.id} wrote being received`,
     timeoutMs: receiveTimeoutMs,
