@@ -1,0 +1,168 @@
+// Requests that two readers could understand differently, each with the reason for which it is refused. The classes are
+// those of RFC 9112, llhttp's tests and http-garden's list of found bugs (TROPHIES.md), restated as our own bytes.
+
+import type { refusals } from '../refusals.ts'
+
+export type RefusalName = keyof typeof refusals
+
+/** Name of the case: the bytes, and why they are refused. */
+export const malformedHeads: Record<string, [bytes: string, why: RefusalName]> = {
+  'an empty method': [' / HTTP/1.1\r\nHost: a\r\n\r\n', 'method'],
+  'a method that is no token': ['G(T / HTTP/1.1\r\nHost: a\r\n\r\n', 'method'],
+  'a tab behind the method': ['GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n', 'method'],
+  'a method with a NUL': ['GE\0T / HTTP/1.1\r\nHost: a\r\n\r\n', 'method'],
+  CONNECT: ['CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 'methodNotServed'],
+  TRACE: ['TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 'methodNotServed'],
+  'a TLS hello': ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'method'],
+  'an HTTP/2 preface': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'versionNotServed'],
+  'two spaces before the target': ['GET  / HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  'two spaces behind the target': ['GET /  HTTP/1.1\r\nHost: a\r\n\r\n', 'version'],
+  'a space in the target': ['GET /a b HTTP/1.1\r\nHost: a\r\n\r\n', 'version'],
+  'a tab in the target': ['GET /a\tb HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  'a NUL in the target': ['GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  'a fragment in the target': ['GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  'bytes above ASCII in the target': ['GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  'a target without a slash': ['GET a HTTP/1.1\r\nHost: a\r\n\r\n', 'targetForm'],
+  'an asterisk target': ['OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 'targetForm'],
+  'an authority target': ['GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n', 'targetForm'],
+  'an ftp target': ['GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n', 'targetForm'],
+  'an absolute target with a user': ['GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n', 'host'],
+  'an absolute target without a host': ['GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n', 'host'],
+  'an absolute target with a bad port': ['GET http://a:x/ HTTP/1.1\r\nHost: a\r\n\r\n', 'host'],
+  'no version': ['GET /\r\nHost: a\r\n\r\n', 'version'],
+  'a version of its own': ['GET / HTTP/9.9\r\nHost: a\r\n\r\n', 'versionNotServed'],
+  'HTTP/1.2': ['GET / HTTP/1.2\r\nHost: a\r\n\r\n', 'versionNotServed'],
+  'HTTP/0.9 in full': ['GET / HTTP/0.9\r\nHost: a\r\n\r\n', 'versionNotServed'],
+  'a version of two digits': ['GET / HTTP/1.10\r\nHost: a\r\n\r\n', 'version'],
+  'a version in small letters': ['GET / http/1.1\r\nHost: a\r\n\r\n', 'version'],
+  'a version with a comma': ['GET / HTTP/1,1\r\nHost: a\r\n\r\n', 'version'],
+  'a space behind the version': ['GET / HTTP/1.1 \r\nHost: a\r\n\r\n', 'version'],
+  'a first line ending in LF': ['GET / HTTP/1.1\nHost: a\r\n\r\n', 'version'],
+  'a first line ending in CR': ['GET / HTTP/1.1\rHost: a\r\n\r\n', 'bareLineEnd'],
+  'a blank line of LF before the request': ['\nGET / HTTP/1.1\r\nHost: a\r\n\r\n', 'method'],
+  'five blank lines before the request': [`${'\r\n'.repeat(5)}GET / HTTP/1.1\r\nHost: a\r\n\r\n`, 'blankLines'],
+  'a header line ending in LF': [get('X: y\n'), 'bareLineEnd'],
+  'a header line ending in CR': [get('X: y\rZ: z\r\n'), 'bareLineEnd'],
+  'a bare CR before the line end': [get('X: y\r\r\n'), 'bareLineEnd'],
+  'an empty line of LF': ['GET / HTTP/1.1\r\nHost: a\r\n\n', 'fieldName'],
+  'an empty line of CR': ['GET / HTTP/1.1\r\nHost: a\r\n\rX', 'bareLineEnd'],
+  'an obsolete fold': [get('X: a\r\n b\r\n'), 'fold'],
+  'a fold by a tab': [get('X: a\r\n\tb\r\n'), 'fold'],
+  'a folded line at the start': ['GET / HTTP/1.1\r\n Host: a\r\n\r\n', 'fold'],
+  'a space before the colon': [get('X : y\r\n'), 'spaceBeforeColon'],
+  'a tab before the colon': [get('X\t: y\r\n'), 'spaceBeforeColon'],
+  'a space before the colon of Content-Length': [post('Content-Length : 5\r\n', '12345'), 'spaceBeforeColon'],
+  'a name with a space': [get('X Y: z\r\n'), 'spaceBeforeColon'],
+  'a name that is no token': [get('X(Y): z\r\n'), 'fieldName'],
+  'a name with a NUL': [get('X\0: b\r\n'), 'fieldName'],
+  'a name above ASCII': [get('X\xff: b\r\n'), 'fieldName'],
+  'an empty name': [get(': z\r\n'), 'fieldName'],
+  'a line without a colon': [get('nonsense\r\n'), 'fieldName'],
+  'a NUL in a value': [get('X: a\0b\r\n'), 'fieldValue'],
+  'a control character in a value': [get('X: a\x01b\r\n'), 'fieldValue'],
+  'a vertical tab in a value': [get('X: a\x0bb\r\n'), 'fieldValue'],
+  'a DEL in a value': [get('X: a\x7fb\r\n'), 'fieldValue'],
+  'no Host': ['GET / HTTP/1.1\r\nX: y\r\n\r\n', 'hostCount'],
+  'no Host in HTTP/1.0': ['GET / HTTP/1.0\r\n\r\n', 'hostCount'],
+  'two Hosts': ['GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'hostCount'],
+  'two equal Hosts': ['GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n', 'hostCount'],
+  'an empty Host': ['GET / HTTP/1.1\r\nHost:\r\n\r\n', 'host'],
+  'a Host with a path': ['GET / HTTP/1.1\r\nHost: a/b\r\n\r\n', 'host'],
+  'a Host with a user': ['GET / HTTP/1.1\r\nHost: u@a\r\n\r\n', 'host'],
+  'a Host list': ['GET / HTTP/1.1\r\nHost: a, b\r\n\r\n', 'host'],
+  'a Host with an empty port': ['GET / HTTP/1.1\r\nHost: a:\r\n\r\n', 'host'],
+  'a Host with a long port': ['GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n', 'host'],
+  'a Host in half a bracket': ['GET / HTTP/1.1\r\nHost: [::1\r\n\r\n', 'host'],
+  'a Host with a percent sign': ['GET / HTTP/1.1\r\nHost: a%2fb\r\n\r\n', 'host'],
+  'Content-Length and Transfer-Encoding': [
+    post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', ''),
+    'lengthAndCoding',
+  ],
+  'Transfer-Encoding and Content-Length': [
+    post('Transfer-Encoding: chunked\r\nContent-Length: 5\r\n', ''),
+    'lengthAndCoding',
+  ],
+  'Content-Length 0 and Transfer-Encoding': [
+    post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', ''),
+    'lengthAndCoding',
+  ],
+  'two Content-Lengths': [post('Content-Length: 5\r\nContent-Length: 6\r\n', '12345'), 'contentLengthCount'],
+  'two equal Content-Lengths': [post('Content-Length: 5\r\nContent-Length: 5\r\n', '12345'), 'contentLengthCount'],
+  'an empty Content-Length before another': [
+    post('Content-Length:\r\nContent-Length: 5\r\n', '12345'),
+    'contentLength',
+  ],
+  'a list of Content-Lengths': [post('Content-Length: 5, 5\r\n', '12345'), 'contentLength'],
+  'a signed Content-Length': [post('Content-Length: +5\r\n', '12345'), 'contentLength'],
+  'a negative Content-Length': [post('Content-Length: -5\r\n', '12345'), 'contentLength'],
+  'a hexadecimal Content-Length': [post('Content-Length: 0x5\r\n', '12345'), 'contentLength'],
+  'a Content-Length with a fraction': [post('Content-Length: 5.0\r\n', '12345'), 'contentLength'],
+  'a Content-Length in quotes': [post('Content-Length: "5"\r\n', '12345'), 'contentLength'],
+  'an empty Content-Length': [post('Content-Length: \r\n', ''), 'contentLength'],
+  'a Content-Length with a space': [post('Content-Length: 1 2\r\n', '12345'), 'contentLength'],
+  'an endless Content-Length': [post('Content-Length: 99999999999999999999\r\n', '1'), 'contentLength'],
+  'digits above ASCII in Content-Length': [post('Content-Length: \xb2\r\n', '12'), 'contentLength'],
+  'a list that ends in chunked': [post('Transfer-Encoding: gzip, chunked\r\n', '0\r\n\r\n'), 'coding'],
+  'a list that begins with a comma': [post('Transfer-Encoding: ,chunked\r\n', '0\r\n\r\n'), 'coding'],
+  'a list that ends in a comma': [post('Transfer-Encoding: chunked,\r\n', '0\r\n\r\n'), 'coding'],
+  'identity before chunked': [post('Transfer-Encoding: identity,chunked\r\n', '0\r\n\r\n'), 'coding'],
+  identity: [post('Transfer-Encoding: identity\r\n', ''), 'coding'],
+  'an unknown coding': [post('Transfer-Encoding: xchunked\r\n', '0\r\n\r\n'), 'coding'],
+  'chunked with a parameter': [post('Transfer-Encoding: chunked;q=1\r\n', '0\r\n\r\n'), 'coding'],
+  'chunked before another coding': [post('Transfer-Encoding: chunked, gzip\r\n', '0\r\n\r\n'), 'coding'],
+  'an empty coding': [post('Transfer-Encoding:\r\n', ''), 'coding'],
+  'a quoted coding': [post('Transfer-Encoding: "chunked"\r\n', '0\r\n\r\n'), 'coding'],
+  'chunked with a vertical tab': [post('Transfer-Encoding: \x0bchunked\r\n', '0\r\n\r\n'), 'fieldValue'],
+  'two Transfer-Encodings': [post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', ''), 'codingCount'],
+  'Transfer-Encoding in HTTP/1.0': [
+    'POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'codingInHttp10',
+  ],
+  'an expectation of its own': [post('Content-Length: 1\r\nExpect: cookies\r\n', '1'), 'expectation'],
+  'an upgrade with a body': [
+    get('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n'),
+    'upgradeWithBody',
+  ],
+}
+
+/** Bodies of a chunked request that end the connection. */
+export const malformedChunks: Record<string, [bytes: string, why: RefusalName]> = {
+  'a size that is no number': ['z\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'an empty size': ['\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size that begins with a space': [' 5\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size with a space behind it': ['5 \r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size with a tab behind it': ['5\t\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a negative size': ['-5\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a signed size': ['+5\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size with 0x': ['0x5\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size with an underscore': ['0_5\r\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size of 17 digits': [`${'0'.repeat(16)}5\r\n12345\r\n0\r\n\r\n`, 'chunkSize'],
+  'a size that overflows': ['fffffffffffffff0\r\n12345', 'chunkSize'],
+  'a size line ending in LF': ['5\n12345\r\n0\r\n\r\n', 'chunkSize'],
+  'a size line ending in CR': ['5\r12345\r\n0\r\n\r\n', 'bareLineEnd'],
+  'a CR before an extension': ['5\r;a\r\n12345\r\n0\r\n\r\n', 'bareLineEnd'],
+  'a bare CR in an extension': ['5;a\rb\r\n12345\r\n0\r\n\r\n', 'bareLineEnd'],
+  'a bare LF in an extension': ['5;a\nb\r\n12345\r\n0\r\n\r\n', 'chunkExtension'],
+  'a NUL in an extension': ['5;a\0b\r\n12345\r\n0\r\n\r\n', 'chunkExtension'],
+  'endless extensions': [`1;${'x'.repeat(20_000)}\r\n1\r\n0\r\n\r\n`, 'chunkExtension'],
+  'a chunk longer than its size': ['3\r\n12345\r\n0\r\n\r\n', 'chunkEnd'],
+  'a chunk shorter than its size': ['6\r\n12345\r\n0\r\n\r\n', 'chunkEnd'],
+  'a chunk ending in LF': ['5\r\n12345\n0\r\n\r\n', 'chunkEnd'],
+  'a trailer without a colon': ['0\r\nnonsense\r\n\r\n', 'fieldName'],
+  'a folded trailer': ['0\r\nX: a\r\n b\r\n\r\n', 'fold'],
+  'a trailer ending in LF': ['0\r\nX: a\n\r\n', 'bareLineEnd'],
+  'a NUL in a trailer': ['0\r\nX: \0\r\n\r\n', 'fieldValue'],
+  'endless trailers': [`0\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 'trailersTooLarge'],
+}
+
+export function get(fields: string, target = '/'): string {
+  return `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+}
+
+export function post(fields: string, body: string): string {
+  return `POST /echo HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`
+}
+
+export function chunked(body: string): string {
+  return post('Transfer-Encoding: chunked\r\n', body)
+}
