@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { RunningSystem } from '../../running-system.ts'
 import { checkHistory } from './check/check.ts'
-import { describeViolation, type Violation } from './check/violation.ts'
+import { describeOperation, describeViolation, type Violation } from './check/violation.ts'
 import { describeFigures } from './figures.ts'
 import { usualMix } from './load/mix.ts'
 import type { RecorderConfig } from './load/recorder.ts'
@@ -99,7 +99,22 @@ export class Verdict {
 
   /** Not one operation but was acknowledged. */
   assertNoneFailed(access?: Operation['access']): void {
-    const reasons = this.notOk(access).map(({ id, outcome, failure }) => `#${id} ${outcome}: ${failure}`)
-    assert.deepEqual(reasons.slice(0, shownMax), [], `${reasons.length} were not acknowledged`)
+    this.#assertNone(this.notOk(access), 'were not acknowledged')
+  }
+
+  /**
+   * Who may wait was answered well: every read, and every write with a key. Of the others, those that were under way at
+   * the server that died may have happened, and their clients were told so.
+   */
+  assertOnlyUnkeyedUnknown(): void {
+    const unexpected = this.notOk().filter(
+      ({ access, isKeyed, outcome }) => access === 'read' || isKeyed === true || outcome !== 'unknown',
+    )
+    this.#assertNone(unexpected, 'should have been answered well')
+  }
+
+  #assertNone(operations: readonly Operation[], what: string): void {
+    const shown = operations.slice(0, shownMax).map((operation) => describeOperation(operation, this.#startMs))
+    assert.deepEqual(shown, [], `${operations.length} ${what}`)
   }
 }

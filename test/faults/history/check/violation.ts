@@ -33,7 +33,8 @@ export function describeViolation({ rule, message, operations }: Violation, star
   return `${rule}: ${message}${lines.join('')}`
 }
 
-function describeOperation(operation: Operation, startMs: number): string {
+/** What was asked of whom, when, and how it ended. */
+export function describeOperation(operation: Operation, startMs: number): string {
   const { id, session, access, object, key, server, invokedMs, doneMs, outcome, failure, isKeyed } = operation
   const at = (ms: number) => `${((ms - startMs) / 1000).toFixed(3)} s`
   const how = `${outcome}${failure === undefined ? '' : ` (${failure})`}${isKeyed ? ', with a key' : ''}`

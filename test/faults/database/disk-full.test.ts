@@ -1,0 +1,82 @@
+// A node's disk is full: of a replica, of the primary. Each node's write-ahead log lies on a small disk of its own, which is
+// filled under load. Nothing acknowledged is lost, reads go on, and all is whole again when there is room.
+
+import assert from 'node:assert/strict'
+import { lstat, rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { systemClock } from '../../../src/base/clock.ts'
+import type { Status } from '../../../src/control/api.ts'
+import { homeOf } from '../../../src/map/home.ts'
+import { readMap } from '../../../src/map/store.ts'
+import type { RunningSystem } from '../../running-system.ts'
+import { RecordedLoad } from '../history/recorded-load.ts'
+import { type DatabaseNode, nowMs, primaryOf, replicasOf, upReplicated, waitWhole } from './replicated-system.ts'
+import { asRoot, mountSmallDisk, type SmallDisk } from './small-disk.ts'
+import { showSupervisorLogOfFailures } from './supervisor-log.ts'
+
+const calmMs = 1500
+const fullMs = 4000
+const diskMiB = 160
+
+let system: RunningSystem
+const disks = new Map<string, SmallDisk>()
+
+before(async () => {
+  system = await upReplicated()
+})
+
+showSupervisorLogOfFailures(() => system)
+
+after(async () => {
+  await system?.down()
+  for (const disk of disks.values()) await disk[Symbol.asyncDispose]()
+})
+
+const victims: Record<string, (status: Status) => DatabaseNode | undefined> = {
+  'a replica': (status) => replicasOf(status).find(({ id }) => disks.has(id)),
+  'the primary': primaryOf,
+}
+
+for (const [victim, pick] of Object.entries(victims))
+  test(`the disk of ${victim} is full: nothing is lost, and all is whole when there is room`, async (t) => {
+    if (!(await moveLogs())) return t.skip('no file system can be mounted here')
+    await using load = await RecordedLoad.start(system)
+    await systemClock.sleep(calmMs)
+    const node = pick(await waitWhole(system))
+    const disk = node && disks.get(node.id)
+    assert.ok(disk, `${node?.id} has no small disk`)
+    await disk.fill()
+    await systemClock.sleep(fullMs)
+    const { nodes, shards } = await system.status()
+    t.diagnostic(`full: primary ${shards[0]?.primary}; ${nodes.map(({ id, state }) => `${id} ${state}`).join(', ')}`)
+    await disk.clear()
+    const clearedAtMs = nowMs()
+    await waitWhole(system)
+    t.diagnostic(`all whole ${((nowMs() - clearedAtMs) / 1000).toFixed(1)} s after there was room`)
+    await systemClock.sleep(calmMs)
+    const verdict = await load.end(t)
+    verdict.assertHolds()
+    verdict.assertNoneFailed('read')
+  })
+
+/** Stops the system, puts each node's log on a disk of its own and starts it again. False where nothing can be mounted. */
+async function moveLogs(): Promise<boolean> {
+  const { nodes } = await readMap(homeOf(system.dir).map)
+  await system.tenfold('down')
+  for (const { id, dataDir } of nodes) {
+    if (dataDir === undefined || (await lstat(join(dataDir, 'pg_wal'))).isSymbolicLink()) continue
+    await disks.get(id)?.[Symbol.asyncDispose]()
+    const disk = await mountSmallDisk(diskMiB)
+    if (!disk) return false
+    disks.set(id, disk)
+    const log = join(dataDir, 'pg_wal')
+    asRoot('cp', '-a', log, disk.path)
+    await rename(log, `${log}.moved`)
+    await symlink(join(disk.path, 'pg_wal'), log)
+    await rm(`${log}.moved`, { recursive: true })
+  }
+  await system.tenfold('up', '--detach')
+  await waitWhole(system)
+  return true
+}

@@ -1,0 +1,70 @@
+// Replicas die and lag under load: no request fails, a new one follows, and nobody reads behind their own writes, on whatever
+// web server they ask.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { systemClock } from '../../../src/base/clock.ts'
+import type { RunningSystem } from '../../running-system.ts'
+import type { Mix } from '../history/load/mix.ts'
+import { RecordedLoad } from '../history/recorded-load.ts'
+import { transactionsOn } from './ask-directly.ts'
+import { nowMs, replicasOf, rounds, upReplicated, waitWhole } from './replicated-system.ts'
+import { signalServer } from './server-processes.ts'
+import { showSupervisorLogOfFailures } from './supervisor-log.ts'
+
+const calmMs = 1000
+/** Reads that must see their session's own writes: 20,000 for the record. */
+const readsMin = Number(process.env['TENFOLD_FAULT_READS'] ?? 3000)
+const readsPerSecond = 400
+const mostlyReads: Mix = { 'read set': 40, 'read counter': 20, 'read list': 10, 'write set': 15, 'write counter': 15 }
+const readShare = 0.7
+/** PostgreSQL counts what it did with a delay of at most a second. */
+const countDelayMs = 1100
+
+let system: RunningSystem
+
+before(async () => {
+  system = await upReplicated()
+})
+
+showSupervisorLogOfFailures(() => system)
+
+after(() => system?.down())
+
+test('kill -9 of a replica: no request fails and a new one follows', async (t) => {
+  await using load = await RecordedLoad.start(system)
+  for (let round = 0; round < rounds; round++) {
+    await systemClock.sleep(calmMs)
+    const replicas = replicasOf(await waitWhole(system))
+    const victim = replicas[round % replicas.length]
+    assert.ok(victim)
+    const killedAtMs = nowMs()
+    signalServer(victim.pid, 'SIGKILL', 'all')
+    await system.waitStatus('its death seen', ({ nodes }) => nodes.every(({ pid }) => pid !== victim.pid))
+    await waitWhole(system)
+    t.diagnostic(`${victim.id}: another one followed after ${(nowMs() - killedAtMs).toFixed(0)} ms`)
+  }
+  const verdict = await load.end(t)
+  verdict.assertHolds()
+  verdict.assertNoneFailed()
+})
+
+test(`read your own writes on any web server, a replica two seconds behind among them: ${readsMin} reads`, async (t) => {
+  const [slow, fast] = replicasOf(await waitWhole(system))
+  assert.ok(slow && fast)
+  await system.tenfold('fault', 'slow', slow.id)
+  const before = await transactionsOn(system, fast)
+  const ratePerSecond = readsPerSecond / readShare
+  await using load = await RecordedLoad.start(system, { ratePerSecond, mix: mostlyReads })
+  await systemClock.sleep((readsMin / readsPerSecond) * 1000 + calmMs)
+  const verdict = await load.end(t)
+  await systemClock.sleep(countDelayMs)
+  const reads = verdict.history.filter(({ access, outcome }) => access === 'read' && outcome === 'ok').length
+  const onReplica = (await transactionsOn(system, fast)) - before
+  t.diagnostic(`${reads} reads, of which the replica that keeps up answered about ${onReplica}`)
+  await system.tenfold('fault', 'resume', slow.id)
+  verdict.assertHolds()
+  verdict.assertNoneFailed()
+  assert.ok(reads >= readsMin, `only ${reads} reads`)
+  assert.ok(onReplica > reads / 20, 'the replicas were hardly asked: nothing was tested')
+})
