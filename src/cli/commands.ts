@@ -2,6 +2,7 @@
 
 import { apply, climb, plan } from './climb.ts'
 import type { Command } from './command.ts'
+import { dbMigrate } from './db-migrate.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
 import { fault } from './fault.ts'
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   apply,
   scale,
   switchover,
+  dbMigrate,
   seed,
   logs,
   fault,

@@ -45,6 +45,11 @@ export class ControlClient {
     return this.#call('POST', '/api/switchover', { shard, ...(to !== undefined && { to }) })
   }
 
+  /** After migrations that ran beside the system: every process that answers has been told when this resolves. */
+  schemaChanged(): Promise<{ version: number }> {
+    return this.#call('POST', '/api/schema')
+  }
+
   fault(kind: FaultKind, node: string): Promise<{ node: string; pid: number }> {
     return this.#call('POST', '/api/fault', { kind, node })
   }

@@ -55,6 +55,11 @@ const routes: readonly Route[] = [
   },
   {
     method: 'post',
+    path: '/api/schema',
+    summary: 'Tables were changed by migrations: every process reads again which of them are sharded.',
+  },
+  {
+    method: 'post',
     path: '/api/fault',
     summary: 'Kills, pauses, slows, cuts off or resumes a node.',
     body: bodies.fault,

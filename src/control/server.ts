@@ -21,6 +21,7 @@ import type { ControlEvents, Plan, Target } from './api.ts'
 import { serveDashboard } from './dashboard-files.ts'
 import { readLogs } from './logs.ts'
 import { MetricsSampler, renderPrometheus } from './metrics.ts'
+import { addMigrateRoutes } from './migrate-routes.ts'
 import { bodies, logsQuery, openApiDocument } from './openapi.ts'
 import type { ControlPort } from './port.ts'
 import { type SupervisorRecord, statusOf } from './status.ts'
@@ -145,6 +146,7 @@ export class ControlServer extends Lifecycle {
         executor.carryOut(this.#supervisor.planSwitchover(shard, to)),
       )
     })
+    addMigrateRoutes(http, keeper)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)

@@ -88,6 +88,8 @@ export interface SystemMap {
   nodes: MapNode[]
   shards: MapShard[]
   regions: MapRegion[]
+  /** Grows when migrations changed tables while the system ran: routers then read again which of them are sharded. */
+  schemaVersion?: number
 }
 
 export function nodeOf(map: SystemMap, id: string): MapNode | undefined {

@@ -17,6 +17,7 @@ import { openOnce, sweepOnce } from '../tiers/web/once.ts'
 import { openWeb, type Web } from '../tiers/web/web.ts'
 import type { ProcessContext } from './context.ts'
 import { DatabaseProbe } from './database-probe.ts'
+import { followSchema } from './follow-schema.ts'
 import { Janitor } from './janitor.ts'
 import { loadApp } from './load-app.ts'
 import { migrateAll } from './migrate-all.ts'
@@ -52,6 +53,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
   try {
     await migrateAll(context, app.migrations === undefined ? undefined : resolve(ownDir, app.migrations))
     const router = await stack.start(new DatabaseRouter({ map, secrets: secrets.postgres, node: nodeId }))
+    stack.keep(followSchema(map, router, log))
     const db = openDatabase<unknown>(router)
     const probe = await stack.start(new DatabaseProbe(db))
     const sessions = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })

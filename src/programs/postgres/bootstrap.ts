@@ -12,6 +12,8 @@ export async function bootstrapRoles(cluster: SqlRunner, secrets: PostgresSecret
   await ensureRole(cluster, 'replicator', secrets.replicator, 'LOGIN REPLICATION')
   await ensureRole(cluster, 'owner', secrets.owner, 'LOGIN')
   await ensureRole(cluster, 'app', secrets.app, 'LOGIN')
+  // Who is in the way of a migration is told with what it runs, and since when.
+  await cluster.query('GRANT pg_read_all_stats TO owner')
   const [database] = await cluster.query('SELECT FROM pg_database WHERE datname = $1', [databaseName])
   if (!database) await cluster.query(`CREATE DATABASE ${databaseName} OWNER owner`)
   await cluster.query(`REVOKE ALL ON DATABASE ${databaseName}, postgres, template1 FROM PUBLIC`)

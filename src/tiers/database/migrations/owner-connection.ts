@@ -112,7 +112,10 @@ export class OwnerConnection {
       return await (values ? this.#client.query<Row>(text, values) : this.#client.query<Row>(text))
     } catch (cause) {
       if (cause instanceof pg.DatabaseError && !lostStates.has(cause.code ?? '')) throw cause
-      throw new TenfoldError('unavailable', `the database at ${this.#where} was lost while it was migrated`, { cause })
+      throw new TenfoldError('unavailable', `the database at ${this.#where} was lost while it was migrated`, {
+        cause,
+        details: { isLost: true },
+      })
     }
   }
 }
