@@ -39,13 +39,14 @@ function makeSystem(changes: Partial<TourSystem> = {}): TourSystem {
   return {
     status: async () => ({ rung: 1, nodes: [{ id: 'us-east/web-1', role: 'web', pid, state }] }),
     climb: async () => {},
-    async kill() {
+    async fault() {
       state = 'starting'
       setTimeout(() => {
         pid++
         state = 'ready'
       }, 100)
     },
+    switchover: async () => {},
     restart: async () => {},
     ...changes,
   }
@@ -62,7 +63,7 @@ async function tour(acts: readonly Act[], system: TourSystem): Promise<TourRepor
 
 test('a journey on which nothing breaks ends with 0 failed, 0 lost, verified before and after a restart', async () => {
   const restarted: string[] = []
-  const kill: Act = { kind: 'kill', rung: 1, role: 'web', nth: 0 }
+  const kill: Act = { kind: 'fault', rung: 1, fault: 'kill', victim: 'web', nth: 0 }
   const system = makeSystem({ restart: async () => void restarted.push('restart') })
   const report = await tour([shortHold, { kind: 'climb', from: 1, to: 2 }, kill, shortHold], system)
   assert.deepEqual([report.verdict.summary, report.verdict.isPassed], ['0 failed, 0 lost', true])

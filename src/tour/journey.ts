@@ -2,11 +2,11 @@
 
 import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
-import { killNode } from './kill.ts'
+import { injectFault } from './fault.ts'
 import type { LedgerVerdict } from './ledger.ts'
 import type { LoadProcess } from './load/load-process.ts'
 import type { LoadRecord } from './load/record.ts'
-import type { Kill } from './measure.ts'
+import type { Accident } from './measure.ts'
 import { type Act, holdMs, titleOf } from './scenario.ts'
 import type { TourSystem } from './system.ts'
 
@@ -20,7 +20,7 @@ export interface Verified {
 
 export interface Journey extends Verified {
   acts: readonly Act[]
-  kills: Kill[]
+  accidents: Accident[]
   record: LoadRecord
 }
 
@@ -39,7 +39,7 @@ export interface Travel {
 /** Never throws: what stops the journey is in its `broken`, and what was written until then is verified all the same. */
 export async function travel(travel: Travel): Promise<Journey> {
   const { acts, system, generator, clock, enter, endMs, signal } = travel
-  const kills: Kill[] = []
+  const accidents: Accident[] = []
   let broken: string | null = null
   try {
     for (const [index, act] of acts.entries()) {
@@ -48,14 +48,15 @@ export async function travel(travel: Travel): Promise<Journey> {
       enter(titleOf(act))
       if (act.kind === 'hold') await clock.sleep(holdMs(acts.slice(index), endMs - clock.now()), signal)
       else if (act.kind === 'climb') await system.climb(act.to)
-      else kills.push(await killNode(act, system, clock))
+      else if (act.kind === 'switchover') await system.switchover()
+      else accidents.push(await injectFault(act, system, clock))
     }
   } catch (error) {
     broken = describeError(error)
   }
   enter('last answers')
   const record = await generator.stop()
-  return { acts, kills, record, ...(await verifyTwice(travel, broken)) }
+  return { acts, accidents, record, ...(await verifyTwice(travel, broken)) }
 }
 
 async function verifyTwice(

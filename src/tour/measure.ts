@@ -6,8 +6,8 @@ import type { LoadRecord, PhaseRecord, SecondRecord, Tally } from './load/record
 import type { ActReport, FaultReport, Latency, Numbers, RungReport, SecondReport } from './report/report.ts'
 import { type Act, rungDuring, titleOf } from './scenario.ts'
 
-/** A kill that the tour made. */
-export interface Kill {
+/** A fault that the tour injected. */
+export interface Accident {
   title: string
   rung: number
   node: string
@@ -45,15 +45,21 @@ export function measureRungs(acts: readonly Act[], phases: readonly PhaseRecord[
 }
 
 /** A fault is charged with what failed from its second on until the end of the hold that follows it. */
-export function measureFaults(kills: readonly Kill[], acts: readonly ActReport[], seconds: readonly SecondReport[]) {
-  return kills.map((kill): FaultReport => {
-    const index = acts.findIndex((act) => act.kind === 'kill' && act.endMs >= kill.atMs && act.startMs <= kill.atMs)
-    const endMs = acts[index + 1]?.endMs ?? acts[index]?.endMs ?? kill.atMs
-    const after = seconds.filter(({ atMs }) => atMs + 1000 > kill.atMs && atMs + 1000 <= endMs)
+export function measureFaults(
+  accidents: readonly Accident[],
+  acts: readonly ActReport[],
+  seconds: readonly SecondReport[],
+) {
+  return accidents.map((accident): FaultReport => {
+    const { atMs: startMs } = accident
+    const index = acts.findIndex((act) => act.kind === 'fault' && act.endMs >= startMs && act.startMs <= startMs)
+    const endMs = acts[index + 1]?.endMs ?? acts[index]?.endMs ?? startMs
+    const after = seconds.filter(({ atMs }) => atMs + 1000 > startMs && atMs + 1000 <= endMs)
     const dirty = after.findLast(({ failed }) => failed > 0)
     return {
-      ...kill,
-      cleanAfterMs: dirty ? dirty.atMs + 1000 - kill.atMs : 0,
+      ...accident,
+      writePauseMs: acts[index]?.writePauseMs ?? 0,
+      cleanAfterMs: dirty ? dirty.atMs + 1000 - startMs : 0,
       failed: after.reduce((sum, second) => sum + second.failed, 0),
       resent: after.reduce((sum, second) => sum + second.resent, 0),
     }

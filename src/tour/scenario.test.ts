@@ -17,11 +17,13 @@ function play(acts: readonly Act[], minutes: number, tookMs: (act: Act) => numbe
   return { elapsedMs, holds }
 }
 
-test('the tour climbs every rung, kills both web servers of rung 3 and comes down again', () => {
+test('the tour climbs every rung, breaks what each must survive, and comes down again', () => {
   assert.deepEqual(planActs(3).map(titleOf), [
     ...['hold rung 1', 'climb 1 → 2', 'hold rung 2', 'climb 2 → 3', 'hold rung 3', 'kill -9 web 1', 'hold rung 3'],
     ...['kill -9 web 2', 'hold rung 3', 'descend 3 → 2', 'hold rung 2', 'descend 2 → 1', 'hold rung 1'],
   ])
+  const onFour = planActs(4).filter((act) => act.kind !== 'hold' && act.kind !== 'climb' && act.rung === 4)
+  assert.deepEqual(onFour.map(titleOf), ['kill -9 replica', 'kill -9 primary', 'switchover', 'pause primary'])
 })
 
 test('whatever the acts take, the whole fits into the minutes and leaves time to verify', () => {

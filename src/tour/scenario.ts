@@ -7,19 +7,42 @@ export type Act =
   /** Load, and nothing else happens. Holds share the time that is left by their weights. */
   | { kind: 'hold'; rung: number; weight: number }
   | { kind: 'climb'; from: number; to: number }
-  /** kill -9 of the nth node of a role; ends when as many are ready as before. */
-  | { kind: 'kill'; rung: number; role: 'web'; nth: number }
+  | FaultAct
+  /** Another node becomes the primary of the first shard, as planned. */
+  | { kind: 'switchover'; rung: number }
+
+/** kill -9, or standing still, of the nth node of a kind; ends when as many are ready as before. */
+export interface FaultAct {
+  kind: 'fault'
+  rung: number
+  fault: 'kill' | 'pause'
+  victim: 'web' | 'primary' | 'replica'
+  nth: number
+}
+
+type Trial = FaultAct | Extract<Act, { kind: 'switchover' }>
+
+const fault = (rung: number, kind: FaultAct['fault'], victim: FaultAct['victim'], nth = 0): FaultAct => ({
+  kind: 'fault',
+  rung,
+  fault: kind,
+  victim,
+  nth,
+})
 
 /** What each rung must survive under load. Rung 1's restart comes after the load (tour.ts), rung 2's is the move itself. */
-const faultsByRung: Readonly<Record<number, ReadonlyArray<Extract<Act, { kind: 'kill' }>>>> = {
-  3: [
-    { kind: 'kill', rung: 3, role: 'web', nth: 0 },
-    { kind: 'kill', rung: 3, role: 'web', nth: 1 },
+const trialsByRung: Readonly<Record<number, readonly Trial[]>> = {
+  3: [fault(3, 'kill', 'web', 0), fault(3, 'kill', 'web', 1)],
+  4: [
+    fault(4, 'kill', 'replica'),
+    fault(4, 'kill', 'primary'),
+    { kind: 'switchover', rung: 4 },
+    fault(4, 'pause', 'primary'),
   ],
 }
 
 const holdMsMin = 1500
-const reserveMs = { climb: 5000, kill: 3000 } as const
+const reserveMs = { climb: 5000, fault: 5000, switchover: 2000 } as const
 /** First users and photos before the load; the last answers, two verifications and a restart after it. */
 const beforeMs = 5000
 const afterMs = 20_000
@@ -29,7 +52,7 @@ export function planActs(rungMax: number): Act[] {
   const acts: Act[] = [{ kind: 'hold', rung: 1, weight: 2 }]
   for (let rung = 2; rung <= rungMax; rung++) {
     acts.push({ kind: 'climb', from: rung - 1, to: rung }, { kind: 'hold', rung, weight: 2 })
-    for (const fault of faultsByRung[rung] ?? []) acts.push(fault, { kind: 'hold', rung, weight: 1 })
+    for (const trial of trialsByRung[rung] ?? []) acts.push(trial, { kind: 'hold', rung, weight: 1 })
   }
   for (let rung = rungMax - 1; rung >= 1; rung--)
     acts.push({ kind: 'climb', from: rung + 1, to: rung }, { kind: 'hold', rung, weight: 1 })
@@ -59,7 +82,9 @@ export function holdMs(rest: readonly Act[], leftMs: number): number {
 export function titleOf(act: Act): string {
   if (act.kind === 'hold') return `hold rung ${act.rung}`
   if (act.kind === 'climb') return `${act.to > act.from ? 'climb' : 'descend'} ${act.from} → ${act.to}`
-  return `kill -9 ${act.role} ${act.nth + 1}`
+  if (act.kind === 'switchover') return 'switchover'
+  const victim = act.victim === 'web' ? `web ${act.nth + 1}` : act.victim
+  return `${act.fault === 'kill' ? 'kill -9' : act.fault} ${victim}`
 }
 
 /** Where the system stands during an act; a climb belongs to no rung. */

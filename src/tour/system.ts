@@ -1,5 +1,6 @@
 // What a tour needs of the system that it travels on: so much, and nothing behind it.
 
+import { TenfoldError } from '../base/errors.ts'
 import type { Status } from '../control/api.ts'
 import type { ControlClient } from '../control/client.ts'
 
@@ -7,15 +8,16 @@ export interface TourSystem {
   status(): Promise<TourStatus>
   /** Resolves when the system stands on the rung, up or down. */
   climb(to: number): Promise<void>
-  /** Resolves when the node's process is dead. */
-  kill(node: string): Promise<void>
+  /** kill: resolves when the node's process is dead; pause: when all of the node stands still. */
+  fault(kind: 'kill' | 'pause', node: string): Promise<void>
+  /** Resolves when another node is the primary of the first shard. */
+  switchover(): Promise<void>
   /** Stops the whole system and starts it again on the same data; resolves when it serves. */
   restart(): Promise<void>
 }
 
-export type TourStatus = Pick<Status, 'rung'> & {
-  nodes: ReadonlyArray<Pick<Status['nodes'][number], 'id' | 'role' | 'pid' | 'state'>>
-}
+export type TourNode = Pick<Status['nodes'][number], 'id' | 'role' | 'pid' | 'state' | 'database'>
+export type TourStatus = Pick<Status, 'rung'> & { nodes: readonly TourNode[] }
 
 const climbTimeoutMs = 120_000
 
@@ -27,8 +29,14 @@ export function tourSystemOf(client: ControlClient, restart: () => Promise<void>
       await client.apply({ rung: to })
       await client.waitIdle({ timeoutMs: climbTimeoutMs })
     },
-    async kill(node) {
-      await client.fault('kill', node)
+    async fault(kind, node) {
+      await client.fault(kind, node)
+    },
+    async switchover() {
+      const [shard] = (await client.status()).shards
+      if (!shard) throw new TenfoldError('not-found', 'the system has no shard whose primary could change')
+      await client.switchover(shard.id)
+      await client.waitIdle({ timeoutMs: climbTimeoutMs })
     },
     restart,
   }

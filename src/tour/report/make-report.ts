@@ -18,13 +18,13 @@ export interface TourSettings {
 }
 
 export function makeReport(journey: Journey, settings: TourSettings): TourReport {
-  const { acts, record, kills, broken, afterLoad, afterRestart, restartMs } = journey
+  const { acts, record, accidents, broken, afterLoad, afterRestart, restartMs } = journey
   const startMs = record.phases[0]?.startMs ?? settings.startMs
   const endMs = record.phases.at(-1)?.endMs ?? settings.endMs
   const seconds = measureSeconds(record.seconds)
   const actReports = measureActs(acts, record.phases)
   const total = phaseNumbers(record.phases)
-  const faults = measureFaults(kills, actReports, seconds)
+  const faults = measureFaults(accidents, actReports, seconds)
   const lateNodes = faults.filter((fault) => fault.readyAfterMs === null).map((fault) => fault.node)
   return {
     format: 'tenfold-tour/1',

@@ -32,9 +32,9 @@ function makeSample(failure?: string, ledger: LedgerVerdict = clean): TourReport
       recorder.due('like', dueMs)({ ...outcome, ...(failure !== undefined && second === 10 ? { failure } : {}) })
     }
   }
-  const kills = [{ title: 'kill -9 web 1', rung: 3, node: 'us-east/web-1', atMs: 10_000, readyAfterMs: 900 }]
+  const accidents = [{ title: 'kill -9 web 1', rung: 3, node: 'us-east/web-1', atMs: 10_000, readyAfterMs: 900 }]
   const verified = { broken: null, afterLoad: clean, afterRestart: ledger, restartMs: 2000 }
-  return makeReport({ acts, kills, record: recorder.end(acts.length * 2000), ...verified }, settings)
+  return makeReport({ acts, accidents, record: recorder.end(acts.length * 2000), ...verified }, settings)
 }
 
 test('the page is whole, needs nothing from elsewhere, and every number in it is one', () => {
@@ -55,7 +55,7 @@ test('the report stays whole as JSON', () => {
 test('a journey that stopped before its first answer can be rendered too', () => {
   const record = new Recorder(0).end(0)
   const nothing = { broken: 'no host', afterLoad: null, afterRestart: null, restartMs: null }
-  const page = renderReport(makeReport({ acts: planActs(3), kills: [], record, ...nothing }, settings))
+  const page = renderReport(makeReport({ acts: planActs(3), accidents: [], record, ...nothing }, settings))
   assert.match(page, /0 failed, 0 lost, not verified, stopped: no host/)
   assert.doesNotMatch(page, /NaN|Infinity|undefined/)
 })

@@ -34,7 +34,7 @@ ${again(report)}
 function story({ total, load, acts, faults, ledger }: TourReport): string {
   const path = acts.filter((act) => act.kind === 'climb').map((act) => act.rung)
   const journey = path.length === 0 ? 'stayed on rung 1' : `went over the rungs ${[1, ...path].join(' → ')}`
-  const killed = faults.length === 0 ? '' : ` and lost ${count(faults.length)} processes to kill -9`
+  const killed = faults.length === 0 ? '' : ` and survived ${count(faults.length)} faults`
   const checked = ledger.afterRestart ?? ledger.afterLoad
   const writes = checked ? Object.values(checked.checked).reduce((sum, number) => sum + number, 0) : 0
   return (

@@ -32,7 +32,7 @@ export interface RungReport extends Numbers {
 }
 
 export interface ActReport extends Numbers {
-  kind: 'hold' | 'climb' | 'kill'
+  kind: 'hold' | 'climb' | 'fault' | 'switchover'
   title: string
   /** Of a climb: where it leads. */
   rung: number
@@ -48,9 +48,11 @@ export interface FaultReport {
   rung: number
   node: string
   atMs: number
-  /** From the kill until as many nodes of the role are ready as before; null when that did not come. */
+  /** From the fault until as many nodes of its kind are ready as before; null when that did not come. */
   readyAfterMs: number | null
-  /** From the kill to the end of the last second that has a failed request; 0 when none failed. */
+  /** The longest time around it in which no write was acknowledged. */
+  writePauseMs: number
+  /** From the fault to the end of the last second that has a failed request; 0 when none failed. */
   cleanAfterMs: number
   failed: number
   resent: number

@@ -1,4 +1,4 @@
-// The tables of the report: rungs, moves, kills, verification, kinds of requests, and what failed.
+// The tables of the report: rungs, moves, faults, verification, kinds of requests, and what failed.
 
 import type { Finding, LedgerVerdict, WriteKind } from '../ledger.ts'
 import type { Failure } from '../load/record.ts'
@@ -23,7 +23,7 @@ const sentColumn: Column<Numbers> = { head: 'requests', cell: ({ sent }) => coun
 
 export function rungsSection({ rungs }: TourReport): Markup {
   return html`<h2>Rung by rung</h2>
-<p class="note">Everything that was due while the system stood on the rung, on the way up and down, kills included.</p>
+<p class="note">Everything that was due while the system stood on the rung, on the way up and down, faults included.</p>
 ${table(rungs, [
   { head: 'rung', cell: ({ rung, title }) => html`${rung}<small>${title}</small>` },
   { head: 'time', cell: ({ seconds }) => duration(seconds * 1000) },
@@ -37,11 +37,11 @@ ${table(rungs, [
 }
 
 export function movesSection({ acts }: TourReport): Markup {
-  return html`<h2>The moves between rungs, under load</h2>
+  return html`<h2>The planned moves, under load</h2>
 <p class="note">Write pause: the longest time that touches the move in which no write was acknowledged. Writes come at random among
 the requests, so that some milliseconds pass between two of them at any time.</p>
 ${table(
-  acts.filter((act) => act.kind === 'climb'),
+  acts.filter((act) => act.kind === 'climb' || act.kind === 'switchover'),
   [
     { head: 'move', cell: ({ title }) => title },
     { head: 'took', cell: ({ startMs, endMs }) => duration(endMs - startMs) },
@@ -56,7 +56,7 @@ ${table(
 }
 
 export function faultsSection({ faults, ledger, load }: TourReport): Markup {
-  return html`<h2>What was killed, and how it came back</h2>
+  return html`<h2>What was broken, and how it came back</h2>
 ${
   faults.length > 0 &&
   table(faults, [
@@ -72,6 +72,7 @@ ${
       cell: ({ readyAfterMs }) => (readyAfterMs === null ? 'not seen' : duration(readyAfterMs)),
       isBad: ({ readyAfterMs }) => readyAfterMs === null,
     },
+    { head: 'write pause', cell: ({ writePauseMs }) => duration(writePauseMs) },
     {
       head: 'no error after',
       cell: ({ cleanAfterMs }) => (cleanAfterMs === 0 ? 'none occurred' : duration(cleanAfterMs)),

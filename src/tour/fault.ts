@@ -1,0 +1,42 @@
+// One accident on purpose, and how long the system takes to be whole again.
+
+import type { Clock } from '../base/clock.ts'
+import { isTenfoldError, TenfoldError } from '../base/errors.ts'
+import { waitUntil } from '../base/limits.ts'
+import type { Accident } from './measure.ts'
+import { type FaultAct, titleOf } from './scenario.ts'
+import type { TourNode, TourSystem } from './system.ts'
+
+const recoveryTimeoutMs = 60_000
+const lookIntervalMs = 50
+
+export async function injectFault(act: FaultAct, system: TourSystem, clock: Clock): Promise<Accident> {
+  const before = (await system.status()).nodes.filter((node) => isKin(node, act) && node.state === 'ready')
+  const victim = before.filter((node) => isPossible(node, act))[act.nth]
+  if (!victim)
+    throw new TenfoldError('not-found', `${titleOf(act)}: only ${before.length} such nodes are ready on this rung`)
+  const atMs = clock.now()
+  await system.fault(act.fault, victim.id)
+  const isWhole = async () => {
+    const now = (await system.status()).nodes.filter((node) => isKin(node, act) && node.state === 'ready')
+    return now.length >= before.length && now.every((node) => node.pid !== victim.pid)
+  }
+  const accident = { title: titleOf(act), rung: act.rung, node: victim.id, atMs: Math.round(atMs) }
+  try {
+    const what = `the return of ${victim.id}`
+    await waitUntil(isWhole, { what, timeoutMs: recoveryTimeoutMs, intervalMs: lookIntervalMs, clock })
+    return { ...accident, readyAfterMs: Math.round(clock.now() - atMs) }
+  } catch (error) {
+    if (!isTenfoldError(error, 'timeout')) throw error
+    return { ...accident, readyAfterMs: null }
+  }
+}
+
+/** One that could stand in for it: a primary's place is taken by a replica. */
+function isKin({ role }: TourNode, { victim }: FaultAct): boolean {
+  return role === (victim === 'web' ? 'web' : 'postgres')
+}
+
+function isPossible({ database }: TourNode, { victim }: FaultAct): boolean {
+  return victim === 'web' || database === victim
+}
