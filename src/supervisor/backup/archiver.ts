@@ -13,7 +13,7 @@ import { type Backoff, backoffMs } from '../../base/backoff.ts'
 import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import { withTimeout } from '../../base/limits.ts'
+import { waitUntil, withTimeout } from '../../base/limits.ts'
 import { systemRandom } from '../../base/random.ts'
 import { PostgresAdmin } from '../../programs/postgres/admin.ts'
 import type { PostgresAddress, PostgresSecrets } from '../../programs/postgres/contract.ts'
@@ -90,6 +90,17 @@ export class WalArchiver extends Lifecycle {
   /** Why nothing is archived now; null while it works. */
   get trouble(): string | null {
     return this.#trouble?.message ?? null
+  }
+
+  /** Resolves with the run that reaches the position. @throws timeout, with what is wrong now if something is. */
+  async waitFor(position: WalPosition, timeoutMs: number): Promise<ArchiveRun> {
+    const what = `the log up to ${formatLsn(position.lsn)} in the archive`
+    const isThere = () => {
+      if (this.run && isWithin(position, this.run)) return this.run
+      if (this.trouble !== null) throw new TenfoldError('unavailable', this.trouble)
+      return undefined
+    }
+    return waitUntil(isThere, { what, timeoutMs, signal: this.#abort.signal })
   }
 
   protected async open(): Promise<void> {
