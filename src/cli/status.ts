@@ -20,14 +20,20 @@ async function readStatus(target: TargetSystem): Promise<Status> {
   return statusWithoutSupervisor(await readMap(target.home.map), await target.token())
 }
 
-function describe({ rung, rungs, climbing, lastFailure, urls, nodes, supervisor }: Status): string {
+function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, supervisor }: Status): string {
   const title = rungs.find((candidate) => candidate.number === rung)?.title ?? 'not reached yet'
   const rows = nodes.map((node) => [
     node.id,
     node.state,
     `${node.address}:${node.port}`,
     node.pid === null ? '-' : `pid ${node.pid}`,
-    [node.database, node.entry ? 'entry' : undefined, node.restarts ? `${node.restarts} restarts` : undefined]
+    [
+      node.database,
+      node.lagMs === undefined ? undefined : `${node.lagMs} ms behind`,
+      node.fault === undefined ? undefined : `made ${node.fault}`,
+      node.entry ? 'entry' : undefined,
+      node.restarts ? `${node.restarts} restarts` : undefined,
+    ]
       .filter(Boolean)
       .join(', '),
   ])
@@ -37,6 +43,12 @@ function describe({ rung, rungs, climbing, lastFailure, urls, nodes, supervisor 
     ...(lastFailure ? [`the last climb stopped: ${lastFailure}`] : []),
     ...(supervisor ? [] : ['no supervisor runs: `tenfold up` starts one that adopts what is there']),
     `app ${urls.app}  dashboard ${urls.dashboard}`,
+    ...shards.filter(({ replicas }) => replicas.length > 0).map(describeShard),
     ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
   ].join('\n')
+}
+
+function describeShard({ id, primary, timeline, durability, quorum }: Status['shards'][number]): string {
+  const waits = quorum ? `: a write counts when ${quorum.count} of ${quorum.of.length} replicas have it` : ''
+  return `${id}: primary ${primary}, timeline ${timeline}, durability ${durability}${waits}`
 }

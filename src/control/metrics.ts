@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
 import type { MapNode, SystemMap } from '../map/map.ts'
 import { DoorClient } from '../processes/door/client.ts'
-import type { NodeMetrics } from './api.ts'
+import type { NodeMetrics, StatusNode } from './api.ts'
 
 /** CPU time of Linux is counted in ticks of 10 ms (sysconf(_SC_CLK_TCK) is 100 on every Linux that Node runs on). */
 const ticksPerSecond = 100
@@ -84,12 +84,22 @@ async function readUsage(pid: number): Promise<{ cpuTicks: number; memoryBytes: 
 }
 
 /** The Prometheus text format, version 0.0.4. */
-export function renderPrometheus(map: SystemMap, nodes: Record<string, NodeMetrics>): string {
+export function renderPrometheus(
+  map: SystemMap,
+  nodes: Record<string, NodeMetrics>,
+  replicas: ReadonlyArray<Pick<StatusNode, 'id' | 'lagBytes' | 'lagMs'>>,
+): string {
   const lines = ['# TYPE tenfold_rung gauge', `tenfold_rung ${map.rung}`, '# TYPE tenfold_node_up gauge']
   for (const { id, role, state } of map.nodes)
     lines.push(`tenfold_node_up{node="${id}",role="${role}"} ${state === 'ready' ? 1 : 0}`)
   lines.push('# TYPE tenfold_node_restarts_total counter')
   for (const { id, restarts } of map.nodes) lines.push(`tenfold_node_restarts_total{node="${id}"} ${restarts}`)
+  lines.push('# TYPE tenfold_replica_lag_bytes gauge')
+  for (const { id, lagBytes } of replicas)
+    if (lagBytes !== undefined) lines.push(`tenfold_replica_lag_bytes{node="${id}"} ${lagBytes}`)
+  lines.push('# TYPE tenfold_replica_lag_seconds gauge')
+  for (const { id, lagMs } of replicas)
+    if (lagMs !== undefined) lines.push(`tenfold_replica_lag_seconds{node="${id}"} ${lagMs / 1000}`)
   const gauges: Array<[keyof NodeMetrics, string]> = [
     ['memoryBytes', 'tenfold_node_memory_bytes'],
     ['inFlight', 'tenfold_node_in_flight'],

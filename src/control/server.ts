@@ -163,7 +163,7 @@ export class ControlServer extends Lifecycle {
     http.get('/api/metrics', async () => ({ nodes: await sampler.sample() }))
     http.get('/metrics', async (_request, reply) => {
       reply.type('text/plain; version=0.0.4')
-      return renderPrometheus(keeper.map, await sampler.sample())
+      return renderPrometheus(keeper.map, await sampler.sample(), this.#status().nodes)
     })
     http.get('/api/openapi.json', () => openApiDocument(this.#options.version))
     http.post('/api/down', async (_request, reply) => {

@@ -57,7 +57,7 @@ export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected
             <span class={`badge is-role${node.database === 'primary' ? ' is-primary' : ''}`}>{node.database}</span>
           )}
         </span>
-        {!isCompact && <Figures metrics={metrics} />}
+        {!isCompact && <Figures node={node} metrics={metrics} />}
         {!isCompact && (
           <span class="node-line dim mono node-address">
             {node.address}:{node.port}
@@ -70,11 +70,12 @@ export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected
   )
 }
 
-function Figures({ metrics }: { metrics: NodeMetrics }) {
+function Figures({ node, metrics }: { node: StatusNode; metrics: NodeMetrics }) {
   const { requestsPerSecond, p99Ms, errorsPerSecond, cpuPercent } = metrics
   return (
     <span class="node-line node-figures">
       {requestsPerSecond !== undefined && <span class="figure">{showRate(requestsPerSecond)}</span>}
+      {node.lagMs !== undefined && <span class="figure">{showMs(node.lagMs)} behind</span>}
       {p99Ms !== undefined && <span class="dim">p99 {showMs(p99Ms)}</span>}
       {errorsPerSecond !== undefined && errorsPerSecond > 0 ? (
         <span class="figure-error">{showRate(errorsPerSecond)} errors</span>

@@ -9,13 +9,24 @@ import { messageOf } from '../words/failure.ts'
 const faults: Record<FaultKind, { title: string; explains: string }> = {
   kill: {
     title: 'Kill',
-    explains: 'SIGKILL: the process is gone at once, without a word. The supervisor starts it again.',
+    explains:
+      'SIGKILL: the process is gone at once, without a word. It is started again; a primary is replaced by a replica.',
   },
   pause: {
     title: 'Pause',
     explains: 'SIGSTOP: the process keeps its sockets and answers nothing, until it is resumed.',
   },
-  resume: { title: 'Resume', explains: 'SIGCONT: a paused process goes on.' },
+  slow: {
+    title: 'Slow',
+    explains:
+      'A replica shows every change 2 s late; any other process gets a quarter of its time, until it is resumed.',
+  },
+  cut: { title: 'Cut off', explains: 'The replica gets nothing from its primary any more, until it is resumed.' },
+  resume: { title: 'Resume', explains: 'Whatever was paused, slowed or cut off goes on as before.' },
+}
+
+function faultsOf(node: StatusNode): FaultKind[] {
+  return ['kill', 'pause', 'slow', ...(node.database === 'replica' ? (['cut'] as const) : []), 'resume']
 }
 
 export function FaultActions({ node, client }: { node: StatusNode; client: ControlClient }) {
@@ -35,7 +46,7 @@ export function FaultActions({ node, client }: { node: StatusNode; client: Contr
   return (
     <div class="faults">
       <fieldset class="fault-buttons" aria-label="Faults">
-        {(['kill', 'pause', 'resume'] as const).map((kind) => (
+        {faultsOf(node).map((kind) => (
           <button
             key={kind}
             type="button"
@@ -55,7 +66,7 @@ export function FaultActions({ node, client }: { node: StatusNode; client: Contr
       {asked !== null && (
         <Dialog title={`${faults[asked].title} ${node.id}?`} onClose={() => setAsked(null)}>
           <p>{faults[asked].explains}</p>
-          <p class="dim">This is a real signal to a real process: pid {node.pid ?? 'none'}.</p>
+          <p class="dim">This happens to a real process: pid {node.pid ?? 'none'}.</p>
           {failure !== null && (
             <p class="failure" role="alert">
               {failure}

@@ -1,6 +1,6 @@
 // What is known about a node, as pairs of word and value.
 
-import type { NodeMetrics, Status, StatusNode } from '../../../control/api.ts'
+import type { NodeMetrics, Status, StatusNode, StatusShard } from '../../../control/api.ts'
 import { useNow } from '../system/use-now.ts'
 import { showBytes, showDuration, showMs, showPercent, showRate } from '../words/numbers.ts'
 
@@ -27,7 +27,9 @@ export function NodeFacts({ node, status, metrics }: Props) {
     ['memory', metrics.memoryBytes === undefined ? undefined : showBytes(metrics.memoryBytes)],
     ['database', node.database],
     ['shard', shard && `${shard.id}, ${shard.slots} slots, timeline ${shard.timeline}`],
-    ['lag', node.lagBytes === undefined ? undefined : showBytes(node.lagBytes)],
+    ['lag', node.lagBytes === undefined ? undefined : `${showBytes(node.lagBytes)}, ${showMs(node.lagMs ?? 0)}`],
+    ['made', node.fault],
+    ['durability', shard?.primary === node.id ? showDurability(shard) : undefined],
   ]
   return (
     <dl class="facts">
@@ -42,4 +44,9 @@ export function NodeFacts({ node, status, metrics }: Props) {
       )}
     </dl>
   )
+}
+
+/** In words: how many copies a write has before it is acknowledged. */
+function showDurability({ durability, quorum }: StatusShard): string {
+  return quorum ? `${durability}: ${quorum.count} of ${quorum.of.length} replicas before a write counts` : durability
 }

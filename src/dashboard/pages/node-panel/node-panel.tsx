@@ -6,6 +6,7 @@ import type { System } from '../system/use-system.ts'
 import { FaultActions } from './fault-actions.tsx'
 import { LogTail } from './log-tail.tsx'
 import { NodeFacts } from './node-facts.tsx'
+import { PromoteAction } from './promote-action.tsx'
 
 interface Props {
   system: System
@@ -22,6 +23,7 @@ export function NodePanel({ system, status, id, onClose }: Props) {
         {node && <StateGlyph state={node.state} />}
         <h2 class="mono">{id}</h2>
         <span class="dim">{node ? node.state : 'no longer on the map'}</span>
+        {node && <PromoteAction node={node} status={status} client={system.client} />}
         {node && <FaultActions node={node} client={system.client} />}
         <button type="button" class="button is-small" onClick={onClose}>
           Close
