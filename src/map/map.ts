@@ -28,6 +28,8 @@ export interface MapNode {
   restarts: number
   /** Accepts on the public address. */
   entry: boolean
+  /** Of a program of the user's: the database node that its environment names. */
+  primary?: string
   /** Of a postgres node. */
   shard?: string
   database?: 'primary' | 'replica'

@@ -123,6 +123,20 @@ test('a program of the user is replaced when the database moves, since its addre
   assert.ok(kinds.includes('stop-node us-east/web-1'))
 })
 
+test('a program whose environment names a primary that is none any more is replaced', () => {
+  const topology = resolveTopology({ rung: 4, web: { command: 'node server.js' } })
+  const map = reachTopology(start, topology)
+  const [shard] = map.shards
+  for (const node of map.nodes) if (node.role === 'web') node.primary = shard?.primary as string
+  assert.deepEqual(plan(map, topology), [])
+  assert.ok(shard)
+  shard.primary = shard.replicas[0] as string
+  assert.deepEqual(
+    describe(plan(map, topology)).filter((step) => /web/.test(step)),
+    ['start-node us-east/web-3', 'start-node us-east/web-4', 'stop-node us-east/web-1', 'stop-node us-east/web-2'],
+  )
+})
+
 test('a move that was given up half-way goes on with its copy, and leaves none behind when it is called off', () => {
   const map = reach(start, 1)
   const [, clone] = plan(map, resolveTopology({ rung: 2 })) as [Step, Extract<Step, { kind: 'clone-database' }>]

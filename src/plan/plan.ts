@@ -52,12 +52,14 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   const webs = nodesOf(map, 'web')
   const workers = nodesOf(map, 'worker')
   // A program of the user's has the database's address from its environment, and so only until the database moves.
-  const isOutdated = databaseMoves && topology.web.command !== undefined
-  const isReplacing = map.nodes.length > 0 && (isOutdated || replacesWeb(map.topology, topology))
+  const isCommand = topology.web.command !== undefined
+  const isOutdated = (web: MapNode) =>
+    isCommand && web.primary !== undefined && !map.shards.some(({ primary }) => primary === web.primary)
+  const isReplacing = map.nodes.length > 0 && ((isCommand && databaseMoves) || replacesWeb(map.topology, topology))
   const hasFront = topology.front.count > 0
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
-  const kept = isReplacing ? [] : webs.filter((web) => hasFront || web.entry)
+  const kept = isReplacing ? [] : webs.filter((web) => (hasFront || web.entry) && !isOutdated(web))
   const newWebs: NodeSpec[] = []
   for (let n = kept.length; n < topology.web.count; n++)
     newWebs.push(placement.place('web', region, hasFront && n > 0 ? 'own' : 'beside', !hasFront))

@@ -26,6 +26,9 @@ const replansMax = 10
 /** How long a step that failed beside an ailing primary waits for it to be mended before it counts as failed. */
 const mendTimeoutMs = 60_000
 
+/** What a watch may ask for. */
+export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'apply' | 'progress'>
+
 export class Executor {
   readonly #system: System
   readonly #climb: Lane

@@ -40,6 +40,8 @@ interface Watched {
   restartAtMs: number
   missedBeats: number
   nextBeatMs: number
+  /** Why its last start failed. */
+  startFailure: unknown
 }
 
 export class Fleet extends Lifecycle {
@@ -149,6 +151,11 @@ export class Fleet extends Lifecycle {
     this.#watched.delete(id)
   }
 
+  /** Why the last start of a node failed; undefined when it did not. */
+  startFailureOf(id: string): unknown {
+    return this.#watched.get(id)?.startFailure
+  }
+
   /** While `work` runs, the watcher does not touch the node; it may be stopped and started by hand. */
   async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
     const watched = this.#watchedOf(id)
@@ -172,16 +179,19 @@ export class Fleet extends Lifecycle {
     await this.#keeper.setState(id, 'starting', { pid: null })
     let pid: number | undefined
     try {
+      const facts = driver.factsAtStart?.(node)
       pid = await driver.start(node)
       watched.startedAtMs = systemClock.monotonic()
       watched.missedBeats = 0
-      await this.#keeper.setState(id, 'starting', { pid })
+      await this.#keeper.setState(id, 'starting', { ...facts, pid })
       await driver.waitReady(node, pid, readyTimeoutMs)
     } catch (error) {
       if (pid !== undefined && isProcessAlive(pid)) signal(pid, 'SIGKILL')
       await this.#keeper.setState(id, 'down', { pid: null }).catch(() => {})
+      watched.startFailure = error
       throw error
     }
+    watched.startFailure = undefined
     const isUsable = (await driver.isUsable?.(node)) ?? true
     await this.#keeper.setState(id, isUsable ? 'ready' : 'starting')
     this.#events.emit('info', `${id} is ${isUsable ? 'ready' : 'up'} (pid ${pid}, ${node.address}:${node.port})`, {
@@ -271,6 +281,7 @@ export class Fleet extends Lifecycle {
         restartAtMs: 0,
         missedBeats: 0,
         nextBeatMs: 0,
+        startFailure: undefined,
       }
       this.#watched.set(id, watched)
     }

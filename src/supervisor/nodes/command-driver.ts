@@ -60,6 +60,12 @@ export class CommandDriver implements NodeDriver {
     })
   }
 
+  /** Its address is in the environment, which stays as it is while the process lives. */
+  factsAtStart(): Partial<MapNode> {
+    const [shard] = this.#map().shards
+    return shard ? { primary: shard.primary } : {}
+  }
+
   async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {
     const deadline = systemClock.monotonic() + timeoutMs
     while (!(await this.isHealthy(node).catch(() => false))) {

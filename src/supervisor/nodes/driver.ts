@@ -5,6 +5,8 @@ import type { MapNode } from '../../map/map.ts'
 export interface NodeDriver {
   /** Starts the process, detached, so that it outlives the supervisor. Resolves with its pid, not with its readiness. */
   start(node: MapNode): Promise<number>
+  /** What the map shall say of a process that is started now. */
+  factsAtStart?(node: MapNode): Partial<MapNode>
   /** Resolves when it serves. @throws program-failed with the end of its log when it exited, timeout when it hangs. */
   waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void>
   /** Cheap, no waiting; never true for a pid that another program has now. */

@@ -1,7 +1,7 @@
 // Looks at every shard, ten times a second.
 
 import { Lifecycle } from '../../base/lifecycle.ts'
-import type { Executor } from '../executor.ts'
+import type { Mender } from '../executor.ts'
 import type { System } from '../system.ts'
 import { ShardWatch } from './shard-watch.ts'
 
@@ -9,12 +9,12 @@ const lookIntervalMs = 100
 
 export class ReplicationWatch extends Lifecycle {
   readonly #system: System
-  readonly #executor: Pick<Executor, 'repair' | 'isRepairing'>
+  readonly #executor: Mender
   readonly #shards = new Map<string, ShardWatch>()
   readonly #looking = new Map<string, Promise<void>>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(system: System, executor: Pick<Executor, 'repair' | 'isRepairing'>) {
+  constructor(system: System, executor: Mender) {
     super()
     this.#system = system
     this.#executor = executor

@@ -2,12 +2,12 @@
 // that stream. It decides; the deciding is written down as steps before anything is done (executor.ts).
 
 import { systemClock } from '../../base/clock.ts'
-import { describeError } from '../../base/errors.ts'
+import { describeError, isTenfoldError } from '../../base/errors.ts'
 import { type MapNode, type MapShard, nodeOf } from '../../map/map.ts'
 import type { Step } from '../../plan/step.ts'
 import { lowerFence } from '../../programs/postgres/fence.ts'
 import { killServer } from '../../programs/postgres/processes.ts'
-import type { Executor } from '../executor.ts'
+import type { Mender } from '../executor.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
@@ -26,11 +26,11 @@ const replaceStartingAfterMs = 60_000
 const memberLagBytes = 1024 * 1024
 const housekeepingMs = 5000
 /** Between two attempts to mend the same thing. */
-const retryMs = { shard: 500, node: 5000 }
+const retryMs = { shard: 500, node: 5000, start: 1000 }
 
 export class ShardWatch {
   readonly #system: System
-  readonly #executor: Pick<Executor, 'repair' | 'isRepairing'>
+  readonly #executor: Mender
   readonly #id: string
   readonly #primary: PrimaryWatch
   #goneSinceMs: number | undefined
@@ -41,7 +41,7 @@ export class ShardWatch {
   #nextHousekeepingMs = 0
   #chores: Promise<void> | undefined
 
-  constructor(system: System, executor: Pick<Executor, 'repair' | 'isRepairing'>, id: string) {
+  constructor(system: System, executor: Mender, id: string) {
     this.#system = system
     this.#executor = executor
     this.#id = id
@@ -111,6 +111,8 @@ export class ShardWatch {
   /** It has every write that it acknowledged, and no other was named primary. */
   async #startAgain(primary: MapNode): Promise<void> {
     const { keeper, fleet, events } = this.#system
+    if (systemClock.monotonic() < (this.#retryAtMs.get(primary.id) ?? 0)) return
+    this.#retryAtMs.set(primary.id, systemClock.monotonic() + retryMs.start)
     await lowerFence(dataDirOf(primary))
     if (primary.pid !== null) await keeper.setState(primary.id, 'down', { pid: null })
     await fleet
@@ -137,7 +139,8 @@ export class ShardWatch {
       const node = this.#system.keeper.node(id)
       if (!node || this.#executor.isRepairing(id) || this.#system.locks.isHeld(id)) continue
       if (node.diverged) this.#replace(node)
-      else if (streaming.has(slotNameOf(id)) || node.fault === 'cut') this.#silentSinceMs.delete(id)
+      else if (streaming.has(slotNameOf(id)) || node.fault === 'cut' || this.#hasNoRoom(id))
+        this.#silentSinceMs.delete(id)
       else {
         const sinceMs = this.#silentSinceMs.get(id) ?? nowMs
         this.#silentSinceMs.set(id, sinceMs)
@@ -145,6 +148,7 @@ export class ShardWatch {
         if (nowMs - sinceMs >= (isComing ? replaceStartingAfterMs : replaceAfterMs)) await this.#giveUp(node)
       }
     }
+    this.#replaceOutdatedPrograms()
     // Beside the looks: a server that hangs in the middle of it must not keep the watch from noticing.
     this.#chores ??= this.#doChores(shard, streaming, nowMs).finally(() => {
       this.#chores = undefined
@@ -162,6 +166,11 @@ export class ShardWatch {
     }
   }
 
+  /** Its disk is full: another copy would not fit there either, and its own comes back when there is room. */
+  #hasNoRoom(id: string): boolean {
+    return isTenfoldError(this.#system.fleet.startFailureOf(id), 'disk-full')
+  }
+
   async #giveUp(node: MapNode): Promise<void> {
     const { keeper, events } = this.#system
     this.#silentSinceMs.delete(node.id)
@@ -177,6 +186,14 @@ export class ShardWatch {
     const isAsync = shardOf(this.#system.keeper.map.shards, this.#id).durability === 'async'
     const salvage: Step[] = isAsync ? [{ kind: 'salvage-writes', ...about }] : []
     this.#repair(node.id, [...salvage, { kind: 'rebuild-replica', ...about }], retryMs.node)
+  }
+
+  /** A program of the user's goes on with the address that it was started with; one that names another primary is replaced. */
+  #replaceOutdatedPrograms(): void {
+    const { map } = this.#system.keeper
+    const { primary } = shardOf(map.shards, this.#id)
+    const isOutdated = map.nodes.some((node) => node.primary !== undefined && node.primary !== primary)
+    if (isOutdated && this.#executor.progress === null) this.#executor.apply(map.topology)
   }
 
   #repair(id: string, steps: Step[], againAfterMs: number): void {
