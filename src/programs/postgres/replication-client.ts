@@ -76,7 +76,11 @@ export async function reserveSlot(client: Client, slot: string): Promise<void> {
   }
 }
 
-export async function ask<Row extends object>(client: Client, command: string): Promise<Row[]> {
+export async function ask<Row extends object>(
+  client: Client,
+  command: string,
+  timeoutMs = answerTimeoutMs,
+): Promise<Row[]> {
   const answer = client.query<Row>(command)
-  return (await withTimeout(answer, answerTimeoutMs, `the answer to ${command.split(' ')[0]}`)).rows
+  return (await withTimeout(answer, timeoutMs, `the answer to ${command.split(' ')[0]}`)).rows
 }
