@@ -33,10 +33,12 @@ test('who waits for a connection that dies as soon as it is made hears of it', a
   const { port } = server.address() as AddressInfo
   const { connectMs, statementMs, idleInTransactionMs, preparedMax } = routerDefaults
   const limits = { connectMs, statementMs, idleInTransactionMs, preparedMax }
-  const login = { user: 'app', password: '', database: 'app', applicationName: 'test' }
-  const pool = new ConnectionPool({ address: '127.0.0.1', port, ...login, ...limits }, routerDefaults, () => {})
+  const expected = { role: 'primary', timeline: 1, generation: 0 } as const
+  const login = { user: 'app', password: '', database: 'app', applicationName: 'test', expected }
+  const nobody = { onQuiet() {}, onLost() {}, onMapIsOld() {}, isAnswering: () => false }
+  const pool = new ConnectionPool({ address: '127.0.0.1', port, ...login, ...limits }, routerDefaults, nobody)
   const refused = new Promise<Error>((resolve, reject) => {
-    pool.acquire({ since: 0, take: () => reject(new Error('got a dead connection')), refuse: resolve })
+    pool.acquire({ since: 0, take: () => reject(new Error('got a dead connection')), refuse: resolve, reroute() {} })
   })
   assert.match((await withTimeout(refused, limitMs, 'the refusal')).message, /ended as soon as it was made/)
   assert.equal(pool.size, 0)

@@ -1,9 +1,11 @@
-// The connections of one process to one primary. Last in, first out, so that few connections carry light load and
+// The connections of one process to one server. Last in, first out, so that few connections carry light load and
 // stay warm. Whoever finds none free waits in line; the line is bounded, and a pause (a hold) keeps it standing.
 
 import { TenfoldError } from '../../base/errors.ts'
-import { Connection, type ConnectionSettings, connectionSilent } from './connection.ts'
+import { outsideOfScopes } from './causality/causality.ts'
+import { Connection, type ConnectionSettings } from './connection.ts'
 import type { RouterOptions } from './options.ts'
+import { WrongRole } from './role-check.ts'
 
 /** Someone in line for a connection: gets one, or hears why not. */
 export interface Waiter {
@@ -11,6 +13,20 @@ export interface Waiter {
   since: number
   take(connection: Connection, pool: ConnectionPool): void
   refuse(error: Error): void
+  /** The server is none of its shard's any more: looks for another one. */
+  reroute(): void
+}
+
+/** What a pool tells and asks whoever opened it. */
+export interface PoolListener {
+  /** The last busy connection was given back. */
+  onQuiet(): void
+  /** A connection died that nobody here had ended. */
+  onLost(): void
+  /** The server is another than the map says: there must be a newer map. */
+  onMapIsOld(): void
+  /** The server has answered somebody lately. */
+  isAnswering(): boolean
 }
 
 const sweepIntervalMs = 250
@@ -18,8 +34,7 @@ const sweepIntervalMs = 250
 export class ConnectionPool {
   readonly settings: ConnectionSettings
   readonly #options: RouterOptions
-  /** Called whenever the last busy connection was given back. */
-  readonly #onQuiet: () => void
+  readonly #listener: PoolListener
   #idle: Connection[] = []
   #all = new Set<Connection>()
   #busy = 0
@@ -29,10 +44,10 @@ export class ConnectionPool {
   #isRetired = false
   #sweeper: NodeJS.Timeout | undefined
 
-  constructor(settings: ConnectionSettings, options: RouterOptions, onQuiet: () => void) {
+  constructor(settings: ConnectionSettings, options: RouterOptions, listener: PoolListener) {
     this.settings = settings
     this.#options = options
-    this.#onQuiet = onQuiet
+    this.#listener = listener
   }
 
   /** Connections that are handed out: statements and transactions under way. */
@@ -69,8 +84,17 @@ export class ConnectionPool {
     this.#pump()
   }
 
+  /** Takes a waiter out of the line. False: it is not in it. */
+  leave(waiter: Waiter): boolean {
+    const at = this.#waiters.indexOf(waiter)
+    if (at >= 0) this.#waiters.splice(at, 1)
+    return at >= 0
+  }
+
   give(connection: Connection): void {
+    if (connection.cancelling) return void connection.cancelling.then(() => this.give(connection))
     this.#busy--
+    if (!connection.isUsable) this.#listener.onLost()
     if (connection.isUsable && !this.#isRetired) {
       connection.idleSince = performance.now()
       this.#idle.push(connection)
@@ -79,7 +103,7 @@ export class ConnectionPool {
       if (connection.isUsable) connection.end()
       this.#remove(connection)
     }
-    if (this.#busy === 0) this.#onQuiet()
+    if (this.#busy === 0) this.#listener.onQuiet()
   }
 
   /** New ones wait; those under way go on. */
@@ -107,7 +131,14 @@ export class ConnectionPool {
     return this.#waiters.splice(0)
   }
 
-  /** Cuts what is still under way. */
+  /** Cuts what is under way and sends away who waits, who all go elsewhere; whoever comes later is served again. */
+  cut(why: string): void {
+    const reason = new TenfoldError('timeout', why)
+    for (const connection of this.#all) connection.destroy(reason)
+    this.#refuseAll(reason)
+  }
+
+  /** Retires it and cuts what is still under way. */
   destroy(reason: TenfoldError): void {
     for (const waiter of this.retire()) waiter.refuse(reason)
     for (const connection of this.#all) connection.destroy(reason)
@@ -123,7 +154,7 @@ export class ConnectionPool {
     }
     const room = this.#options.poolMax - this.#all.size
     const wanted = Math.min(this.#waiters.length, room) - this.#connecting
-    for (let i = 0; i < wanted; i++) void this.#connect()
+    for (let i = 0; i < wanted; i++) void outsideOfScopes(() => this.#connect())
   }
 
   async #connect(): Promise<void> {
@@ -131,16 +162,16 @@ export class ConnectionPool {
     const connection = new Connection(this.settings, this.#options.silenceMs, (dead) => this.#drop(dead))
     try {
       await connection.connect()
-      // A server that is being fenced may greet and say goodbye in one breath.
-      if (!connection.isUsable) throw new Error('the connection ended as soon as it was made')
     } catch (error) {
       this.#connecting--
       connection.end()
+      if (error instanceof WrongRole) this.#listener.onMapIsOld()
       // Those in line could wait for ever when no connection is left that may come free.
-      if (this.#all.size === 0) for (const waiter of this.#waiters.splice(0)) waiter.refuse(error as Error)
+      if (this.#all.size === 0) this.#refuseAll(error as Error)
       return
     }
     this.#connecting--
+    if (connection.isMapOld) this.#listener.onMapIsOld()
     if (this.#isRetired) return connection.end()
     this.#all.add(connection)
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepIntervalMs).unref()
@@ -149,11 +180,16 @@ export class ConnectionPool {
     this.#pump()
   }
 
+  #refuseAll(error: Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.refuse(error)
+  }
+
   /** A connection died: an idle one leaves here, a busy one when it is given back. */
   #drop(connection: Connection): void {
     const at = this.#idle.indexOf(connection)
     if (at < 0) return
     this.#idle.splice(at, 1)
+    this.#listener.onLost()
     this.#remove(connection)
   }
 
@@ -166,9 +202,9 @@ export class ConnectionPool {
   #sweep(): void {
     const now = performance.now()
     const { address, port } = this.settings
+    const overdueMs = this.#listener.isAnswering() && !this.#isRetired ? this.#options.overdueMs : 0
     for (const connection of this.#all)
-      if (connection.deadline > 0 && now > connection.deadline)
-        connection.destroy(connectionSilent(`${address}:${port}`))
+      if (connection.deadline > 0 && now > connection.deadline) connection.expire(overdueMs)
     while (this.#idle.length > 1 && now - (this.#idle[0]?.idleSince ?? now) > this.#options.idleMs) {
       const oldest = this.#idle.shift()
       oldest?.end()

@@ -2,9 +2,12 @@
 
 import pg from 'pg'
 import { TenfoldError } from '../../base/errors.ts'
+import { sendCancelRequest } from './cancel-request.ts'
+import { askPosition, PositionAnswer, type PositionReport, parseAndAskPosition } from './causality/position-query.ts'
 import { isFence, sqlStateOf } from './fences.ts'
 import { PreparedBook } from './prepared-book.ts'
-import { Statement, type StatementOwner } from './statement.ts'
+import { checkRole, type Expectation, type Role, roleSql } from './role-check.ts'
+import { Statement, type StatementOwner, type Wire } from './statement.ts'
 
 export interface ConnectionSettings {
   address: string
@@ -17,6 +20,8 @@ export interface ConnectionSettings {
   idleInTransactionMs: number
   preparedMax: number
   applicationName: string
+  /** What the map says of the server; asked at every connect. */
+  expected: Expectation
 }
 
 export class Connection {
@@ -28,14 +33,31 @@ export class Connection {
   deadline = 0
   /** Monotonic time at which it was given back. */
   idleSince = 0
+  /** See Source.generation. */
+  readonly generation: number
+  /** The timeline that the server was on at connect; of a primary, which keeps it as long as it runs. */
+  timeline: number
+  /** The server is on a newer timeline than the map said. */
+  isMapOld = false
+  /** Resolves when a cancel request that was sent for it can hit nothing any more. */
+  cancelling: Promise<void> | undefined
+  readonly #settings: ConnectionSettings
   readonly #client: pg.Client
   readonly #prepared: PreparedBook
   readonly #silentAfterMs: number
   /** Statements of one transaction that were sent at once; rare, so made when needed. */
   #line: Statement[] | undefined
   #isBusy = false
+  #current: Statement | undefined
+  /** The caller of what is under way was told that its outcome is unknown. */
+  #isOverdue = false
+  /** The question for the position is prepared. */
+  #hasPositionQuery = false
 
   constructor(settings: ConnectionSettings, silenceMs: number, onDead: (connection: Connection) => void) {
+    this.#settings = settings
+    this.generation = settings.expected.generation
+    this.timeline = settings.expected.timeline
     this.#silentAfterMs = settings.statementMs + silenceMs
     this.#prepared = new PreparedBook(settings.preparedMax)
     this.#client = new pg.Client({
@@ -62,13 +84,43 @@ export class Connection {
     })
   }
 
+  /** @throws WrongRole when the server is not what the map takes it for; else what node-postgres throws. */
   async connect(): Promise<void> {
     await this.#client.connect()
+    // A server that is being fenced may greet and say goodbye in one breath.
+    if (!this.isUsable) throw new Error('the connection ended as soon as it was made')
+    const { address, port, connectMs, expected } = this.#settings
+    const timer = setTimeout(() => this.destroy(connectionSilent(`${address}:${port}`)), connectMs)
+    try {
+      const role = await this.#askRole(connectMs)
+      this.isMapOld = checkRole(`${address}:${port}`, role, expected).isMapOld
+      this.timeline = role.timeline ?? expected.timeline
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
-  /** Sends one statement; its owner hears the result. Statements sent at once run one after the other. */
-  send(text: string, values: readonly unknown[], owner: StatementOwner, limitMs = this.#silentAfterMs): void {
-    const statement = new Statement(text, values, owner, this, limitMs)
+  #askRole(limitMs: number): Promise<Role> {
+    return new Promise((resolve, reject) => {
+      const settled = ({ rows: [row] }: Statement, error: Error | undefined) => {
+        if (error) return reject(error)
+        const timeline = row?.['timeline']
+        resolve({
+          isInRecovery: row?.['recovering'] === true,
+          timeline: typeof timeline === 'number' ? timeline : undefined,
+        })
+      }
+      this.sendControl(roleSql, { settled }, limitMs)
+    })
+  }
+
+  /**
+   * Sends one statement; its owner hears the result. Statements sent at once run one after the other.
+   * With `asksPosition` the statement comes back with where the server stood after it.
+   */
+  send(text: string, values: readonly unknown[], owner: StatementOwner, asksPosition = false): void {
+    const statement = new Statement(text, values, owner, this, this.#silentAfterMs)
+    statement.asksPosition = asksPosition
     statement.prepared = this.#prepared.find(text)
     if (this.#prepared.hasDropped) statement.toClose = this.#prepared.takeDropped()
     this.#submit(statement)
@@ -84,10 +136,54 @@ export class Connection {
     this.#submit(statement)
   }
 
+  /** Where the server stands, asked by itself while nothing is under way. */
+  askPosition(): Promise<PositionReport | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wire.stream.write(this.positionRequest())
+      this.expectPosition((report, error) => (error ? reject(error) : resolve(report)))
+    })
+  }
+
+  /** The bytes that ask for the position; once they are written, its answer is expected. */
+  positionRequest(): Uint8Array {
+    return this.#hasPositionQuery ? askPosition : parseAndAskPosition
+  }
+
+  /** `done` hears once. */
+  expectPosition(done: (report: PositionReport | undefined, error: Error | undefined) => void): void {
+    const answer = new PositionAnswer(({ report }, error) => {
+      const code = error && sqlStateOf(error)
+      // Prepared already, by a question that then failed; or gone, by DISCARD ALL.
+      if (error === undefined || code === '42P05') this.#hasPositionQuery = true
+      else if (code === '26000') this.#hasPositionQuery = false
+      done(report, error)
+    })
+    this.#client.query(answer as unknown as pg.Submittable)
+  }
+
+  /** Asks the server to end what is under way, which the owner hears as an error 57014. May be called twice. */
+  cancel(): void {
+    const { address, port, connectMs } = this.#settings
+    const { processID, secretKey } = this.#client as unknown as { processID: number; secretKey: number }
+    const sent = sendCancelRequest({ address, port, processId: processID, secretKey }, connectMs)
+    this.cancelling ??= sent.then((isSent) => {
+      this.cancelling = undefined
+      // It may arrive at any time from now on.
+      if (!isSent) this.isUsable = false
+    })
+  }
+
+  get #wire() {
+    return (this.#client as unknown as { connection: { stream: Wire['stream'] & { destroy(error: Error): void } } })
+      .connection
+  }
+
   /** The statement under way has ended: the next one in line goes out. */
   next(): void {
     this.deadline = 0
+    this.#isOverdue = false
     this.#isBusy = false
+    this.#current = undefined
     const statement = this.#line?.shift()
     if (statement) this.#submit(statement)
   }
@@ -99,6 +195,7 @@ export class Connection {
       return
     }
     this.#isBusy = true
+    this.#current = statement
     this.deadline = performance.now() + statement.limitMs
     this.#client.query(statement as unknown as pg.Submittable)
   }
@@ -110,6 +207,17 @@ export class Connection {
     if (code === '0A000' || code === '26000') this.#prepared.drop(text)
   }
 
+  /** The deadline has passed. `overdueMs`: how much longer a write may wait; 0 when the server answers nobody. */
+  expire(overdueMs: number): void {
+    const { address, port } = this.#settings
+    const reason = connectionSilent(`${address}:${port}`)
+    const waits = overdueMs > 0 && !this.#isOverdue && this.#current?.owner.isPatient?.(reason)
+    if (waits) {
+      this.#isOverdue = true
+      this.deadline += overdueMs
+    } else this.destroy(reason)
+  }
+
   /** Says goodbye when nothing is under way. */
   end(): void {
     this.isUsable = false
@@ -119,12 +227,10 @@ export class Connection {
   /** Cuts the connection; what is under way fails with `reason`. */
   destroy(reason: TenfoldError): void {
     this.isUsable = false
-    const { stream } = (this.#client as unknown as { connection: { stream: { destroy(error: Error): void } } })
-      .connection
-    stream.destroy(reason)
+    this.#wire.stream.destroy(reason)
   }
 }
 
-export function connectionSilent(address: string): TenfoldError {
+function connectionSilent(address: string): TenfoldError {
   return new TenfoldError('timeout', `the database at ${address} stopped answering`)
 }

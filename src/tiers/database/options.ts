@@ -1,7 +1,7 @@
 // The limits of the database router: the one place for their defaults.
 
 export interface RouterOptions {
-  /** Connections of this process to one primary. Two web servers and a worker fit three times into PostgreSQL's 100. */
+  /** Connections of this process to one server. Two web servers and a worker fit three times into PostgreSQL's 100. */
   poolMax: number
   /** Statements and transactions of this process that wait for a connection or for the end of a hold. The next is refused: `overloaded`. */
   waitersMax: number
@@ -26,8 +26,25 @@ export interface RouterOptions {
   preparedMax: number
   /** How long a statement that meets a fence is repeated. The topology's `database.holdMsMax` when not given. */
   holdMsMax?: number
+  /** How often at most the map is read again because a server or a token hints at a newer one. */
+  refreshMs: number
   /** Waits between repetitions: exponential, with full jitter. */
   backoff: { baseMs: number; capMs: number }
+  /** While reads go to replicas: how old what is known of a position may be before it is asked for. */
+  positionMs: number
+  /** While none do. */
+  positionIdleMs: number
+  /** So long after the last such read, there are none. */
+  positionBusyMs: number
+  /** A replica whose position is older is not read from. */
+  positionOldMs: number
+  /** A replica that does not say for so long where it stands hangs: what it has under way is asked of the primary. */
+  sourceHangMs: number
+  /**
+   * How much longer a write that its caller was told to be of unknown outcome keeps its connection, while the server
+   * answers others: it waits for a synchronous replica, and a new connection in its place would only wait beside it.
+   */
+  overdueMs: number
   /** How long `stop` waits for what is in flight. */
   closeMs: number
 }
@@ -43,6 +60,13 @@ export const routerDefaults: RouterOptions = {
   idleInTransactionMs: 30_000,
   idleMs: 30_000,
   preparedMax: 1_000,
+  refreshMs: 100,
   backoff: { baseMs: 5, capMs: 100 },
+  positionMs: 20,
+  positionIdleMs: 1_000,
+  positionBusyMs: 1_000,
+  positionOldMs: 2_500,
+  sourceHangMs: 1_000,
+  overdueMs: 60_000,
   closeMs: 5_000,
 }

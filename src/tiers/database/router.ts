@@ -1,5 +1,6 @@
-// The router: inside every process, between the app and the primaries. It sends each statement to the shard that owns
-// its slot, follows the primary when the map says that it moved, and holds everything back while it moves.
+// The router: inside every process, between the app and the servers. It sends each statement to the shard that owns its
+// slot, reads to replicas where that is safe, follows the primary when the map says that it moved, and holds back what
+// needs a primary while it moves.
 
 import { backoffMs } from '../../base/backoff.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
@@ -7,19 +8,21 @@ import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
-import type { MapNode, SystemMap } from '../../map/map.ts'
+import type { SystemMap } from '../../map/map.ts'
 import type { MapSubscription } from '../../map/subscription.ts'
 import { Call, type CallRouter, type Place } from './call.ts'
-import { ConnectionPool } from './connection-pool.ts'
+import { currentScope } from './causality/causality.ts'
 import type { TransactionOptions } from './contract.ts'
-import { isRead } from './fences.ts'
 import { Hold, type HoldAnswer, type HoldTerms } from './hold.ts'
 import { type RouterOptions, routerDefaults } from './options.ts'
+import { ReadTexts } from './read-texts.ts'
 import { Routes } from './routes.ts'
 import { type Catalog, catalogOf, catalogQuery, emptyCatalog } from './slots.ts'
+import type { ShardSources } from './sources/shard-sources.ts'
 import type { Statement } from './statement.ts'
 import { noTerms, type Terms } from './terms.ts'
-import { runTransaction, type TransactionSession } from './transaction.ts'
+import { runTransaction } from './transaction.ts'
+import type { TransactionSession } from './transaction-session.ts'
 
 export interface RouterDependencies {
   map: Pick<MapSubscription, 'current' | 'refresh' | 'onChange'>
@@ -33,14 +36,15 @@ export interface RouterDependencies {
 export class DatabaseRouter extends Lifecycle implements CallRouter {
   readonly node: string
   readonly options: RouterOptions
+  readonly texts = new ReadTexts()
   readonly #map: RouterDependencies['map']
-  readonly #password: string
   readonly #clock: Clock
   readonly #random: Random
   readonly #hold: Hold
   #catalog: Catalog = emptyCatalog
   #catalogListeners = new Set<(catalog: Catalog) => void>()
-  readonly #routes = new Routes((primary) => this.#openPool(primary))
+  readonly #routes: Routes
+  #refreshedAt = Number.NEGATIVE_INFINITY
   #unsubscribe: (() => void) | undefined
   #isAccepting = false
 
@@ -49,25 +53,27 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     this.node = dependencies.node
     this.options = { ...routerDefaults, ...options }
     this.#map = dependencies.map
-    this.#password = dependencies.secrets.app
     this.#clock = dependencies.clock ?? systemClock
     this.#random = dependencies.random ?? systemRandom
+    this.#routes = this.#openRoutes(dependencies.secrets.app)
+    const primaries = (count: (pool: { busy: number; waiting: number }) => number) =>
+      this.#routes.primaries.reduce((sum, pool) => sum + count(pool), 0)
     this.#hold = new Hold({
-      pause: () => this.#routes.pools.forEach((pool) => void pool.pause()),
-      resume: () => this.#routes.pools.forEach((pool) => void pool.resume()),
-      inFlight: () => this.inFlight,
-      waiting: () => this.waiting,
+      pause: () => this.#routes.primaries.forEach((pool) => void pool.pause()),
+      resume: () => this.#routes.primaries.forEach((pool) => void pool.resume()),
+      inFlight: () => primaries(({ busy }) => busy),
+      waiting: () => primaries(({ waiting }) => waiting),
     })
   }
 
-  /** Statements and transactions under way. */
+  /** Statements and transactions under way, at former sources too. */
   get inFlight(): number {
-    return this.#routes.inFlight
+    return this.#routes.sources.reduce((sum, { pool }) => sum + pool.busy, 0)
   }
 
   /** Statements and transactions in line for a connection or for the end of a hold. */
   get waiting(): number {
-    return this.#routes.waiting
+    return this.#routes.sources.reduce((sum, { pool }) => sum + pool.waiting, 0)
   }
 
   get catalog(): Catalog {
@@ -75,8 +81,9 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
   }
 
   /** Runs one statement by itself; it commits when it is done. */
-  query(place: Place, text: string, values: readonly unknown[] = [], _terms: Terms = noTerms): Promise<Statement> {
-    return new Promise((resolve, reject) => new Call(this, place, text, values, resolve, reject).begin())
+  query(place: Place, text: string, values: readonly unknown[] = [], terms: Terms = noTerms): Promise<Statement> {
+    const request = { place, text, values, terms, scope: currentScope() }
+    return new Promise((resolve, reject) => new Call(this, request, resolve, reject).begin())
   }
 
   transaction<T>(
@@ -85,7 +92,7 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     options: TransactionOptions & Terms = {},
   ): Promise<T> {
     const { statementMs, commitMs } = this.options
-    return runTransaction(this, place, work, { ...options, statementMs, commitMs })
+    return runTransaction(this, place, work, { ...options, statementMs, commitMs }, currentScope())
   }
 
   /** Holds back what is new and waits for what is in flight; see hold.ts. May be called again, which renews the lease. */
@@ -113,15 +120,19 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
     return this.#map.current.shards.find(({ id }) => id === shard)?.slots ?? []
   }
 
-  poolOf(place: Place): ConnectionPool {
+  shardOf(place: Place): ShardSources {
     if (!this.#isAccepting) throw new TenfoldError('closed', 'the database router is not running')
-    const pool = this.#routes.poolOf(place)
-    if (pool) return pool
+    const shard = this.#routes.shardOf(place)
+    if (shard) return shard
     const what = typeof place === 'number' ? `slot ${place}` : `shard ${place}`
     throw new TenfoldError('unavailable', `the map (version ${this.#map.current.version}) names no primary for ${what}`)
   }
 
-  readonly isRead = isRead
+  /** As far as the text tells, and replicas have told of it. */
+  isRead(text: string): boolean {
+    return this.texts.isRead(text)
+  }
+
   readonly isSharded = (table: string): boolean => this.#catalog.sharded.has(table)
 
   async beforeNextAttempt(since: number, attempt: number, cause: Error): Promise<void> {
@@ -178,18 +189,23 @@ export class DatabaseRouter extends Lifecycle implements CallRouter {
       if (!isTenfoldError(error, 'timeout')) throw error
     }
     const reason = new TenfoldError('closed', `the database router was stopped and waited ${closeMs} ms`)
-    for (const pool of this.#routes.pools) pool.destroy(reason)
+    for (const { pool } of this.#routes.sources) pool.destroy(reason)
     this.#routes.clear()
   }
 
-  #openPool({ address, port }: MapNode): ConnectionPool {
+  #openRoutes(password: string): Routes {
     const { connectMs, statementMs, idleInTransactionMs, preparedMax } = this.options
     const limits = { connectMs, statementMs, idleInTransactionMs, preparedMax }
-    const login = { user: 'app', password: this.#password, database: 'app', applicationName: this.node }
-    const pool = new ConnectionPool({ address, port, ...login, ...limits }, this.options, () => {
-      this.#routes.forget(pool)
-      this.#hold.noteQuiet()
-    })
-    return pool
+    const login = { user: 'app', password, database: 'app', applicationName: this.node, ...limits }
+    const listener = { onQuiet: () => this.#hold.noteQuiet(), onMapIsOld: () => this.#refreshSoon() }
+    return new Routes(login, this.options, listener, this.#random)
+  }
+
+  /** A server or a token says that there is a newer map. A token comes from outside: it may not make us read at will. */
+  #refreshSoon(): void {
+    const now = performance.now()
+    if (now - this.#refreshedAt < this.options.refreshMs) return
+    this.#refreshedAt = now
+    void this.#map.refresh().catch(() => {}) // the old map then has to do
   }
 }

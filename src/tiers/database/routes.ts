@@ -1,26 +1,38 @@
-// Which primary each slot's statements go to: the map as pools, kept up with every version of it.
+// Which servers each slot's statements go to: the map as sources with their pools, kept up with every version of it.
 //
-// A shard whose primary moved gets a new pool at once. The old one takes nothing more, and whoever stood in its line
-// moves to the new one; what it has under way ends as the old primary lets it.
+// A server that is no longer its shard's takes nothing more, and whoever stood in its line goes elsewhere: to the new
+// primary, or to where a read goes now. What it has under way ends as it lets it.
 
+import type { Random } from '../../base/random.ts'
 import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'
+import { parseLsn } from '../../programs/postgres/lsn.ts'
 import type { Place } from './call.ts'
 import type { ConnectionPool, Waiter } from './connection-pool.ts'
+import type { RouterOptions } from './options.ts'
+import { ShardSources, type ShardTerms } from './sources/shard-sources.ts'
+import { type Login, Source } from './sources/source.ts'
 
-interface Route {
-  primary: string
-  pool: ConnectionPool
+export interface RoutesListener {
+  onQuiet(): void
+  onMapIsOld(): void
 }
 
 export class Routes {
-  readonly #openPool: (primary: MapNode) => ConnectionPool
-  #byShard = new Map<string, Route>()
-  #bySlot: Array<Route | undefined> = []
-  /** Pools of former primaries that still have something under way. */
-  #retired = new Set<ConnectionPool>()
+  readonly #login: Login
+  readonly #options: RouterOptions
+  readonly #listener: RoutesListener
+  readonly #random: Random
+  #byShard = new Map<string, ShardSources>()
+  #bySlot: Array<ShardSources | undefined> = []
+  /** Former sources that still have something under way. */
+  #retired = new Set<Source>()
+  #homeless: Waiter[] = []
 
-  constructor(openPool: (primary: MapNode) => ConnectionPool) {
-    this.#openPool = openPool
+  constructor(login: Login, options: RouterOptions, listener: RoutesListener, random: Random) {
+    this.#login = login
+    this.#options = options
+    this.#listener = listener
+    this.#random = random
   }
 
   /** Shards with a known primary, in the map's order. */
@@ -28,60 +40,86 @@ export class Routes {
     return [...this.#byShard.keys()]
   }
 
-  /** Statements and transactions under way, at former primaries too. */
-  get inFlight(): number {
-    return this.pools.reduce((sum, { busy }) => sum + busy, 0)
+  get sources(): Source[] {
+    return [...Array.from(this.#byShard.values(), ({ sources }) => sources).flat(), ...this.#retired]
   }
 
-  get waiting(): number {
-    return this.pools.reduce((sum, { waiting }) => sum + waiting, 0)
+  /** Pools of primaries, of former ones too: what a hold stops. Reads of replicas go on. */
+  get primaries(): ConnectionPool[] {
+    return this.sources.filter(({ role }) => role === 'primary').map(({ pool }) => pool)
   }
 
-  get pools(): ConnectionPool[] {
-    return [...Array.from(this.#byShard.values(), ({ pool }) => pool), ...this.#retired]
-  }
-
-  // The seam for reads on replicas: here a place becomes a pool, and a read could get another one than a write.
-  poolOf(place: Place): ConnectionPool | undefined {
-    return (typeof place === 'number' ? this.#bySlot[place] : this.#byShard.get(place))?.pool
+  shardOf(place: Place): ShardSources | undefined {
+    return typeof place === 'number' ? this.#bySlot[place] : this.#byShard.get(place)
   }
 
   /** Answers whether a primary moved. A shard whose primary is not in the map keeps the one that it had. */
   apply(map: SystemMap): boolean {
     const before = this.#byShard
-    const moved: Array<{ to: ConnectionPool; waiters: Waiter[] }> = []
+    let hasMoved = false
     this.#byShard = new Map()
-    for (const { id, primary } of map.shards) {
-      const node = nodeOf(map, primary)
-      const old = before.get(id)
-      const route = old && (!node || leadsTo(old, node)) ? old : node && { primary, pool: this.#openPool(node) }
-      if (!route) continue
-      this.#byShard.set(id, route)
-      if (old && old !== route) moved.push({ to: route.pool, waiters: this.#retire(old.pool) })
+    for (const shard of map.shards) {
+      const old = before.get(shard.id)
+      const terms = termsOf(map, shard.id)
+      if (old && terms) hasMoved = old.apply(terms) || hasMoved
+      const route = old ?? (terms && this.#openShard(terms))
+      if (route) this.#byShard.set(shard.id, route)
     }
+    for (const [id, shard] of before) if (!this.#byShard.has(id)) shard.retire()
     this.#bySlot = []
     for (const { id, slots } of map.shards) for (const slot of slots) this.#bySlot[slot] = this.#byShard.get(id)
-    for (const { to, waiters } of moved) for (const waiter of waiters) to.acquire(waiter)
-    return moved.length > 0
-  }
-
-  /** A retired pool has nothing under way any more. */
-  forget(pool: ConnectionPool): void {
-    this.#retired.delete(pool)
+    for (const waiter of this.#homeless.splice(0)) waiter.reroute()
+    return hasMoved
   }
 
   clear(): void {
+    for (const shard of this.#byShard.values()) shard.close()
     this.#byShard.clear()
     this.#retired.clear()
     this.#bySlot = []
   }
 
-  #retire(pool: ConnectionPool): Waiter[] {
-    if (pool.busy > 0) this.#retired.add(pool)
-    return pool.retire()
+  #openShard(terms: ShardTerms): ShardSources {
+    const listener = {
+      openSource: (node: MapNode, shard: { id: string; role: 'primary' | 'replica'; timeline: number }) =>
+        this.#openSource(node, shard),
+      onRetired: (source: Source) => this.#retire(source),
+      onMapIsOld: () => this.#listener.onMapIsOld(),
+    }
+    return new ShardSources(terms, this.#options, listener, this.#random)
+  }
+
+  #openSource(node: MapNode, shard: { id: string; role: 'primary' | 'replica'; timeline: number }): Source {
+    const source: Source = new Source(node, shard, this.#login, this.#options, {
+      onQuiet: () => {
+        this.#retired.delete(source)
+        this.#listener.onQuiet()
+      },
+      onMapIsOld: () => this.#listener.onMapIsOld(),
+    })
+    return source
+  }
+
+  #retire(source: Source): void {
+    if (source.pool.busy > 0) this.#retired.add(source)
+    this.#homeless.push(...source.pool.retire())
   }
 }
 
-function leadsTo({ primary, pool: { settings } }: Route, node: MapNode): boolean {
-  return primary === node.id && settings.address === node.address && settings.port === node.port
+/** Undefined when the map does not have the shard's primary. */
+function termsOf(map: SystemMap, id: string): ShardTerms | undefined {
+  const shard = map.shards.find((other) => other.id === id)
+  const primary = shard && nodeOf(map, shard.primary)
+  if (!shard || !primary) return undefined
+  const replicas = shard.replicas.flatMap((replica) => nodeOf(map, replica) ?? [])
+  const { replicaLagMsMax: lagMsMax, replicaLagBytesMax: lagBytesMax } = map.topology.database
+  return {
+    id,
+    primary,
+    replicas: replicas.filter(({ state }) => state === 'ready'),
+    timeline: shard.timeline,
+    timelineStart: parseLsn(shard.timelineStart),
+    lagMsMax,
+    lagBytesMax,
+  }
 }

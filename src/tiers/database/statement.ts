@@ -6,6 +6,7 @@
 
 import pg from 'pg'
 import { TenfoldError } from '../../base/errors.ts'
+import type { PositionReport } from './causality/position-query.ts'
 
 export type Row = Record<string, unknown>
 
@@ -29,7 +30,7 @@ export interface Prepared {
 }
 
 /** The part of node-postgres's Connection that a statement writes to. */
-interface Wire {
+export interface Wire {
   stream: { cork(): void; uncork(): void; write(bytes: Uint8Array): boolean }
   query(text: string): void
   parse(message: { name: string; text: string }): void
@@ -40,11 +41,18 @@ interface Wire {
 /** Whoever sent a statement hears of its end, once. */
 export interface StatementOwner {
   settled(statement: Statement, error: Error | undefined): void
+  /**
+   * The answer is long due and the server still answers others. Whoever hears it may tell its caller that the outcome
+   * is unknown, and answers whether to wait on.
+   */
+  isPatient?(reason: TenfoldError): boolean
 }
 
 /** The connection that it runs on, which may have others in line. */
 interface Line {
   next(): void
+  positionRequest(): Uint8Array
+  expectPosition(done: (report: PositionReport | undefined) => void): void
 }
 
 // The bytes never change: Describe portal '', Execute portal '' without a row limit, Sync.
@@ -61,27 +69,30 @@ export class Statement {
   readonly name = ''
   readonly rows: Row[] = []
   shape = noShape
-  /** The command tag: `INSERT 0 1`, `COMMIT`. */
+  /** The command tag: `INSERT 0 1`, `COMMIT`; of several commands, the first one's. */
   tag = ''
   /** From here on the server may have run it. */
   isSent = false
   /** Goes by the simple protocol, without values. */
   isSimple = false
+  /** Asks where the server stands after it, in the same flight. */
+  asksPosition = false
+  position: PositionReport | undefined
   prepared: Prepared | undefined
   /** Names of prepared statements that lost their place. */
   toClose: string[] | undefined
   /** How long it may take; its connection counts as dead then. */
   readonly limitMs: number
-  readonly #owner: StatementOwner
+  readonly owner: StatementOwner
   readonly #line: Line
   #failure: Error | undefined
-  #isSettled = false
+  #hasEnded = false
 
   constructor(text: string, values: readonly unknown[], owner: StatementOwner, line: Line, limitMs: number) {
     this.text = text
     this.values = values
     this.limitMs = limitMs
-    this.#owner = owner
+    this.owner = owner
     this.#line = line
   }
 
@@ -115,6 +126,7 @@ export class Statement {
       this.shape = prepared.shape
       wire.stream.write(executeAndSync)
     } else wire.stream.write(describeExecuteAndSync)
+    if (this.asksPosition) wire.stream.write(this.#line.positionRequest())
     wire.stream.uncork()
     return null
   }
@@ -141,19 +153,19 @@ export class Statement {
   }
 
   handleCommandComplete(message: { text: string }): void {
-    this.tag = message.text
+    if (this.tag === '') this.tag = message.text
     if (!this.prepared) return
     this.prepared.isParsed = true
     this.prepared.shape ??= noShape // a statement without rows
   }
 
   handleReadyForQuery(): void {
-    this.#settle(this.#failure)
+    this.#end(this.#failure)
   }
 
   handleError(error: Error): void {
     if (this.prepared && !this.prepared.isParsed) this.prepared.isDoubtful = true
-    this.#settle(error)
+    this.#end(error)
   }
 
   handleEmptyQuery(): void {}
@@ -166,11 +178,21 @@ export class Statement {
 
   handleCopyData(): void {}
 
+  /** Its own answer is there; the position's comes next, also when the connection ends (as an error). */
+  #end(error: Error | undefined): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    if (this.asksPosition && this.isSent)
+      this.#line.expectPosition((report) => {
+        this.position = report
+        this.#settle(error)
+      })
+    else this.#settle(error)
+  }
+
   #settle(error: Error | undefined): void {
-    if (this.#isSettled) return
-    this.#isSettled = true
     this.#line.next()
-    this.#owner.settled(this, error)
+    this.owner.settled(this, error)
   }
 }
 

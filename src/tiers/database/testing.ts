@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { MapNode, SystemMap } from '../../map/map.ts'
+import type { MapNode, NodeState, SystemMap } from '../../map/map.ts'
 import { writeMap } from '../../map/store.ts'
 import { MapSubscription } from '../../map/subscription.ts'
 import { startTestPostgres, type TestPostgres } from '../../programs/postgres/testing.ts'
@@ -28,6 +28,8 @@ export const testTables = `
   ) PARTITION BY HASH (user_id);
   CREATE TABLE countries (code text COLLATE "C" PRIMARY KEY, name text NOT NULL);`
 
+type Address = { address: string; port: number }
+
 export interface TestDatabase extends AsyncDisposable {
   server: TestPostgres
   map: MapSubscription
@@ -36,7 +38,12 @@ export interface TestDatabase extends AsyncDisposable {
   /** A further router on the same map, as another process has one. */
   openRouter(options?: Partial<RouterOptions>): Promise<DatabaseRouter>
   /** Writes a map whose primary is this server. Routers hear of it as they do in life: when they look. */
-  makePrimary(server: { address: string; port: number }): Promise<void>
+  makePrimary(server: Address): Promise<void>
+  /** Writes a map of these replicas, each ready unless it says otherwise; of that timeline, when it changed. */
+  setReplicas(
+    replicas: ReadonlyArray<Address & { state?: NodeState }>,
+    timeline?: { timeline: number; timelineStart: string },
+  ): Promise<void>
   stop(): Promise<void>
 }
 
@@ -47,9 +54,8 @@ export async function startTestDatabase(
   const server = await startTestPostgres()
   const mapFile = join(dir, 'map.json')
   const { shards = 1 } = options
-  let version = 1
-  let primary = 1
-  await writeMap(mapFile, mapOf({ version, primary, shards, server }))
+  const terms: MapTerms = { version: 1, primary: 1, shards, server, replicas: [], timeline: 1, timelineStart: '0/0' }
+  await writeMap(mapFile, mapOf(terms))
   await mkdir(join(dir, 'migrations'))
   await writeFile(join(dir, 'migrations', '0001.sql'), options.sql ?? testTables)
   await migrate({
@@ -78,7 +84,14 @@ export async function startTestDatabase(
     router,
     db: openDatabase<TestTables>(router),
     openRouter,
-    makePrimary: (next) => writeMap(mapFile, mapOf({ version: ++version, primary: ++primary, shards, server: next })),
+    makePrimary(next) {
+      Object.assign(terms, { version: terms.version + 1, primary: terms.primary + 1, server: next })
+      return writeMap(mapFile, mapOf(terms))
+    },
+    setReplicas(replicas, timeline = {} as never) {
+      Object.assign(terms, { version: terms.version + 1, replicas, ...timeline })
+      return writeMap(mapFile, mapOf(terms))
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   }
@@ -90,27 +103,19 @@ interface MapTerms {
   primary: number
   /** Shards, which share the slots and, in these tests, one server. */
   shards: number
-  server: { address: string; port: number }
+  server: Address
+  /** Of the first shard. */
+  replicas: ReadonlyArray<Address & { state?: NodeState }>
+  timeline: number
+  timelineStart: string
 }
 
-function mapOf({ version, primary, shards, server: { address, port } }: MapTerms): SystemMap {
-  const nodes = Array.from(
-    { length: shards },
-    (_, i): MapNode => ({
-      id: `r/postgres-${primary + i}`,
-      role: 'postgres',
-      region: 'r',
-      host: 'r/host-1',
-      address,
-      port,
-      pid: null,
-      state: 'ready',
-      since: new Date(0).toISOString(),
-      restarts: 0,
-      entry: false,
-      shard: `s${i + 1}`,
-      database: 'primary',
-    }),
+function mapOf({ version, primary, shards, server, replicas, timeline, timelineStart }: MapTerms): SystemMap {
+  const nodes = Array.from({ length: shards }, (_, i) =>
+    nodeOf({ ...server, id: `r/postgres-${primary + i}`, shard: `s${i + 1}`, database: 'primary' }),
+  )
+  const replicaNodes = replicas.map((replica) =>
+    nodeOf({ ...replica, id: `r/postgres-at-${replica.port}`, shard: 's1', database: 'replica' }),
   )
   return {
     version,
@@ -121,17 +126,31 @@ function mapOf({ version, primary, shards, server: { address, port } }: MapTerms
     appDir: '/',
     entry: { address: '127.0.0.1', port: 0 },
     portBase: 0,
-    nodes,
+    nodes: [...nodes, ...replicaNodes],
     shards: nodes.map(({ id }, i) => ({
       id: `s${i + 1}`,
       slots: allSlots.filter((slot) => slot % shards === i),
       primary: id,
-      replicas: [],
-      timeline: 1,
-      timelineStart: '0/0',
+      replicas: i === 0 ? replicaNodes.map(({ id }) => id) : [],
+      timeline,
+      timelineStart,
       durability: 'single',
       quorums: [],
     })),
     regions: [],
+  }
+}
+
+function nodeOf(node: Pick<MapNode, 'id' | 'address' | 'port'> & Partial<MapNode>): MapNode {
+  return {
+    role: 'postgres',
+    region: 'r',
+    host: 'r/host-1',
+    pid: null,
+    state: 'ready',
+    since: new Date(0).toISOString(),
+    restarts: 0,
+    entry: false,
+    ...node,
   }
 }

@@ -4,183 +4,189 @@
 // answer to COMMIT means that it was rolled back. No answer means that nobody knows.
 
 import { openChannel } from '../../base/channels.ts'
-import { TenfoldError } from '../../base/errors.ts'
+import { isTenfoldError, type TenfoldError } from '../../base/errors.ts'
 import type { CallRouter, Place } from './call.ts'
-import type { Connection } from './connection.ts'
-import type { ConnectionPool } from './connection-pool.ts'
+import type { Scope } from './causality/scope.ts'
 import type { TransactionOptions } from './contract.ts'
-import { outcomeUnknown, reported, verdictOf } from './fences.ts'
-import type { Statement } from './statement.ts'
+import { Deadline } from './deadline.ts'
+import { reported, verdictOf } from './fences.ts'
+import type { ShardSources } from './sources/shard-sources.ts'
+import type { Source } from './sources/source.ts'
+import type { Terms } from './terms.ts'
+import { type SessionLimits, TransactionSession } from './transaction-session.ts'
 
 const queryChannel = openChannel('tenfold:query')
 
-export interface TransactionTerms extends TransactionOptions {
-  statementMs: number
-  commitMs: number
-}
+export type TransactionTerms = TransactionOptions & Terms & SessionLimits
+
+type Work<T> = (session: TransactionSession) => Promise<T>
 
 /** Runs `work` in a transaction; again from its start at a fence. Errors as contract.ts says. */
 export async function runTransaction<T>(
   router: CallRouter,
   place: Place,
-  work: (session: TransactionSession) => Promise<T>,
+  work: Work<T>,
   terms: TransactionTerms,
+  scope: Scope | undefined,
 ): Promise<T> {
+  const run = new TransactionRun(router, place, work, terms, scope)
   const startedAt = performance.now()
   try {
-    for (let attempt = 0; ; attempt++) {
-      const outcome = await attemptTransaction(router, place, work, terms)
-      if (outcome.isDone) {
-        publish(router, startedAt)
-        return outcome.result
-      }
-      await router.beforeNextAttempt(startedAt, attempt, outcome.fence)
-    }
+    const result = await run.toEnd(startedAt)
+    publish(router, startedAt)
+    return result
   } catch (error) {
     publish(router, startedAt, error as Error)
     throw error
   }
 }
 
-type Outcome<T> = { isDone: true; result: T } | { isDone: false; fence: Error }
+/** isReplicas: a replica failed, which says nothing of the primary. */
+type Outcome<T> = { isDone: true; result: T } | { isDone: false; fence: Error; isReplicas?: boolean }
 
-async function attemptTransaction<T>(
-  router: CallRouter,
-  place: Place,
-  work: (session: TransactionSession) => Promise<T>,
-  terms: TransactionTerms,
-): Promise<Outcome<T>> {
-  let session: TransactionSession
-  try {
-    session = await openSession(router, place, terms)
-  } catch (error) {
-    if (verdictOf(error as Error, { isSent: false, text: '', isSharded: router.isSharded }) !== 'again')
-      throw reported(error as Error)
-    return { isDone: false, fence: error as Error }
-  }
-  try {
-    await session.control(begin(terms))
-    const result = await work(session)
-    if (session.fence) return { isDone: false, fence: session.fence }
-    return (await session.commit()) ?? { isDone: true, result }
-  } catch (error) {
-    if (session.fence && !session.isCommitting) return { isDone: false, fence: session.fence }
-    throw reported(error as Error)
-  } finally {
-    await session.close()
-  }
-}
-
-function begin({ isolation }: TransactionOptions): string {
-  return isolation ? `BEGIN ISOLATION LEVEL ${isolation.toUpperCase()}` : 'BEGIN'
-}
-
-function openSession(router: CallRouter, place: Place, terms: TransactionTerms): Promise<TransactionSession> {
-  return new Promise((resolve, reject) => {
-    router.poolOf(place).acquire({
-      since: 0,
-      take: (connection, pool) => resolve(new TransactionSession(connection, pool, router, terms)),
-      refuse: reject,
-    })
-  })
-}
-
-/** One attempt: a connection that runs this transaction's statements and nobody else's. */
-export class TransactionSession {
-  /** The first error that says: not here, not now; begin again. */
-  fence: Error | undefined
-  /** COMMIT has been sent: from now on a lost answer is an unknown outcome. */
-  isCommitting = false
-  readonly #connection: Connection
-  readonly #pool: ConnectionPool
+class TransactionRun<T> {
   readonly #router: CallRouter
+  readonly #place: Place
+  readonly #work: Work<T>
   readonly #terms: TransactionTerms
-  #firstError: Error | undefined
-  #isBegun = false
-  #isClosed = false
+  readonly #scope: Scope | undefined
+  #needsPrimary = false
+  #giveUp: (reason: TenfoldError) => void = () => {}
 
-  constructor(connection: Connection, pool: ConnectionPool, router: CallRouter, terms: TransactionTerms) {
-    this.#connection = connection
-    this.#pool = pool
+  constructor(router: CallRouter, place: Place, work: Work<T>, terms: TransactionTerms, scope: Scope | undefined) {
     this.#router = router
+    this.#place = place
+    this.#work = work
     this.#terms = terms
+    this.#scope = scope
   }
 
-  query(text: string, values: readonly unknown[]): Promise<Statement> {
-    if (this.#isClosed || this.isCommitting)
-      return Promise.reject(
-        new TenfoldError('closed', 'the transaction has ended; its `tx` is of no use outside of `work`'),
-      )
+  async toEnd(startedAt: number): Promise<T> {
+    let late: TenfoldError | undefined
+    const deadline = Deadline.of(this.#terms, (reason) => {
+      late = reason
+      this.#giveUp(reason)
+    })
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const outcome = await this.#attempt()
+        if (outcome.isDone) return outcome.result
+        if (late) throw late
+        if (outcome.isReplicas) continue
+        this.#needsPrimary = false
+        const pause = this.#router.beforeNextAttempt(startedAt, attempt, outcome.fence)
+        await (deadline ? this.#unlessGivenUp(pause) : pause)
+      }
+    } finally {
+      deadline?.clear()
+    }
+  }
+
+  async #attempt(): Promise<Outcome<T>> {
+    const shard = this.#router.shardOf(this.#place)
+    const source = this.#choose(shard)
+    let session: TransactionSession
+    try {
+      session = await this.#openSession(source)
+    } catch (error) {
+      if (source.role === 'replica' && !isTenfoldError(error)) return this.#askPrimary(error as Error)
+      if (verdictOf(error as Error, { isSent: false, text: '', isSharded: this.#router.isSharded }) !== 'again')
+        throw reported(error as Error)
+      return { isDone: false, fence: error as Error }
+    }
+    this.#giveUp = (reason) => session.giveUp(reason)
+    try {
+      await session.begin(beginOf(this.#terms))
+      const result = await session.race(this.#work(session))
+      if (session.fence) return this.#refused(source, session.fence)
+      // The primary moved meanwhile: what was read here may be old, and what was written cannot be kept here.
+      if (source.isDeposed) return { isDone: false, fence: new Error(`${source.node} is no longer the one to ask`) }
+      const fence = await session.commit(this.#asksPosition(shard, source))
+      if (fence) return this.#refused(source, fence)
+      if (this.#isBehind(shard, source, session)) return this.#askPrimary(new Error(`${source.node} is behind`))
+      this.#remember(shard, source, session)
+      return { isDone: true, result }
+    } catch (error) {
+      if (session.fence && !session.isCommitting) return this.#refused(source, session.fence)
+      if (isTenfoldError(error, 'outcome-unknown')) this.#scope?.forget(shard.id)
+      throw reported(error as Error)
+    } finally {
+      this.#giveUp = () => {}
+      await session.close()
+    }
+  }
+
+  #choose(shard: ShardSources): Source {
+    const { readOnly, from, isolation } = this.#terms
+    // A replica cannot run serializable transactions at all.
+    const isPrimarys = !readOnly || this.#needsPrimary || from === 'primary' || isolation === 'serializable'
+    if (isPrimarys || (from === undefined && !this.#scope)) return shard.primary
+    return shard.sourceOfRead(from, this.#scope)
+  }
+
+  /** As for a single statement; see Call. */
+  #asksPosition(shard: ShardSources, source: Source): boolean {
+    const scope = this.#scope
+    if (!scope || !shard.hasReplicas) return false
+    if (!this.#terms.readOnly) return true
+    return source.role === 'primary' ? scope.remembers(shard.id) : scope.knows(shard.id)
+  }
+
+  #openSession(source: Source): Promise<TransactionSession> {
     return new Promise((resolve, reject) => {
-      const settled = (statement: Statement, error: Error | undefined) => {
-        if (!error) return resolve(statement)
-        this.#note(error, text, statement.isSent)
-        reject(reported(error))
+      const waiter = {
+        since: 0,
+        take: (connection: Parameters<(typeof source.pool)['give']>[0]) =>
+          resolve(new TransactionSession(connection, source, this.#router, this.#terms)),
+        refuse: reject,
+        reroute: () => reject(new Error(`${source.node} is no longer the one to ask`)),
       }
-      this.#connection.send(text, values, { settled })
+      this.#giveUp = (reason) => {
+        source.pool.leave(waiter)
+        reject(reason)
+      }
+      source.pool.acquire(waiter)
     })
   }
 
-  /** BEGIN or ROLLBACK. */
-  async control(text: string): Promise<void> {
-    await this.#control(text, this.#terms.statementMs)
-    this.#isBegun = text.startsWith('BEGIN')
-  }
-
-  /** Commits; answers the fence when it certainly did not happen and may be tried again. */
-  async commit(): Promise<{ isDone: false; fence: Error } | undefined> {
-    this.isCommitting = true
-    const connection = this.#connection
-    const { statement, error } = await this.#sendControl('COMMIT', this.#terms.commitMs)
-    this.#isBegun = false
-    if (connection.hasLostSync) {
-      connection.isUsable = false
-      throw outcomeUnknown('the wait of COMMIT for a synchronous replica was cancelled', error)
-    }
-    if (!error) {
-      if (statement.tag === 'COMMIT') return undefined
-      throw this.#firstError ?? new TenfoldError('conflict', 'the transaction was rolled back before its COMMIT')
-    }
-    const attempt = { isSent: statement.isSent, text: 'COMMIT', isSharded: this.#router.isSharded }
-    const verdict = verdictOf(error, attempt)
-    if (verdict === 'unknown') throw outcomeUnknown('the connection broke while COMMIT was under way', error)
-    if (verdict === 'final') throw error
-    return { isDone: false, fence: error }
-  }
-
-  /** Gives the connection back, rolled back if need be. */
-  async close(): Promise<void> {
-    this.#isClosed = true
-    if (this.#isBegun && this.#connection.isUsable)
-      await this.control('ROLLBACK').catch(() => {
-        this.#connection.isUsable = false
-      })
-    this.#connection.hasLostSync = false
-    this.#pool.give(this.#connection)
-  }
-
-  async #control(text: string, limitMs: number): Promise<void> {
-    const { error } = await this.#sendControl(text, limitMs)
-    if (error) throw error
-  }
-
-  #sendControl(text: string, limitMs: number): Promise<{ statement: Statement; error: Error | undefined }> {
-    return new Promise((resolve) => {
-      const settled = (statement: Statement, error: Error | undefined) => {
-        if (error) this.#note(error, text, statement.isSent)
-        resolve({ statement, error })
-      }
-      this.#connection.sendControl(text, { settled }, limitMs)
+  #unlessGivenUp(pause: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject
+      pause.then(resolve, reject)
     })
   }
 
-  // Inside of a transaction a broken connection is no doubt but a fence: nothing was committed yet.
-  #note(error: Error, text: string, isSent: boolean): void {
-    this.#connection.noteFailure(error, text)
-    this.#firstError ??= error
-    const verdict = verdictOf(error, { isSent, text, isSharded: this.#router.isSharded })
-    if (verdict !== 'final') this.fence ??= error
+  #refused(source: Source, fence: Error): Outcome<T> {
+    return source.role === 'replica' ? this.#askPrimary(fence) : { isDone: false, fence }
   }
+
+  #askPrimary(fence: Error): Outcome<T> {
+    this.#needsPrimary = true
+    return { isDone: false, fence, isReplicas: true }
+  }
+
+  /** A replica started anew, and further back, while it was asked. */
+  #isBehind(shard: ShardSources, source: Source, { position }: TransactionSession): boolean {
+    const needed = this.#terms.from === 'replica' ? undefined : this.#scope?.neededOf(shard.id)
+    if (source.role === 'primary' || typeof needed !== 'object') return false
+    return position === undefined || !position.isInRecovery || position.floor < needed.lsn
+  }
+
+  #remember(shard: ShardSources, source: Source, session: TransactionSession): void {
+    const { position, connection } = session
+    const scope = this.#scope
+    if (position) shard.note(source, position, connection)
+    if (!scope) return
+    const by = this.#terms.readOnly ? 'read' : 'write'
+    const { timeline } = source.role === 'primary' ? connection : source
+    if (position) scope.note(shard.id, { timeline, lsn: position.ceiling }, by)
+    else if (this.#asksPosition(shard, source) || (by === 'write' && scope.knows(shard.id))) scope.forget(shard.id)
+  }
+}
+
+function beginOf({ isolation, readOnly }: TransactionOptions): string {
+  const level = isolation ? ` ISOLATION LEVEL ${isolation.toUpperCase()}` : ''
+  return `BEGIN${level}${readOnly ? ' READ ONLY' : ''}`
 }
 
 function publish(router: CallRouter, startedAt: number, error?: Error): void {

@@ -10,6 +10,11 @@ export function currentScope(): Scope | undefined {
   return storage.getStore()
 }
 
+/** For what outlives the request that happened to begin it: a timer, a connection. */
+export function outsideOfScopes<T>(work: () => T): T {
+  return storage.exit(work)
+}
+
 export const causality: Causality = {
   open: (token) => new Scope(token),
   run: (scope, work) => storage.run(scope as Scope, work),
