@@ -23,7 +23,8 @@ const timeoutMs = 120_000
 const schema = `
   CREATE TABLE photos (user_id text COLLATE "C", id int, likes int NOT NULL DEFAULT 0, caption text, PRIMARY KEY (user_id, id))
     PARTITION BY HASH (user_id)`
-const fill = `INSERT INTO photos SELECT 'user ' || i, i, 0, repeat('words ', 30) || i FROM generate_series(1, 100000) AS i; ANALYZE photos`
+const fill = (rows: number) =>
+  `INSERT INTO photos SELECT 'user ' || i, i, 0, repeat('words ', 30) || i FROM generate_series(1, ${rows}) AS i; ANALYZE photos`
 
 let server: TestPostgres
 let dir: string
@@ -37,7 +38,7 @@ before(async () => {
   await write(schema)
   await run()
   owner = await connectAs(server, 'owner')
-  await owner.query(fill)
+  await owner.query(fill(100_000))
   traffic = await startTraffic(server, { writers: 8, readers: 4 })
 })
 
@@ -181,7 +182,7 @@ test('the primary dies in the middle of a build, and the migration ends on the n
     } as unknown as Parameters<typeof migrateAll>[0]
     await migrateAll(context, start)
     await using old = await connectAs(primary, 'owner')
-    await old.query(fill)
+    await old.query(fill(20_000))
     await primary.admin.createSlot('replica')
     await using replica = await startTestReplica(primary, { slot: 'replica' })
     await writeFile(

@@ -8,7 +8,9 @@ import { after, before, test } from 'node:test'
 import { systemClock } from '../../../src/base/clock.ts'
 import type { Status } from '../../../src/control/api.ts'
 import { homeOf } from '../../../src/map/home.ts'
+import { readSecrets } from '../../../src/map/secrets.ts'
 import { readMap } from '../../../src/map/store.ts'
+import { PostgresAdmin } from '../../../src/programs/postgres/admin.ts'
 import type { RunningSystem } from '../../running-system.ts'
 import { RecordedLoad } from '../history/recorded-load.ts'
 import { type DatabaseNode, nowMs, primaryOf, replicasOf, upReplicated, waitWhole } from './replicated-system.ts'
@@ -16,8 +18,11 @@ import { asRoot, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 import { showSupervisorLogOfFailures } from './supervisor-log.ts'
 
 const calmMs = 1500
-const fullMs = 4000
-const diskMiB = 160
+const fullMs = 8000
+const lookIntervalMs = 50
+/** Less than the half of a segment at a time, so that the server is hurt by its own writes too. */
+const logBytes = 6 * 1024 * 1024
+const diskMiB = 256
 
 let system: RunningSystem
 const disks = new Map<string, SmallDisk>()
@@ -47,10 +52,13 @@ for (const [victim, pick] of Object.entries(victims))
     const disk = node && disks.get(node.id)
     assert.ok(disk, `${node?.id} has no small disk`)
     await disk.fill()
-    await systemClock.sleep(fullMs)
-    const { nodes, shards } = await system.status()
-    t.diagnostic(`full: primary ${shards[0]?.primary}; ${nodes.map(({ id, state }) => `${id} ${state}`).join(', ')}`)
-    await disk.clear()
+    try {
+      const seen = await useUpLog(node)
+      for (const state of seen) t.diagnostic(`${node.id} while its disk was full: ${state}`)
+      assert.ok(seen.size > 1, 'the full disk made no difference: nothing was tested')
+    } finally {
+      await disk.clear()
+    }
     const clearedAtMs = nowMs()
     await waitWhole(system)
     t.diagnostic(`all whole ${((nowMs() - clearedAtMs) / 1000).toFixed(1)} s after there was room`)
@@ -59,6 +67,27 @@ for (const [victim, pick] of Object.entries(victims))
     verdict.assertHolds()
     verdict.assertNoneFailed('read')
   })
+
+/** Writes log until no room is left even in the segments that were kept for it; answers the states that were seen. */
+async function useUpLog({ id }: DatabaseNode): Promise<Set<string>> {
+  const seen = new Set<string>()
+  const untilMs = nowMs() + fullMs
+  while (nowMs() < untilMs) {
+    const status = await system.status()
+    const { database, state, pid } = status.nodes.find((node) => node.id === id) ?? {}
+    seen.add(`${database}, ${state}, pid ${pid}`)
+    // Once the node is hurt, more log would only fill the others' disks.
+    if (seen.size === 1) await writeLog(primaryOf(status)).catch(() => {}) // refused: it is full
+    await systemClock.sleep(lookIntervalMs)
+  }
+  return seen
+}
+
+async function writeLog({ address, port }: DatabaseNode): Promise<void> {
+  const { postgres: secrets } = await readSecrets(homeOf(system.dir))
+  await using admin = await PostgresAdmin.connect({ address, port, secrets })
+  await admin.query(`SELECT pg_logical_emit_message(false, 'fill', repeat('x', ${logBytes}))`)
+}
 
 /** Stops the system, puts each node's log on a disk of its own and starts it again. False where nothing can be mounted. */
 async function moveLogs(): Promise<boolean> {
