@@ -14,8 +14,8 @@ export interface AnswerLines {
   framing: AnswerFraming
   /** -1: no Content-Length is written. */
   contentLength: number
-  /** Empty: the version says enough. */
-  connection: '' | 'close' | 'keep-alive' | 'upgrade'
+  /** Said even where HTTP/1.1 implies it: old clients and careful ones look for it. */
+  connection: 'close' | 'keep-alive' | 'upgrade'
   requestId: string
 }
 
@@ -92,7 +92,7 @@ function writeFraming(out: ByteWriter, { framing, contentLength, connection }: A
     out.lineEnd()
   }
   if (connection === 'upgrade') out.text('connection: upgrade\r\nupgrade: websocket\r\n')
-  else if (connection !== '') writeField(out, 'connection: ', connection)
+  else writeField(out, 'connection: ', connection)
 }
 
 function writeField(out: ByteWriter, name: string, value: string): void {

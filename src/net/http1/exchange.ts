@@ -14,6 +14,8 @@ export interface ExchangeSink {
   /** A piece of the request's body. */
   onBody(bytes: Buffer, start: number, end: number): void
   onBodyEnd(): void
+  /** All that has come so far is passed on, and the body is not over. */
+  onBodyPause(): void
   /** The client has taken what was sent. */
   onDrain(): void
   /** The client went away, or its body is none; nothing can be answered any more. */

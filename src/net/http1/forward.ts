@@ -1,16 +1,20 @@
 // One request on its way through: from the client's connection to a server's, and the answer back. One object per client
 // connection, used again for each of its requests.
 //
-// A body is `kept` when it is known to be small: it is read whole before anything is sent, so that a slow client holds no
-// server, and the request can be sent again. Any other body is streamed, after a connection has come about. An answer is
-// committed when its head goes to the client; until then a failure can be tried elsewhere.
+// A body that is known to be small is read whole before anything is sent, so that a slow client holds no server, and kept,
+// so that the request can be sent again. Of any other body, what came in one read with the head is kept: where that is all
+// of it, it is a small one too; else it is sent with the head, and the rest streams behind it. Up to the first byte of that
+// rest the request can be sent again. An answer is committed when its head goes to the client; until then a failure can be
+// tried elsewhere.
 
 import type { AnswerHead } from './answer-head.ts'
 import type { OwnAnswer } from './answer-writer.ts'
+import { writeBody } from './body-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { counters } from './counters.ts'
 import type { ByteStream, Exchange, ExchangeSink } from './exchange.ts'
 import { answerFor, type Failure } from './failure.ts'
-import type { ForwardContext, Upstream } from './forwarder.ts'
+import type { ForwardContext, ForwardedRequest, Upstream } from './forward-policy.ts'
 import type { HeadParser } from './head-parser.ts'
 import { refusals } from './refusals.ts'
 import { writeRequestHead } from './request-writer.ts'
@@ -20,21 +24,19 @@ import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 /** RFC 9110, 9.2.2: doing these twice is the same as doing them once. */
 const repeatableMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-const nothing = Buffer.alloc(0)
+const keptBytesAtFirst = 2048
 
-export class Forward implements UpstreamUser, ExchangeSink, ByteStream, DeadlineOwner {
+export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, ByteStream, DeadlineOwner {
   readonly exchange: Exchange
-  /** Servers that were asked so far, the one that is asked now included. */
   readonly tried: Upstream[] = []
-  /** Doing it twice is the same as doing it once: by its method, or because the client says so by an Idempotency-Key. */
   isRepeatable = false
   readonly #context: ForwardContext
   readonly #continueDeadline = new Deadline(this)
   #upstream: Upstream | undefined
   #connection: UpstreamConnection | undefined
-  #body: 'none' | 'kept' | 'streamed' = 'none'
-  #keptBody = nothing
-  #keptBytes = 0
+  /** whole: none, or all of it is in `kept`. reading: it will be. opening: it may be. streamed: `kept` has its beginning. */
+  #body: 'whole' | 'reading' | 'opening' | 'streamed' = 'whole'
+  #kept: ByteWriter | undefined
   #streamedBytes = 0
   #awaitsContinue = false
   #isCommitted = false
@@ -48,7 +50,7 @@ export class Forward implements UpstreamUser, ExchangeSink, ByteStream, Deadline
 
   /** Whether the request can be sent once more: all of its body is still here. */
   get isBodyKept(): boolean {
-    return this.#body !== 'streamed' || this.#streamedBytes === 0
+    return this.#streamedBytes === 0
   }
 
   start(): void {
@@ -59,23 +61,28 @@ export class Forward implements UpstreamUser, ExchangeSink, ByteStream, Deadline
     this.isRepeatable = request.hasIdempotencyKey || repeatableMethods.has(request.method)
     this.#isCommitted = this.#awaitsContinue = this.#isTunnel = false
     this.#held = undefined
-    this.#keptBytes = this.#streamedBytes = 0
-    this.#keptBody = nothing
+    this.#streamedBytes = 0
+    this.#forgetBody()
     const { bodyKind, contentLength } = request.framing
     if (contentLength > limits.bodyBytesMax) {
       exchange.answer(refusals.bodyTooLarge)
       return
     }
     exchange.attach(this)
-    if (bodyKind === 'none') this.#body = 'none'
-    else if (bodyKind === 'length' && contentLength <= limits.keptBodyBytesMax && !request.expectsContinue) {
-      this.#body = 'kept'
-      this.#keptBody = Buffer.allocUnsafe(contentLength)
-      request.own()
-      exchange.startBody()
+    if (bodyKind === 'none') {
+      this.#body = 'whole'
+      this.#attempt()
       return
-    } else this.#body = 'streamed'
-    this.#attempt()
+    }
+    request.own()
+    if (request.expectsContinue) {
+      this.#body = 'streamed'
+      this.#attempt()
+      return
+    }
+    this.#kept ??= new ByteWriter(keptBytesAtFirst)
+    this.#body = bodyKind === 'length' && contentLength <= limits.keptBodyBytesMax ? 'reading' : 'opening'
+    exchange.startBody()
   }
 
   // Attempts.
@@ -114,17 +121,22 @@ export class Forward implements UpstreamUser, ExchangeSink, ByteStream, Deadline
     const { request } = exchange
     this.#connection = connection
     const { out } = connection
+    const kept = this.#kept
+    const isWhole = this.#body === 'whole'
+    const { bodyKind } = request.framing
     out.size = 0
-    writeRequestHead(out, request, exchange)
-    if (this.#body === 'kept') out.put(this.#keptBody, 0, this.#keptBody.length)
-    const isWhole = this.#body !== 'streamed'
-    // Needed again where it is sent again, or where its answer needs more than what was read of it.
+    // Small chunks that came at once leave as what they are: a body of known length.
+    const isUnchunked = isWhole && bodyKind === 'chunked'
+    const framing = isUnchunked ? { bodyKind: 'length' as const, contentLength: kept?.size ?? 0 } : request.framing
+    writeRequestHead(out, request, exchange, framing)
+    if (kept !== undefined && kept.size > 0) writeBody(out, kept.bytes, 0, kept.size, framing.bodyKind === 'chunked')
+    // Needed again where it is sent again.
     if (this.isRepeatable) request.own()
     connection.send({ isHead: request.method === 'HEAD', wantsUpgrade: request.isUpgrade, isWhole })
     if (isWhole) return
     this.#awaitsContinue = request.expectsContinue
     if (request.expectsContinue) this.#context.wheel.set(this.#continueDeadline, this.#context.limits.continueTimeoutMs)
-    else exchange.startBody()
+    else exchange.resumeBody()
   }
 
   onFailure(failure: Failure): void {
@@ -176,13 +188,13 @@ export class Forward implements UpstreamUser, ExchangeSink, ByteStream, Deadline
   // The request's body.
 
   onBody(bytes: Buffer, start: number, end: number): void {
-    if (this.#body === 'kept') {
-      this.#keptBytes += bytes.copy(this.#keptBody, this.#keptBytes, start, end)
+    if (this.#body === 'reading' || this.#body === 'opening') {
+      this.#kept?.put(bytes, start, end)
       return
     }
     this.#streamedBytes += end - start
     const { request } = this.exchange
-    if (this.#streamedBytes > this.#context.limits.bodyBytesMax) {
+    if (this.#streamedBytes + (this.#kept?.size ?? 0) > this.#context.limits.bodyBytesMax) {
       this.#stopServer()
       if (this.#isCommitted) this.exchange.abort()
       else this.exchange.answer(refusals.bodyTooLarge)
@@ -192,9 +204,25 @@ export class Forward implements UpstreamUser, ExchangeSink, ByteStream, Deadline
     if (isFree === false) this.exchange.pauseBody()
   }
 
+  onBodyPause(): void {
+    if (this.#body !== 'opening') return
+    this.#body = 'streamed'
+    this.exchange.pauseBody()
+    this.#attempt()
+  }
+
   onBodyEnd(): void {
-    if (this.#body === 'kept') this.#attempt()
-    else this.#connection?.endBody(this.exchange.request.framing.bodyKind === 'chunked')
+    if (this.#body === 'reading' || this.#body === 'opening') {
+      this.#body = 'whole'
+      this.#attempt()
+    } else this.#connection?.endBody(this.exchange.request.framing.bodyKind === 'chunked')
+  }
+
+  /** A large one is not held on to while the connection is idle. */
+  #forgetBody(): void {
+    if (this.#kept === undefined) return
+    this.#kept.size = 0
+    if (this.#kept.bytes.length > 2 * keptBytesAtFirst) this.#kept = undefined
   }
 
   onServerDrain(): void {
@@ -260,6 +288,7 @@ export class Forward implements UpstreamUser, ExchangeSink, ByteStream, Deadline
       this.exchange.answerBody(held.body, 0, held.body.length)
     }
     this.#release()
+    this.#forgetBody()
     this.exchange.answerEnd(trailers)
   }
 

@@ -4,6 +4,7 @@
 import { SLASH } from './byte-classes.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import type { ClientOrigin } from './client-origin.ts'
+import type { BodyKind } from './framing.ts'
 import { copyFields, keptInRequests } from './kept-fields.ts'
 import type { RequestHead } from './request-head.ts'
 
@@ -11,6 +12,7 @@ export function writeRequestHead(
   out: ByteWriter,
   head: RequestHead,
   { origin, requestId }: { origin: ClientOrigin; requestId: string },
+  body: { bodyKind: BodyKind; contentLength: number },
 ): void {
   const { bytes, base, framing } = head
   out.text(head.method)
@@ -25,14 +27,13 @@ export function writeRequestHead(
   out.text('x-request-id: ')
   out.text(requestId)
   out.lineEnd()
-  if (framing.bodyKind === 'chunked') out.text('transfer-encoding: chunked\r\n')
-  else if (framing.contentLength >= 0) {
+  if (body.bodyKind === 'chunked') out.text('transfer-encoding: chunked\r\n')
+  else if (body.contentLength >= 0) {
     out.text('content-length: ')
-    out.decimal(framing.contentLength)
+    out.decimal(body.contentLength)
     out.lineEnd()
   }
   if (head.expectsContinue) out.text('expect: 100-continue\r\n')
   if (head.isUpgrade) out.text('connection: upgrade\r\nupgrade: websocket\r\n')
-  else if (head.takesTrailers) out.text('te: trailers\r\nconnection: te\r\n')
   out.lineEnd()
 }

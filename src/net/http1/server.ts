@@ -6,11 +6,12 @@ import { type AddressInfo, type BlockList, createServer, type Server, type Socke
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { ClientOrigin } from './client-origin.ts'
+import type { ConnectionContext } from './connection-context.ts'
 import { Counters, counters } from './counters.ts'
 import type { Handler } from './exchange.ts'
 import { adoptAccepted, adoptStream, type SocketReader } from './fast-socket.ts'
 import { defaultServerLimits, type ServerLimits } from './limits.ts'
-import { type ConnectionContext, ServerConnection } from './server-connection.ts'
+import { ServerConnection } from './server-connection.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 export interface Http1ServerOptions {

@@ -6,14 +6,15 @@
 
 import type { Socket } from 'node:net'
 import { AnswerHead } from './answer-head.ts'
+import { writeBody } from './body-writer.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { ChunkedReader } from './chunked.ts'
-import { counters } from './counters.ts'
+import { type Counters, counters } from './counters.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { connectFast, type SocketReader } from './fast-socket.ts'
 import type { HeadParser } from './head-parser.ts'
-import { Deadline, type DeadlineOwner } from './timer-wheel.ts'
-import type { PoolContext } from './upstream-pool.ts'
+import type { UpstreamLimits } from './limits.ts'
+import { Deadline, type DeadlineOwner, type TimerWheel } from './timer-wheel.ts'
 
 /** Who has the connection. After `onAnswerEnd` or `onFailure` it has it no more. Bytes are valid during the call only. */
 export interface UpstreamUser {
@@ -32,6 +33,24 @@ export interface UpstreamUser {
   onServerBytes(bytes: Buffer, start: number, end: number): void
   onServerClosed(): void
   onFailure(failure: Failure): void
+}
+
+export interface ServerAddress {
+  address: string
+  port: number
+}
+
+/** What a pool's connections share. */
+export interface PoolContext {
+  readonly server: ServerAddress
+  readonly limits: UpstreamLimits
+  readonly wheel: TimerWheel
+  readonly counts: Counters
+  /** Somebody waits for a connection. */
+  readonly waiting: number
+  /** Can be used by the next one, who may call at once. */
+  free(connection: UpstreamConnection): void
+  closed(connection: UpstreamConnection): void
 }
 
 const bytesAtFirst = 1024
@@ -101,12 +120,7 @@ export class UpstreamConnection implements SocketReader, DeadlineOwner {
     this.#pool.wheel.set(this.#deadline, this.#pool.limits.bodyIdleTimeoutMs)
     const { out } = this
     out.size = 0
-    if (isChunked) {
-      out.hexadecimal(end - start)
-      out.lineEnd()
-    }
-    out.put(bytes, start, end)
-    if (isChunked) out.lineEnd()
+    writeBody(out, bytes, start, end, isChunked)
     // A copy of its own: the socket may still hold it when the next piece comes.
     return this.#socket.write(Buffer.from(out.view()))
   }

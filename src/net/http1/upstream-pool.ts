@@ -5,25 +5,7 @@ import type { Counters } from './counters.ts'
 import { counters } from './counters.ts'
 import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts'
 import { Deadline, type DeadlineOwner, type TimerWheel } from './timer-wheel.ts'
-import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
-
-export interface ServerAddress {
-  address: string
-  port: number
-}
-
-/** What a pool's connections share. */
-export interface PoolContext {
-  readonly server: ServerAddress
-  readonly limits: UpstreamLimits
-  readonly wheel: TimerWheel
-  readonly counts: Counters
-  /** Somebody waits for a connection. */
-  readonly waiting: number
-  /** Can be used by the next one, who may call at once. */
-  free(connection: UpstreamConnection): void
-  closed(connection: UpstreamConnection): void
-}
+import { type PoolContext, type ServerAddress, UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
 
 interface Waiter {
   user: UpstreamUser

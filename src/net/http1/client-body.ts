@@ -1,0 +1,107 @@
+// The body of one request as it comes in: where it ends, and whether it comes fast enough. Reused for each request of a
+// connection.
+
+import { ChunkedReader } from './chunked.ts'
+import type { Framing } from './framing.ts'
+import type { ServerLimits } from './limits.ts'
+import type { Refusal } from './refusals.ts'
+
+export class ClientBody {
+  /** What the last `step` gave; empty when both are equal. */
+  pieceStart = 0
+  pieceEnd = 0
+  isDone = true
+  refusal: Refusal | undefined
+  /** Of the body so far. */
+  bytes = 0
+  readonly #limits: ServerLimits
+  #chunked: ChunkedReader | undefined
+  #isChunked = false
+  #left = 0
+  // When it began, when its last piece came, and the window over which its rate is looked at.
+  #startMs = 0
+  #lastMs = 0
+  #windowMs = 0
+  #windowBytes = 0
+
+  constructor(limits: ServerLimits) {
+    this.#limits = limits
+  }
+
+  /** What is known to come. */
+  get ahead(): number {
+    return this.isDone || this.#isChunked ? 0 : this.#left
+  }
+
+  begin({ bodyKind, contentLength }: Framing): void {
+    this.isDone = false
+    this.refusal = undefined
+    this.bytes = 0
+    this.#isChunked = bodyKind === 'chunked'
+    this.#left = contentLength
+    if (!this.#isChunked) return
+    this.#chunked ??= new ChunkedReader(this.#limits)
+    this.#chunked.reset()
+  }
+
+  /** Takes bytes up to the end of one piece, or all; the answer is the place behind the last one taken. */
+  step(bytes: Buffer, at: number, end: number, nowMs: number): number {
+    const next = this.#isChunked ? this.#stepChunked(bytes, at, end) : this.#stepLength(at, end)
+    const size = this.pieceEnd - this.pieceStart
+    this.bytes += size
+    this.#windowBytes += size
+    this.#lastMs = nowMs
+    return next
+  }
+
+  #stepLength(at: number, end: number): number {
+    const next = at + Math.min(this.#left, end - at)
+    this.#left -= next - at
+    this.isDone = this.#left === 0
+    this.pieceStart = at
+    this.pieceEnd = next
+    return next
+  }
+
+  #stepChunked(bytes: Buffer, at: number, end: number): number {
+    const chunked = this.#chunked as ChunkedReader
+    const next = chunked.step(bytes, at, end)
+    this.refusal = chunked.refusal
+    this.isDone = chunked.isDone
+    this.pieceStart = chunked.pieceStart
+    this.pieceEnd = chunked.pieceEnd
+    return next
+  }
+
+  /** From here on its time counts. */
+  startClock(nowMs: number): void {
+    this.#startMs = nowMs
+    this.resumeClock(nowMs)
+  }
+
+  /** Silence while nobody read it was ours. */
+  resumeClock(nowMs: number): void {
+    this.#lastMs = nowMs
+    this.#openWindow(nowMs)
+  }
+
+  /** Looked at every `checkAfterMs`: too long in all, too long silent, or too slow over the window. */
+  isTooSlow(nowMs: number): boolean {
+    const { requestTimeoutMs, bodyIdleTimeoutMs, bodyRateWindowMs, bodyBytesPerSecondMin } = this.#limits
+    if (nowMs - this.#startMs >= requestTimeoutMs || nowMs - this.#lastMs >= bodyIdleTimeoutMs) return true
+    if (nowMs - this.#windowMs < bodyRateWindowMs) return false
+    const isBelowRate = this.#windowBytes < (bodyBytesPerSecondMin * bodyRateWindowMs) / 1000
+    this.#openWindow(nowMs)
+    return isBelowRate
+  }
+
+  get checkAfterMs(): number {
+    const { requestTimeoutMs, bodyIdleTimeoutMs, bodyRateWindowMs } = this.#limits
+    return Math.min(requestTimeoutMs, bodyIdleTimeoutMs, bodyRateWindowMs)
+  }
+
+  #openWindow(nowMs: number): void {
+    this.#windowMs = nowMs
+    this.#windowBytes = 0
+  }
+}
