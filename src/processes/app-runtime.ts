@@ -55,6 +55,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const router = await stack.start(new DatabaseRouter({ map, secrets: secrets.postgres, node: nodeId }))
     stack.keep(followSchema(map, router, log))
     const db = openDatabase<unknown>(router)
+    const repeatMsMax = () => router.holdMsMax
     const probe = await stack.start(new DatabaseProbe(db))
     const sessions = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
     const cache = stack.keep(openMemoryCache({ bytesMax: topology.cache.bytesMax }))
@@ -69,7 +70,15 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
       await openWeb({
         app,
         appDir: ownDir,
-        tiers: { db, cache: openCache(cache), queue: queue.queue, kpi, log, once: openOnce({ keyOfSlot }) },
+        tiers: {
+          db,
+          cache: openCache(cache),
+          queue: queue.queue,
+          kpi,
+          log,
+          once: openOnce({ keyOfSlot, repeatMsMax }),
+        },
+        causality: db.causality,
         sessions: openSessions(sessions, { idleMs: topology.session.idleMs, cookieKeys: secrets.cookieKeys }),
         node: nodeId,
         bodyBytesMax: topology.web.bodyBytesMax,

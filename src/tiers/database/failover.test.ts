@@ -38,7 +38,9 @@ describe('when the primary moves or dies', () => {
     const backends = await database.server.admin.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE usename = 'app'`,
     )
-    for (const pid of [database.server.pid, ...backends.map(({ pid }) => pid)]) process.kill(pid, 'SIGKILL')
+    // The server stands still meanwhile: it would tell the others of the first one's death.
+    process.kill(database.server.pid, 'SIGSTOP')
+    for (const pid of [...backends.map(({ pid }) => pid), database.server.pid]) process.kill(pid, 'SIGKILL')
     await waitUntil(() => writers.errors.length >= 16, { what: 'every writer has failed', timeoutMs: 15_000 })
     await writers.stop()
     assert.ok(writers.errors.some((error) => isTenfoldError(error, 'outcome-unknown')))

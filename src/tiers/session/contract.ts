@@ -1,6 +1,9 @@
 // What every session engine promises: fields that were set before an answer was sent are there at the next request,
 // on any web server. Writes of requests at the same time are merged field by field.
 
+/** The cookie that names a session. */
+export const sessionCookieName = 'tenfold.sid'
+
 export type SessionValue =
   | string
   | number

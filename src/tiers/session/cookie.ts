@@ -3,8 +3,8 @@
 // longest idle time.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { sessionCookieName as cookieName } from './contract.ts'
 
-export const cookieName = 'tenfold.sid'
 /** 144 bits, a multiple of 3 bytes so that base64url has no rest. */
 const idBytes = 18
 const idCharacters = 24

@@ -6,10 +6,11 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { sql, type Transaction } from 'kysely'
-import { TenfoldError } from '../../base/errors.ts'
+import { type ErrorCode, isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import type { Database, SlotDatabase } from '../database/contract.ts'
 
 const keptForMs = 86_400_000
+const pauseMs = 50
 
 interface OnceTables {
   tenfold_once: { slot_key: number; key: string; fingerprint: string; answer: { value?: unknown } | null }
@@ -18,6 +19,8 @@ interface OnceTables {
 export interface OnceOptions {
   /** A whole number that PostgreSQL hashes into the slot. */
   keyOfSlot(slot: number): number
+  /** How long a transaction of unknown outcome is repeated: its key tells whether it happened. */
+  repeatMsMax(): number
 }
 
 export type Once<DB> = <T>(
@@ -26,7 +29,7 @@ export type Once<DB> = <T>(
   work: (tx: Transaction<DB>) => Promise<T>,
 ) => Promise<T>
 
-export function openOnce<DB>({ keyOfSlot }: OnceOptions): Once<DB> {
+export function openOnce<DB>({ keyOfSlot, repeatMsMax }: OnceOptions): Once<DB> {
   return async <T>(request: FastifyRequest, db: SlotDatabase<DB>, work: (tx: Transaction<DB>) => Promise<T>) => {
     const given = request.headers['idempotency-key']
     if (given === undefined) return db.transaction(work)
@@ -34,7 +37,7 @@ export function openOnce<DB>({ keyOfSlot }: OnceOptions): Once<DB> {
     const key = `${request.session?.userId ?? ''}:${checkKey(given)}`
     const slotKey = keyOfSlot(db.slot)
     const fingerprint = fingerprintOf(request)
-    return db.transaction(async (tx) => {
+    const run = async (tx: Transaction<DB>) => {
       const own = tx as unknown as Transaction<OnceTables>
       const first = await own
         .insertInto('tenfold_once')
@@ -51,9 +54,31 @@ export function openOnce<DB>({ keyOfSlot }: OnceOptions): Once<DB> {
         .where('key', '=', key)
         .execute()
       return value
-    })
+    }
+    return untilKnown(() => db.transaction(run), repeatMsMax())
   }
 }
+
+/**
+ * A primary that dies under COMMIT leaves nobody who knows whether it happened, but for the key: it is there, or it is not.
+ * Only an answer that says so ends the doubt; whoever cannot be asked leaves it as it was.
+ */
+async function untilKnown<T>(run: () => Promise<T>, limitMs: number): Promise<T> {
+  const startedAt = performance.now()
+  let doubt: TenfoldError | undefined
+  for (;;) {
+    try {
+      return await run()
+    } catch (error) {
+      if (isTenfoldError(error, 'outcome-unknown')) doubt = error
+      else if (!isTenfoldError(error) || !noAnswers.has(error.code)) throw error
+      if (doubt === undefined || performance.now() - startedAt >= limitMs) throw doubt ?? error
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+}
+
+const noAnswers: ReadonlySet<ErrorCode> = new Set(['timeout', 'unavailable', 'overloaded'])
 
 /** Forgets keys that are older than a day. */
 export async function sweepOnce<DB>(database: Pick<Database<DB>, 'slot'>, slotCount: number): Promise<void> {

@@ -1,12 +1,13 @@
 // Sessions on the app's routes: opened before the handler when a cookie names one, saved before the answer leaves.
 // A visitor without a cookie, of whom nothing is set, costs one look at the headers.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Session, Sessions } from '../session/contract.ts'
 
 const opened = Symbol('opened session')
 /** Saving was tried: when it fails, the answer that says so must not try it again. */
 const isSaved = Symbol('session is saved')
+type Last = (request: FastifyRequest, reply: FastifyReply) => void
 type WithSession = FastifyRequest & { [opened]: Session | undefined; [isSaved]: boolean }
 
 /** Defines `request.session`: the one that was opened, or an empty one, made when a handler first asks. */
@@ -38,14 +39,19 @@ export function openSession(request: FastifyRequest, sessions: Sessions, done: (
   else keep(session)
 }
 
-export function saveSessions(http: FastifyInstance, sessions: Sessions): void {
+/** `last` gets the answer when its session is stored, or has nothing to store. */
+export function saveSessions(http: FastifyInstance, sessions: Sessions, last: Last): void {
   http.addHook('onSend', (request, reply, payload, done) => {
     const withSession = request as WithSession
     const session = withSession[opened]
-    if (session === undefined || withSession[isSaved]) return done(null, payload)
+    const isTried = session === undefined || withSession[isSaved]
     withSession[isSaved] = true
-    const saved = sessions.save(session, request)
-    if (saved === undefined) return done(null, payload)
+    const saved = isTried ? undefined : sessions.save(session, request)
+    if (saved === undefined) {
+      last(request, reply)
+      done(null, payload)
+      return
+    }
     Promise.resolve(saved).then(
       (cookie) => {
         if (cookie !== undefined) {
@@ -53,6 +59,7 @@ export function saveSessions(http: FastifyInstance, sessions: Sessions): void {
           // An answer that carries somebody's session is nobody else's.
           if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
         }
+        last(request, reply)
         done(null, payload)
       },
       (error) => done(error as Error),

@@ -1,5 +1,6 @@
 // What the web tier is opened with: the app, the tiers under it, and its limits.
 
+import type { Causality } from '../database/contract.ts'
 import type { Sessions } from '../session/contract.ts'
 import type { App, Tiers } from './contract.ts'
 
@@ -9,6 +10,8 @@ export interface WebOptions<DB> {
   appDir: string
   tiers: Omit<Tiers<DB>, 'http'>
   sessions: Sessions
+  /** Carries what each user has seen of the database; without it, requests run in no scope. */
+  causality?: Causality
   /** Name of the node, for what is measured. */
   node: string
   bodyBytesMax: number

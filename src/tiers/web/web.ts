@@ -7,6 +7,7 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { TenfoldError } from '../../base/errors.ts'
 import { addAssets } from './assets.ts'
 import { type BeginRequest, requestBeginner } from './begin-request.ts'
+import { addScopes, keepScopes, openScope, setToken } from './causal-cookie.ts'
 import { answerError, answerNotFound } from './errors.ts'
 import { addHealth } from './health.ts'
 import { requestIdOf } from './request-id.ts'
@@ -38,6 +39,7 @@ export async function openWeb<DB>(options: WebOptions<DB>): Promise<Web> {
   root.log = tiers.log
   root.setErrorHandler(answerError)
   addSession(root, sessions)
+  addScopes(root)
   await root.register(async (own) => {
     own.addHook('onRequest', (request, reply, done) => {
       begin(request, reply)
@@ -48,7 +50,8 @@ export async function openWeb<DB>(options: WebOptions<DB>): Promise<Web> {
   })
   await root.register(async (http) => {
     addRequestHook(http, options, begin)
-    saveSessions(http, sessions)
+    keepScopes(http, options.causality)
+    saveSessions(http, sessions, setToken)
     await app.setup({ ...tiers, http })
   })
   setDefaultNotFound(root, begin)
@@ -58,12 +61,12 @@ export async function openWeb<DB>(options: WebOptions<DB>): Promise<Web> {
 
 /** One hook for all that begins a request of the app: each hook of Fastify costs as much as what this one does. */
 function addRequestHook<DB>(http: FastifyInstance, options: WebOptions<DB>, begin: BeginRequest): void {
-  const { sessions } = options
+  const { sessions, causality } = options
   http.addHook('onRequest', (request, reply, done) => {
     begin(request, reply)
     if (options.inFlight() > options.requestsMax)
       done(new TenfoldError('overloaded', `${options.requestsMax} requests are under way already; try again`))
-    else openSession(request, sessions, done)
+    else openScope(request, causality, () => openSession(request, sessions, done))
   })
 }
 

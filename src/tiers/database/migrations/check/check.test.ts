@@ -22,6 +22,7 @@ const table = (name: string, more: Partial<TableBefore> = {}): [string, TableBef
     ]),
     provenNotNull: new Set(['proven']),
     unproven: new Map(),
+    checked: new Map([['has_proof', ['proven']]]),
     ...more,
   },
 ]
@@ -110,6 +111,7 @@ const table1: Array<[danger: string, refused: string[], taken: string[]]> = [
     [
       'ALTER TABLE big ALTER COLUMN name SET NOT NULL',
       'ALTER TABLE big ADD CONSTRAINT c CHECK (id > 0)',
+      'ALTER TABLE big ALTER COLUMN proven TYPE varchar',
       'ALTER TABLE big ADD CHECK (id > 0)',
       'ALTER TABLE big ADD CONSTRAINT c NOT NULL name',
       'ALTER TABLE big ADD CONSTRAINT c FOREIGN KEY (id) REFERENCES other',
@@ -127,6 +129,7 @@ const table1: Array<[danger: string, refused: string[], taken: string[]]> = [
       'ALTER TABLE big ALTER COLUMN proven SET NOT NULL',
       'ALTER TABLE big ALTER COLUMN name DROP NOT NULL',
       'ALTER TABLE big ADD CONSTRAINT c CHECK (id > 0) NOT VALID',
+      'ALTER TABLE big DROP CONSTRAINT has_proof; ALTER TABLE big ALTER COLUMN proven TYPE varchar',
       'ALTER TABLE big ADD CONSTRAINT c CHECK (id > 0) NOT ENFORCED',
       'ALTER TABLE big ADD CONSTRAINT c NOT NULL name NOT VALID',
       'ALTER TABLE big ADD CONSTRAINT c NOT NULL id',

@@ -8,7 +8,7 @@ export async function readSchema(owner: OwnerConnection): Promise<SchemaBefore> 
   const found = await owner.query<FoundTable>(tablesQuery)
   const tables = new Map<string, TableBefore>()
   const domains = new Map<string, string[]>()
-  for (const { schema, name, bytes, kind, columns, checks } of found) {
+  for (const { schema, name, bytes, kind, columns, checks, checked } of found) {
     const key = `${schema}.${name}`
     const proofs = await Promise.all(
       checks.map(async ({ expression, ...check }) => ({
@@ -23,6 +23,7 @@ export async function readSchema(owner: OwnerConnection): Promise<SchemaBefore> 
       isPartitioned: kind === 'p',
       columns: new Map(columns.map(({ name, ...column }) => [name, column])),
       provenNotNull: new Set(proofs.flatMap(({ isValid, columns }) => (isValid ? columns : []))),
+      checked: new Map(checked.map(({ name, columns }) => [name, columns])),
       unproven: new Map(proofs.flatMap(({ isValid, name, columns }) => (isValid ? [] : [[name, columns]]))),
     })
     for (const { domain } of columns) if (domain) domains.set(domain, [...(domains.get(domain) ?? []), key])
@@ -46,6 +47,7 @@ interface FoundTable {
   columns: Array<{ name: string; type: string; typmod: number; isNotNull: boolean; domain: string | null }>
   /** CHECK constraints, and NOT NULL constraints that are not valid. */
   checks: Array<{ name: string; expression: string; isValid: boolean }>
+  checked: Array<{ name: string; columns: string[] }>
 }
 
 const ownSchemas = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_t%'`
@@ -63,7 +65,10 @@ const tablesQuery = `
          (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'isValid', k.convalidated, 'expression',
                    CASE k.contype WHEN 'c' THEN pg_get_expr(k.conbin, k.conrelid) ELSE format('%I IS NOT NULL', a.attname) END)), '[]')
             FROM pg_constraint k LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
-           WHERE k.conrelid = c.oid AND (k.contype = 'c' OR k.contype = 'n' AND NOT k.convalidated)) AS checks
+           WHERE k.conrelid = c.oid AND (k.contype = 'c' OR k.contype = 'n' AND NOT k.convalidated)) AS checks,
+         (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'columns', ARRAY(
+                   SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey)))), '[]')
+            FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated) AS checked
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND ${ownSchemas}`

@@ -23,6 +23,8 @@ export interface TableBefore {
   columns: Map<string, ColumnBefore>
   /** Columns of which a valid CHECK constraint says IS NOT NULL. */
   provenNotNull: Set<string>
+  /** Valid CHECK constraints, with the columns that each names: any change of their type has it checked anew. */
+  checked: Map<string, string[]>
   /** Constraints that are NOT VALID yet, by name, and the columns that each would prove. */
   unproven: Map<string, string[]>
 }
@@ -171,9 +173,15 @@ export class Schema {
       table.provenNotNull.delete(name)
     } else if (subtype === 'AT_AddConstraint' && constraint) {
       const columns = columnsProven(constraint)
+      if (constraint.contype === 'CONSTR_CHECK')
+        table.checked.set(
+          constraint.conname ?? '',
+          findNodes(constraint.raw_expr, 'ColumnRef').map(({ fields }) => lastName(fields)),
+        )
       if (constraint.skip_validation) table.unproven.set(constraint.conname ?? '', columns)
       else this.#setNotNull(table, columns)
-    } else if (subtype === 'AT_ValidateConstraint') this.#setNotNull(table, table.unproven.get(name) ?? [])
+    } else if (subtype === 'AT_DropConstraint') table.checked.delete(name)
+    else if (subtype === 'AT_ValidateConstraint') this.#setNotNull(table, table.unproven.get(name) ?? [])
   }
 
   #setNotNull(table: TableBefore, columns: readonly string[]): void {

@@ -60,13 +60,16 @@ export async function parseFile(file: MigrationFile): Promise<ParsedFile> {
     )
   const lineOf = (byte: number) => lineOfPosition(file.sql, bytes.subarray(0, byte).toString().length)
   if (file.sql.trim() === '') return { file, statements: [], allowances: [] }
+  if (file.sql.includes('\0')) throw new TenfoldError('bad-input', `migration ${file.name} holds a NUL character`)
   let stmts: Array<{ stmt?: Node; stmt_location?: number; stmt_len?: number }>
+  let words: ScannedToken[]
   try {
     stmts = parseSync(file.sql).stmts ?? []
+    words = await scanSql(file.sql)
   } catch (cause) {
     const at = hasSqlDetails(cause) ? (cause.sqlDetails?.cursorPosition ?? 0) : 0
     const place = at > 0 ? `${file.name}, line ${lineOf(at - 1)}` : file.name
-    // Anything but PostgreSQL's own word is its parser out of memory or stack, on a text nested thousands deep.
+    // Anything but PostgreSQL's own word is its parser out of stack, on a text nested thousands deep.
     const problem = hasSqlDetails(cause) ? (cause as Error).message : 'its expressions are nested too deeply to be read'
     throw new TenfoldError('bad-input', `migration ${place}: ${problem}; nothing of the file was applied`, { cause })
   }
@@ -75,7 +78,7 @@ export async function parseFile(file: MigrationFile): Promise<ParsedFile> {
     const start = from + Buffer.byteLength(text) - Buffer.byteLength(text.trimStart())
     return { text: text.trim(), start, line: lineOf(start), tree: stmt as Tree }
   })
-  const directives = await readDirectives(file, lineOf)
+  const directives = readDirectives(file, words, lineOf)
   for (const { directive, at, line } of directives) {
     if (directive.kind !== 'batch') continue
     const statement = statements.find(({ start }) => start >= at)
@@ -110,11 +113,12 @@ export async function scanSql(sql: string): Promise<ScannedToken[]> {
   }))
 }
 
-async function readDirectives(
+function readDirectives(
   file: MigrationFile,
+  words: readonly ScannedToken[],
   lineOf: (byte: number) => number,
-): Promise<Array<{ directive: Directive; at: number; line: number }>> {
-  const comments = (await scanSql(file.sql)).filter(({ isComment }) => isComment)
+): Array<{ directive: Directive; at: number; line: number }> {
+  const comments = words.filter(({ isComment }) => isComment)
   return comments.flatMap(({ text, start, end }) => {
     const line = lineOf(start)
     const directive = readDirective(text, (problem) => {

@@ -13,6 +13,7 @@ const sameStorage: ReadonlyArray<[from: string, to: string]> = [
   ['varchar', 'text'],
   ['text', 'varchar'],
   ['cidr', 'inet'],
+  ['bit', 'varbit'],
 ]
 const withPrecision = new Set(['timestamp', 'timestamptz', 'time', 'timetz', 'varbit', 'varchar'])
 

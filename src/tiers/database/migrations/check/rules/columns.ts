@@ -69,6 +69,14 @@ function addColumn(column: ColumnDef, table: TableBefore, schema: Schema): Findi
     found.push(
       ...refuse('rewrite', table, rewrites(table, `${what}, of a domain with constraints,`), addAndFill(table, name)),
     )
+  if (of('CONSTR_NOTNULL') && generated?.generated_kind === 'v')
+    found.push(
+      ...refuse('scan', table, reads(table, `${what} VIRTUAL and NOT NULL`), [
+        `ALTER TABLE ${t} ADD COLUMN ${c} ... GENERATED ALWAYS AS (...) VIRTUAL;`,
+        `ALTER TABLE ${t} ADD CONSTRAINT ${quoted(`${table.name}_${name}_not_null`)} NOT NULL ${c} NOT VALID;`,
+        `ALTER TABLE ${t} VALIDATE CONSTRAINT ${quoted(`${table.name}_${name}_not_null`)};`,
+      ]),
+    )
   if (of('CONSTR_NOTNULL') && !value && !generated && !of('CONSTR_IDENTITY') && !serials.has(type))
     found.push(
       ...refuse('scan', table, `${what} NOT NULL without a DEFAULT fails on the first row that ${table.name} has`, [
@@ -111,7 +119,10 @@ function alterType(name: string, column: ColumnDef, table: TableBefore): Finding
   const before = table.columns.get(name)
   if (!before) return [] // PostgreSQL will say that there is no such column
   const to = typeOf(column.typeName)
-  if (!column.raw_default && !column.collClause && isWidening(before, to)) return []
+  if (!column.raw_default && !column.collClause && isWidening(before, to))
+    return [...table.checked.values()].some((columns) => columns.includes(name))
+      ? checkedAnew(name, to.type, table)
+      : []
   return refuse('rewrite', table, rewrites(table, `ALTER COLUMN ${name} TYPE ${to.type}`), [
     `ALTER TABLE ${sqlName(table)} ADD COLUMN ${quoted(`${name}_new`)} ${to.type};`,
     'deploy a release that writes both columns',
@@ -119,6 +130,21 @@ function alterType(name: string, column: ColumnDef, table: TableBefore): Finding
     `UPDATE ${sqlName(table)} SET ${quoted(`${name}_new`)} = ${quoted(name)} WHERE ${quoted(`${name}_new`)} IS DISTINCT FROM ${quoted(name)};`,
     'deploy a release that uses the new one only; then drop the old one',
   ])
+}
+
+/** PostgreSQL drops and adds the constraints of a column whose type changes, and checks them, however little it changes. */
+function checkedAnew(name: string, type: string, table: TableBefore): Finding[] {
+  return refuse(
+    'scan',
+    table,
+    reads(table, `ALTER COLUMN ${name} TYPE ${type}, which checks the CHECK constraints of ${name} anew,`),
+    [
+      `ALTER TABLE ${sqlName(table)} DROP CONSTRAINT ...;`,
+      `ALTER TABLE ${sqlName(table)} ALTER COLUMN ${quoted(name)} TYPE ${type};`,
+      `ALTER TABLE ${sqlName(table)} ADD CONSTRAINT ... CHECK (...) NOT VALID;`,
+      `ALTER TABLE ${sqlName(table)} VALIDATE CONSTRAINT ...;`,
+    ],
+  )
 }
 
 function setNotNull(name: string, table: TableBefore): Finding[] {
