@@ -2,7 +2,10 @@
 
 import { apply, climb, plan } from './climb.ts'
 import type { Command } from './command.ts'
+import { dbBackup } from './db-backup.ts'
 import { dbMigrate } from './db-migrate.ts'
+import { dbRestore } from './db-restore.ts'
+import { dbVerify } from './db-verify.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
 import { fault } from './fault.ts'
@@ -24,6 +27,9 @@ export const commands: readonly Command[] = [
   scale,
   switchover,
   dbMigrate,
+  dbBackup,
+  dbRestore,
+  dbVerify,
   seed,
   logs,
   fault,

@@ -20,7 +20,7 @@ async function readStatus(target: TargetSystem): Promise<Status> {
   return statusWithoutSupervisor(await readMap(target.home.map), await target.token())
 }
 
-function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, supervisor }: Status): string {
+function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, backup, supervisor }: Status): string {
   const title = rungs.find((candidate) => candidate.number === rung)?.title ?? 'not reached yet'
   const rows = nodes.map((node) => [
     node.id,
@@ -44,6 +44,7 @@ function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, sup
     ...(supervisor ? [] : ['no supervisor runs: `tenfold up` starts one that adopts what is there']),
     `app ${urls.app}  dashboard ${urls.dashboard}`,
     ...shards.filter(({ replicas }) => replicas.length > 0).map(describeShard),
+    ...(backup ? [describeBackup(backup)] : []),
     ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
   ].join('\n')
 }
@@ -51,4 +52,9 @@ function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, sup
 function describeShard({ id, primary, timeline, durability, quorum }: Status['shards'][number]): string {
   const waits = quorum ? `: a write counts when ${quorum.count} of ${quorum.of.length} replicas have it` : ''
   return `${id}: primary ${primary}, timeline ${timeline}, durability ${durability}${waits}`
+}
+
+function describeBackup({ to, lastBackupAt, archivedUntil, trouble }: NonNullable<Status['backup']>): string {
+  const problem = trouble === null ? '' : `; trouble: ${trouble}`
+  return `backups in ${to}: the last ${lastBackupAt ?? 'not taken yet'}, the log until ${archivedUntil ?? '-'}${problem}`
 }

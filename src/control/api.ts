@@ -1,6 +1,8 @@
 // What the control API speaks: the JSON of design contract, with types for its client, the CLI and the dashboard.
 
 import type { Durability, MapNode, MapRegion } from '../map/map.ts'
+import type { ArchiveListing } from '../supervisor/backup/list.ts'
+import type { BackupStatus } from '../supervisor/backup/status.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
 import type { Topology, TopologyInput } from '../topology/schema.ts'
 
@@ -42,11 +44,15 @@ export interface Status {
   nodes: StatusNode[]
   shards: StatusShard[]
   regions: MapRegion[]
+  /** Null where none are wanted, and when it is read from disk. */
+  backup: BackupStatus | null
   /** Null when it is read from disk because no supervisor runs. */
   supervisor: { pid: number; since: string } | null
   topology: Topology
   rungs: Array<{ number: number; title: string; appears: string; isBuilt: boolean }>
 }
+
+export type { ArchiveListing, BackupStatus }
 
 export interface PlannedStep {
   kind: string

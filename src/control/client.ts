@@ -3,7 +3,7 @@
 import { systemClock } from '../base/clock.ts'
 import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../base/errors.ts'
 import { waitUntil } from '../base/limits.ts'
-import type { ControlEvents, FaultKind, LogLine, NodeMetrics, Plan, Status, Target } from './api.ts'
+import type { ArchiveListing, ControlEvents, FaultKind, LogLine, NodeMetrics, Plan, Status, Target } from './api.ts'
 
 const callTimeoutMs = 30_000
 /** A supervisor that answers nothing for so long is not one that is being replaced. */
@@ -52,6 +52,16 @@ export class ControlClient {
 
   fault(kind: FaultKind, node: string): Promise<{ node: string; pid: number }> {
     return this.#call('POST', '/api/fault', { kind, node })
+  }
+
+  /** What can be restored, shard by shard. */
+  async backups(): Promise<ArchiveListing[]> {
+    return (await this.#call<{ shards: ArchiveListing[] }>('GET', '/api/backups')).shards
+  }
+
+  /** Begins base backups; `status().backup` tells when they are done. */
+  beginBackup(shard?: string): Promise<{ shards: string[] }> {
+    return this.#call('POST', '/api/backups', { ...(shard !== undefined && { shard }) })
   }
 
   async logs(query: { node?: string; lines?: number; grep?: string } = {}): Promise<LogLine[]> {

@@ -16,6 +16,7 @@ export const bodies = {
     shard: z.string(),
     to: z.string().optional().describe('Id of the replica; the one that is least behind when left out.'),
   }),
+  backup: z.strictObject({ shard: z.string().optional().describe('All of them when left out.') }),
   fault: z.strictObject({ kind: z.enum(['kill', 'pause', 'resume', 'slow', 'cut']), node: z.string() }),
 }
 
@@ -58,6 +59,8 @@ const routes: readonly Route[] = [
     path: '/api/schema',
     summary: 'Tables were changed by migrations: every process reads again which of them are sharded.',
   },
+  { method: 'get', path: '/api/backups', summary: 'Base backups, and the times that can be restored.' },
+  { method: 'post', path: '/api/backups', summary: 'Begins a base backup.', body: bodies.backup, answer: 202 },
   {
     method: 'post',
     path: '/api/fault',

@@ -18,6 +18,7 @@ import { mergeTopology, presetOf, rungOf } from '../topology/rungs.ts'
 import type { Topology } from '../topology/schema.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import type { ControlEvents, Plan, Target } from './api.ts'
+import { addBackupRoutes } from './backup-routes.ts'
 import { serveDashboard } from './dashboard-files.ts'
 import { readLogs } from './logs.ts'
 import { MetricsSampler, renderPrometheus } from './metrics.ts'
@@ -147,6 +148,7 @@ export class ControlServer extends Lifecycle {
       )
     })
     addMigrateRoutes(http, keeper)
+    addBackupRoutes(http, this.#supervisor)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)
@@ -178,9 +180,9 @@ export class ControlServer extends Lifecycle {
     return statusOf(this.#supervisor, this.#options.record, this.#options.token)
   }
 
-  /** A rung keeps the app and name of the running system; a file states all that it wants. */
+  /** A rung keeps the app, the name and the backups of the running system; a file states all that it wants. */
   #resolve(target: Target): Topology {
-    const { app, name, web } = this.#supervisor.keeper.map.topology
+    const { app, name, web, database } = this.#supervisor.keeper.map.topology
     if ('topology' in target) return resolveTopology(target.topology)
     const { rung } = target
     if (!rungOf(rung).isBuilt)
@@ -189,6 +191,7 @@ export class ControlServer extends Lifecycle {
       app,
       name,
       rung,
+      database: { backup: database.backup },
       ...(web.command !== undefined && { web: { command: web.command, healthPath: web.healthPath } }),
     }
     return resolveTopology(mergeTopology(presetOf(rung), own), `rung ${rung}`)

@@ -29,6 +29,7 @@ export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token
     ...status,
     climbing: supervisor.executor.progress,
     lastFailure: supervisor.executor.lastFailure,
+    backup: supervisor.backups.status(),
     supervisor: record,
   }
 }
@@ -57,6 +58,7 @@ function describeMap(map: SystemMap, token: string): Status {
       return { id, slots: slots.length, primary, replicas, timeline, durability, quorum: waitsFor }
     }),
     regions: map.regions,
+    backup: null,
     supervisor: null,
     topology: map.topology,
     rungs: rungs.map(({ number, title, appears, isBuilt }) => ({ number, title, appears, isBuilt })),

@@ -8,6 +8,7 @@ import type { Home } from '../map/home.ts'
 import type { MapNode, SystemMap } from '../map/map.ts'
 import type { Secrets } from '../map/secrets.ts'
 import type { Step } from '../plan/step.ts'
+import { Backups } from './backup/backups.ts'
 import { EntrySocket } from './entry.ts'
 import { EventLog } from './events.ts'
 import { Executor } from './executor.ts'
@@ -29,6 +30,7 @@ export class Supervisor extends Lifecycle {
   readonly executor: Executor
   readonly replication: ReplicationWatch
   readonly faults: Faults
+  readonly backups: Backups
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -63,6 +65,7 @@ export class Supervisor extends Lifecycle {
     this.executor = new Executor(system)
     this.replication = new ReplicationWatch(system, this.executor)
     this.faults = new Faults(system)
+    this.backups = new Backups(system)
   }
 
   protected async open(): Promise<void> {
@@ -79,6 +82,7 @@ export class Supervisor extends Lifecycle {
       this.executor.resume()
       await this.#fleet.start()
       await this.replication.start()
+      await this.backups.start()
     })
   }
 
@@ -91,6 +95,7 @@ export class Supervisor extends Lifecycle {
   protected async close(): Promise<void> {
     await this.#boot
     this.faults.stop()
+    await this.backups.stop()
     await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
@@ -105,7 +110,8 @@ export class Supervisor extends Lifecycle {
     await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
-    return this.#fleet.stopAll()
+    // The backups last: a primary that stops in order gives the end of its log to the archive.
+    return this.#fleet.stopAll().finally(() => this.backups.stop())
   }
 
   /**

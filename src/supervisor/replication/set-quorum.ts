@@ -1,13 +1,13 @@
 // Changes whose word commits wait for. While it changes, the map names both the old and the new quorum: a failover in
 // that moment then asks for both, whichever of them the primary had taken.
 
-import { TenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import type { Durability, MapShard, Quorum } from '../../map/map.ts'
 import { formatSynchronous } from '../../programs/postgres/configure.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 import { isSameQuorum, quorumOf } from './quorum.ts'
+import { primaryOf, shardOf } from './shards.ts'
 
 const reloadTimeoutMs = 10_000
 
@@ -42,8 +42,7 @@ async function changeQuorum(system: System, id: string, quorumChange: QuorumChan
   const members = membersOf(system, shard, quorumChange).filter((member) => member !== leaving)
   const next = quorumOf(durability, members, shard.replicas)
   if (shard.durability === durability && shard.quorums.length <= 1 && isSameQuorum(shard.quorums[0], next)) return
-  const primary = keeper.node(shard.primary)
-  if (!primary) throw new TenfoldError('unavailable', `shard ${id} has no primary whose quorum could change`)
+  const primary = primaryOf(system, id)
   const change = (edit: (draft: MapShard) => void) =>
     keeper.change((draft) => {
       const now = shardOf(draft.shards, id)
@@ -79,10 +78,4 @@ function membersOf({ keeper }: System, shard: MapShard, { durability, joining = 
 
 function textOf(quorum: Quorum | undefined): string {
   return quorum ? formatSynchronous({ count: quorum.count, names: quorum.names.map(slotNameOf) }) : ''
-}
-
-export function shardOf(shards: readonly MapShard[], id: string): MapShard {
-  const shard = shards.find((candidate) => candidate.id === id)
-  if (!shard) throw new TenfoldError('not-found', `the map has no shard ${id}`)
-  return shard
 }

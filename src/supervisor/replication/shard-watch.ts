@@ -12,14 +12,18 @@ import { dataDirOf } from '../nodes/postgres-driver.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 import { elect } from './election.ts'
+import { pointAtPrimary } from './follow.ts'
 import { PrimaryWatch } from './primary-watch.ts'
-import { setQuorum, shardOf } from './set-quorum.ts'
+import { setQuorum } from './set-quorum.ts'
+import { shardOf } from './shards.ts'
 import { askStandbys } from './standbys.ts'
 
 /** How long it looks for a replica that can take the primary's place before the primary itself is started again. */
 const electionMs = 2000
 /** A replica that does not stream for so long, while its primary is well, is cloned anew. */
 const replaceAfterMs = 5000
+/** Before that it is told once more whom to follow. */
+const pointAgainMs = 1000
 /** One that recovers from a crash, or is being started, gets longer. */
 const replaceStartingAfterMs = 60_000
 /** A replica that is no further behind may acknowledge: its word then costs commits no wait. */
@@ -145,6 +149,7 @@ export class ShardWatch {
         const sinceMs = this.#silentSinceMs.get(id) ?? nowMs
         this.#silentSinceMs.set(id, sinceMs)
         const isComing = node.pid !== null && node.state === 'starting'
+        if (node.pid !== null) this.#pointAgain(node, nowMs - sinceMs)
         if (nowMs - sinceMs >= (isComing ? replaceStartingAfterMs : replaceAfterMs)) await this.#giveUp(node)
       }
     }
@@ -164,6 +169,13 @@ export class ShardWatch {
     } catch (error) {
       this.#system.events.emit('warn', `the replicas of ${this.#id} could not be looked after: ${describeError(error)}`)
     }
+  }
+
+  #pointAgain(node: MapNode, silentMs: number): void {
+    const nowMs = systemClock.monotonic()
+    if (silentMs < pointAgainMs || nowMs < (this.#retryAtMs.get(`${node.id} follow`) ?? 0)) return
+    this.#retryAtMs.set(`${node.id} follow`, nowMs + pointAgainMs)
+    pointAtPrimary(this.#system, node).catch(() => {}) // it is replaced when it goes on like this
   }
 
   /** Its disk is full: another copy would not fit there either, and its own comes back when there is room. */

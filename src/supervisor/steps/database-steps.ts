@@ -3,7 +3,7 @@
 
 import { rm } from 'node:fs/promises'
 import { systemClock } from '../../base/clock.ts'
-import { describeError, isTenfoldError, TenfoldError } from '../../base/errors.ts'
+import { describeError, isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { type MapNode, nodeOf } from '../../map/map.ts'
 import type { NodeSpec } from '../../plan/step.ts'
@@ -11,13 +11,17 @@ import { cloneCluster } from '../../programs/postgres/clone.ts'
 import { createCluster } from '../../programs/postgres/cluster.ts'
 import { placeDataDir } from '../../programs/postgres/owner.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
-import { setQuorum, shardOf } from '../replication/set-quorum.ts'
+import { pointAtPrimary } from '../replication/follow.ts'
+import { setQuorum } from '../replication/set-quorum.ts'
+import { primaryOf, shardOf } from '../replication/shards.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 
 const catchUpTimeoutMs = 120_000
 /** A replica that is no further behind than this counts as caught up; a switch waits for the rest. */
 const closeLagBytes = 1024 * 1024
+/** A replica that does not stream is pointed at the primary again after so long. */
+const pointAgainMs = 1000
 /** A source or a copy that was killed in the middle is back by the next attempt. */
 const cloneAttemptsMax = 10
 const cloneRetryMs = 1000
@@ -81,14 +85,23 @@ export async function copyUntilItRuns(system: System, step: { node: NodeSpec; sh
   }
 }
 
-export async function caughtUp(system: System, node: string, shard: string): Promise<void> {
+/** The primary may change while one waits: then the replica is pointed at the new one. */
+export async function caughtUp(system: System, id: string, shard: string): Promise<void> {
+  const { keeper, postgres } = system
+  let pointedAtMs = systemClock.monotonic()
   const isClose = async () => {
-    if (shardOf(system.keeper.map.shards, shard).primary === node) return true
-    await using primary = await system.postgres.admin(primaryOf(system, shard))
-    const [replica] = (await primary.lag()).filter(({ name }) => name === slotNameOf(node))
-    return replica !== undefined && replica.lagBytes <= closeLagBytes
+    if (shardOf(keeper.map.shards, shard).primary === id) return true
+    await using primary = await postgres.admin(primaryOf(system, shard))
+    const replica = (await primary.lag()).find(({ name }) => name === slotNameOf(id))
+    if (replica) return replica.lagBytes <= closeLagBytes
+    const node = keeper.node(id)
+    if (node && systemClock.monotonic() - pointedAtMs >= pointAgainMs) {
+      pointedAtMs = systemClock.monotonic()
+      await pointAtPrimary(system, node)
+    }
+    return false
   }
-  await waitUntil(isClose, { what: `${node} catching up`, timeoutMs: catchUpTimeoutMs, intervalMs: 50 })
+  await waitUntil(isClose, { what: `${id} catching up`, timeoutMs: catchUpTimeoutMs, intervalMs: 50 })
 }
 
 /** From the beginning, whatever an attempt before has left. */
@@ -120,13 +133,6 @@ export async function copyAndStart(system: System, step: { node: NodeSpec; shard
       delete nodeOf(draft, node.id)?.diverged
     })
   await fleet.startNode(node.id)
-}
-
-/** @throws unavailable */
-export function primaryOf({ keeper }: System, shard: string): MapNode {
-  const primary = keeper.node(shardOf(keeper.map.shards, shard).primary)
-  if (!primary) throw new TenfoldError('unavailable', `shard ${shard} has no primary in the map`)
-  return primary
 }
 
 export async function removeDatabase(system: System, step: { node: string; shard: string }): Promise<void> {

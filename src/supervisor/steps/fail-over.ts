@@ -15,7 +15,7 @@ import { raiseFence } from '../../programs/postgres/fence.ts'
 import { killServer } from '../../programs/postgres/processes.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
 import { elect } from '../replication/election.ts'
-import { shardOf } from '../replication/set-quorum.ts'
+import { shardOf } from '../replication/shards.ts'
 import { type AskedStandby, askStandbys } from '../replication/standbys.ts'
 import type { System } from '../system.ts'
 import {

@@ -5,7 +5,7 @@ import { waitUntil } from '../../base/limits.ts'
 import type { MapNode, Quorum } from '../../map/map.ts'
 import type { PostgresAdmin } from '../../programs/postgres/admin.ts'
 import { quorumOf } from '../replication/quorum.ts'
-import { shardOf } from '../replication/set-quorum.ts'
+import { shardOf } from '../replication/shards.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 

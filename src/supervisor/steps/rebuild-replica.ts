@@ -4,7 +4,8 @@
 import { rename } from 'node:fs/promises'
 import { describeError } from '../../base/errors.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
-import { setQuorum, shardOf } from '../replication/set-quorum.ts'
+import { setQuorum } from '../replication/set-quorum.ts'
+import { shardOf } from '../replication/shards.ts'
 import type { System } from '../system.ts'
 import { caughtUp, copyUntilItRuns } from './database-steps.ts'
 

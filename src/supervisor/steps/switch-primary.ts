@@ -20,7 +20,7 @@ import { isFenced, lowerFence, raiseFence } from '../../programs/postgres/fence.
 import { killServer } from '../../programs/postgres/processes.ts'
 import { stopServer } from '../../programs/postgres/server.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
-import { shardOf } from '../replication/set-quorum.ts'
+import { shardOf } from '../replication/shards.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 import { copyAndStart } from './database-steps.ts'
