@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test'
 import { pino } from 'pino'
 import type { Service } from '../src/base/lifecycle.ts'
 import { stressLifecycle } from '../src/base/lifecycle-stress.ts'
+import { waitUntil } from '../src/base/limits.ts'
 import { seededRandom } from '../src/base/random.ts'
 import { ControlPort } from '../src/control/port.ts'
 import { ControlServer } from '../src/control/server.ts'
@@ -25,6 +26,12 @@ import { startTestSystem, type TestSystem } from '../src/processes/testing/test-
 import { openWebRole } from '../src/processes/web.ts'
 import { openWorkerRole } from '../src/processes/worker.ts'
 import { freePort } from '../src/programs/postgres/testing.ts'
+import { ShardArchive } from '../src/supervisor/backup/archive.ts'
+import { WalArchiver } from '../src/supervisor/backup/archiver.ts'
+import { Backups } from '../src/supervisor/backup/backups.ts'
+import { WalFeeder } from '../src/supervisor/backup/restore/wal-feeder.ts'
+import { ShardBackup } from '../src/supervisor/backup/shard-backup.ts'
+import { FolderStore } from '../src/supervisor/backup/store/folder.ts'
 import { EventLog } from '../src/supervisor/events.ts'
 import { Fleet } from '../src/supervisor/fleet.ts'
 import { LogRotation } from '../src/supervisor/log-rotation.ts'
@@ -66,6 +73,13 @@ after(async () => {
 
 /** Makes each service, and tells whether it is usable. */
 const services: Record<string, () => Promise<{ service: Service; isUsable?: () => Promise<boolean> }>> = {
+  Backups: async () => {
+    const map = emptyMap(0)
+    map.topology.database.backup.to = join(dir, 'backups')
+    const keeper = new MapKeeper(homeOf(dir), map)
+    const secrets = { postgres: system.postgres.secrets, cookieKeys: [], controlToken: '' }
+    return { service: new Backups({ keeper, events: new EventLog(log), secrets }) }
+  },
   ControlServer: async () => {
     const [port, token] = [await freePort(), 'a token of the tests']
     const service = new ControlServer(await supervisorOf('control'), {
@@ -100,7 +114,32 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   },
   LogRotation: async () => ({ service: new LogRotation(dir) }),
   MapSubscription: async () => ({ service: new MapSubscription(system.home.map) }),
+  ShardBackup: async () => {
+    const service = new ShardBackup({
+      ...{ id: 's1', store: new FolderStore(join(dir, 'shard')), secrets: system.postgres.secrets },
+      servers: () => ({ primary: { ...system.postgres, id: 'primary' }, replicas: [] }),
+      intervals: () => ({ everyMs: 3_600_000, keepMs: 0 }),
+      tell: () => {},
+    })
+    return { service, isUsable: async () => service.status().id === 's1' }
+  },
   Supervisor: async () => ({ service: await supervisorOf('supervisor') }),
+  WalArchiver: async () => {
+    const service = new WalArchiver({
+      ...{ archive: new ShardArchive(new FolderStore(join(dir, 'archive')), 's1'), secrets: system.postgres.secrets },
+      primary: () => ({ ...system.postgres, id: 'primary' }),
+      replicas: () => [],
+      tell: () => {},
+      onGap: () => {},
+    })
+    const archives = () => waitUntil(() => service.run?.until, { what: 'the archive', timeoutMs: 20_000 })
+    return { service, isUsable: async () => (await archives()) !== '' }
+  },
+  WalFeeder: async () => {
+    const archive = new ShardArchive(new FolderStore(join(dir, 'empty')), 's1')
+    const wal = { segments: new Set<string>(), partials: new Set<string>(), histories: new Set<number>() }
+    return { service: new WalFeeder({ archive, wal, path: [], dir: join(dir, 'feed'), owner: undefined }) }
+  },
   WebRole: async () => {
     const context = await contextOf('us-east/web-1', 'web')
     return { service: await openWebRole(context), isUsable: () => answers(context, '/') }

@@ -15,6 +15,7 @@ import type { EventLog } from '../events.ts'
 import type { MapKeeper } from '../map-keeper.ts'
 import { dropArchiveSlot } from './archive-slot.ts'
 import type { ArchivedServer } from './archiver.ts'
+import { type ArchiveListing, listArchive } from './list.ts'
 import { ShardBackup } from './shard-backup.ts'
 import type { BackupStatus, ShardBackupStatus } from './status.ts'
 import type { BackupStore } from './store/contract.ts'
@@ -22,6 +23,10 @@ import { openStore } from './store/open-store.ts'
 
 const lookEveryMs = 2000
 const backoff: Backoff = { baseMs: 5000, capMs: 300_000 }
+
+function nowhere(): TenfoldError {
+  return new TenfoldError('bad-input', 'no place for backups: set database.backup.to in the topology and apply it')
+}
 
 export class Backups extends Lifecycle {
   readonly #keeper: MapKeeper
@@ -62,13 +67,21 @@ export class Backups extends Lifecycle {
     }
   }
 
+  /** What can be restored. @throws bad-input where no backups are wanted, or what the store says. */
+  async list(): Promise<ArchiveListing[]> {
+    const { topology, appDir, shards } = this.#keeper.map
+    const { to } = topology.database.backup
+    if (to === undefined) throw nowhere()
+    const store = openStore(to, appDir)
+    return Promise.all(shards.map(({ id }) => listArchive(store, id)))
+  }
+
   /**
    * Begins a base backup of one shard or all of them, beside whatever is due; `status` tells when it is done.
    * @throws bad-input where no backups are wanted, not-found for a shard that is not there.
    */
   begin(shardId?: string): string[] {
-    if (this.#keeper.map.topology.database.backup.to === undefined)
-      throw new TenfoldError('bad-input', 'no place for backups: set database.backup.to in the topology and apply it')
+    if (this.#keeper.map.topology.database.backup.to === undefined) throw nowhere()
     const shards = shardId === undefined ? [...this.#shards.values()] : [this.#shards.get(shardId)]
     if (shards.length === 0 || shards.includes(undefined))
       throw new TenfoldError('not-found', `there is no shard ${shardId ?? ''} that is backed up`.replace('  ', ' '))

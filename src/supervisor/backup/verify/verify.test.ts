@@ -5,6 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { systemClock } from '../../../base/clock.ts'
 import { waitUntil } from '../../../base/limits.ts'
 import { PostgresAdmin } from '../../../programs/postgres/admin.ts'
 import { connectAs, startTestPostgres, type TestPostgres, testDir } from '../../../programs/postgres/testing.ts'
@@ -18,6 +19,8 @@ import { inspect, verify } from './verify.ts'
 
 const timeoutMs = 30_000
 const accounts = 200
+/** Enough to have transactions under way at every moment, little enough to leave the machine to others. */
+const pauseMs = 5
 
 let postgres: TestPostgres
 let dir: string
@@ -142,6 +145,7 @@ async function moveMoney(writer: number, signal: AbortSignal): Promise<void> {
       await app.query('UPDATE accounts SET cents = cents + 1 WHERE id = $1', [to])
       await app.query('INSERT INTO moves (from_id, to_id, note) VALUES ($1, $2, repeat($3, 40))', [from, to, 'note '])
       await app.query(move % 5 === 0 ? 'ROLLBACK' : 'COMMIT')
+      await systemClock.sleep(pauseMs)
     } catch (error) {
       const isDeadlock = (error as { code?: string }).code === '40P01'
       if (!isDeadlock) throw error
