@@ -79,8 +79,12 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
   onDrain(): void {
     this.#sender.isBackedUp = false
     this.arm()
-    if (this.#input === 'tunnel') this.#stream?.onClientDrain()
-    else this.#exchange.sink?.onDrain()
+    if (this.#input === 'tunnel') {
+      this.#stream?.onClientDrain()
+      return
+    }
+    this.#exchange.sink?.onDrain()
+    if (this.#stash.length > 0) this.#continueInput()
   }
 
   onError(): void {
@@ -119,6 +123,8 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     this.#isConsuming = true
     while (at < end && !this.#isClosed) {
       if (this.#input === 'head') {
+        // Who does not take its answers gets no more of them.
+        if (this.#sender.isBackedUp) break
         at = this.#request.read(bytes, at, end)
         if (this.#request.refusal !== undefined) this.#refuse(this.#request.refusal)
         else if (this.#request.isDone) this.#begin()
@@ -303,7 +309,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
 
   /** A reset and not an end: an answer that lasts until the connection closes would look whole. TLS sees that by itself. */
   reset(): void {
-    if ('encrypted' in this.#socket) this.#socket.destroy()
+    if ('encrypted' in this.#socket || !('resetAndDestroy' in this.#socket)) this.#socket.destroy()
     else this.#socket.resetAndDestroy()
   }
 
