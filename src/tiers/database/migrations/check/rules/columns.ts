@@ -77,7 +77,8 @@ function addColumn(column: ColumnDef, table: TableBefore, schema: Schema): Findi
         `ALTER TABLE ${t} VALIDATE CONSTRAINT ${quoted(`${table.name}_${name}_not_null`)};`,
       ]),
     )
-  if (of('CONSTR_NOTNULL') && !value && !generated && !of('CONSTR_IDENTITY') && !serials.has(type))
+  const isFilled = value && !treeOf(value.raw_expr).A_Const?.isnull
+  if (of('CONSTR_NOTNULL') && !isFilled && !generated && !of('CONSTR_IDENTITY') && !serials.has(type))
     found.push(
       ...refuse('scan', table, `${what} NOT NULL without a DEFAULT fails on the first row that ${table.name} has`, [
         `ALTER TABLE ${t} ADD COLUMN ${c} ... NOT NULL DEFAULT ...;`,
