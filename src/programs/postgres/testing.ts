@@ -56,7 +56,7 @@ export async function startTestReplica(
   const { slot, onProgress } = options
   await cloneCluster({ from: primary, secrets: primary.secrets, dataDir, slot, ...(onProgress && { onProgress }) })
   const follow = { address: primary.address, port: primary.port, password: primary.secrets.replicator, slot }
-  return serve(dir, { dataDir, connectionsMax: 50, follow }, primary.secrets)
+  return serve(dir, { dataDir, connectionsMax: primary.connectionsMax, follow }, primary.secrets)
 }
 
 /** Brings a server that a test stopped, killed, fenced or configured back to how it was; for tests that share one. */
