@@ -6,10 +6,17 @@ import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { z } from 'zod'
 import { TenfoldError } from '../../../base/errors.ts'
-import { type SalvagedLine, type SalvageHeader, salvagedLineSchema, salvageHeaderSchema } from './format.ts'
+import {
+  type SalvagedChange,
+  type SalvagedLine,
+  type SalvageHeader,
+  salvagedLineSchema,
+  salvageHeaderSchema,
+} from './format.ts'
 
 /** Longer than any line that we write, unless one value alone is (PostgreSQL's own limit is 1 GB). */
 const lineBytesMax = 512 * 1024 * 1024
+const readBytes = 256 * 1024
 
 /** The header is known last and stands first: the lines wait in a draft of their own. */
 export class SalvageWriter {
@@ -50,13 +57,24 @@ export class SalvageWriter {
   }
 }
 
+export interface SalvagedTransaction {
+  /** In the file, from 1. */
+  position: number
+  xid: number
+  committedAt: string
+  lsn: string
+  changeCount: number
+  /** May be read again and again; those of a long transaction are read from the file each time. */
+  changes(): AsyncIterable<SalvagedChange>
+}
+
 export interface SalvageFile extends AsyncDisposable {
   header: SalvageHeader
   /**
-   * In order, each checked. To be read once.
+   * In the order of their commits, each line checked. To be read once.
    * @throws bad-input, with the number of the line, for one that is damaged or missing.
    */
-  lines: AsyncIterable<SalvagedLine>
+  transactions: AsyncIterable<SalvagedTransaction>
 }
 
 /** @throws not-found; bad-input when the header is damaged. */
@@ -66,56 +84,90 @@ export async function openSalvageFile(path: string): Promise<SalvageFile> {
     throw new TenfoldError('not-found', `there is no salvage file ${path}`, { cause: error })
   })
   const close = () => file.close().catch(() => {})
-  const texts = readLines(file, path)
+  const lines = readLines(file, path)
   try {
-    const first = await texts.next()
-    const header = parse(salvageHeaderSchema, first.value ?? '', path, 1)
-    return { header, lines: checkedLines(texts, header, path), [Symbol.asyncDispose]: close }
+    const first = await lines.next()
+    const header = parse(salvageHeaderSchema, first.value?.text ?? '', path, 1)
+    return { header, transactions: readTransactions(lines, header, file, path), [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function* checkedLines(
-  texts: AsyncGenerator<string, void>,
+async function* readTransactions(
+  lines: AsyncGenerator<Line, void>,
   header: SalvageHeader,
+  file: FileHandle,
   path: string,
-): AsyncGenerator<SalvagedLine> {
-  let [number, transactions, open] = [1, 0, undefined as number | undefined]
-  for await (const text of texts) {
+): AsyncGenerator<SalvagedTransaction> {
+  let [number, position] = [1, 0]
+  let open: { xid: number; firstLine: number; start: number; changeCount: number } | undefined
+  for await (const { text, start } of lines) {
     number++
     const line = parse(salvagedLineSchema, text, path, number)
-    if (open !== undefined && open !== line.xid)
-      throw damaged(path, number, `transaction ${open} is not at its end, and ${line.xid} begins`)
-    if ('continued' in line) open = line.xid
-    else {
-      open = undefined
-      transactions++
+    if (open && open.xid !== line.xid)
+      throw damaged(path, number, `transaction ${open.xid} is not at its end, and ${line.xid} begins`)
+    const before = open ?? { xid: line.xid, firstLine: number, start, changeCount: 0 }
+    const changeCount = before.changeCount + line.changes.length
+    if ('continued' in line) {
+      open = { ...before, changeCount }
+      continue
     }
-    yield line
+    const isLong = open !== undefined
+    open = undefined
+    const { xid, committedAt, lsn } = line
+    const changes = isLong ? () => changesFrom(file, path, before) : () => each(line.changes)
+    yield { position: ++position, xid, committedAt, lsn, changeCount, changes }
   }
-  if (open !== undefined || transactions !== header.transactions)
-    throw damaged(path, number + 1, `the file ends after ${transactions} of ${header.transactions} transactions`)
+  if (open || position !== header.transactions)
+    throw damaged(path, number + 1, `the file ends after ${position} of ${header.transactions} transactions`)
 }
 
-/** Not readline, which takes U+2028 inside of a value for the end of a line, too. */
-async function* readLines(file: FileHandle, path: string): AsyncGenerator<string, void> {
-  let [pieces, bytes, number] = [[] as Buffer[], 0, 1]
-  for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024 })) {
-    let rest = chunk as Buffer
+async function* each(changes: readonly SalvagedChange[]): AsyncGenerator<SalvagedChange> {
+  yield* changes
+}
+
+async function* changesFrom(
+  file: FileHandle,
+  path: string,
+  { start, firstLine }: { start: number; firstLine: number },
+): AsyncGenerator<SalvagedChange> {
+  let number = firstLine
+  for await (const { text } of readLines(file, path, start)) {
+    const line = parse(salvagedLineSchema, text, path, number++)
+    yield* line.changes
+    if (!('continued' in line)) return
+  }
+}
+
+interface Line {
+  text: string
+  /** In bytes, from the beginning of the file. */
+  start: number
+}
+
+/** Not readline, which takes U+2028 inside of a value for the end of a line, too. By position: many may read at once. */
+async function* readLines(file: FileHandle, path: string, from = 0): AsyncGenerator<Line, void> {
+  let [pieces, bytes, start, position] = [[] as Buffer[], 0, from, from]
+  for (;;) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, position)
+    if (bytesRead === 0) break
+    position += bytesRead
+    let rest = buffer.subarray(0, bytesRead)
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
       pieces.push(rest.subarray(0, end))
-      yield Buffer.concat(pieces).toString('utf8')
+      yield { text: Buffer.concat(pieces).toString('utf8'), start }
+      start += bytes + end + 1
       ;[pieces, bytes] = [[], 0]
-      number++
       rest = rest.subarray(end + 1)
     }
     pieces.push(rest)
     bytes += rest.length
-    if (bytes > lineBytesMax) throw damaged(path, number, 'it is too long')
+    if (bytes > lineBytesMax)
+      throw new TenfoldError('too-large', `${path} has a line of more than ${lineBytesMax} bytes`)
   }
-  if (bytes > 0) yield Buffer.concat(pieces).toString('utf8')
+  if (bytes > 0) yield { text: Buffer.concat(pieces).toString('utf8'), start }
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, text: string, path: string, line: number): z.output<Schema> {

@@ -9,7 +9,15 @@
 
 import { z } from 'zod'
 
-const row = z.record(z.string(), z.string().nullable())
+/** Not z.record, which drops a column of the name __proto__. */
+const row = z.custom<Readonly<Record<string, string | null>>>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((cell) => cell === null || typeof cell === 'string'),
+  'not a row of texts and nulls',
+)
 
 export const salvagedChangeSchema = z.strictObject({
   schema: z.string(),

@@ -126,7 +126,8 @@ class ChangeReader {
       this.#at--
       return this.#readQuoted("'")
     }
-    const bare = this.#match(/null|true|false|NaN|-?Infinity|[-+]?[0-9.]+(?:e[-+]?[0-9]+)?/y) ?? this.#fail('a value')
+    const bare =
+      this.#match(/null|true|false|NaN|-?Infinity|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?/y) ?? this.#fail('a value')
     if (this.#at < this.#text.length && this.#text[this.#at] !== ' ') this.#fail('the end of a value')
     return bare === 'null' ? null : bare
   }

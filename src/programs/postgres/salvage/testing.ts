@@ -19,7 +19,7 @@ import { ensureSalvageSlot } from './slot.ts'
 
 const waitMs = 20_000
 
-export interface SalvagedTransaction {
+export interface WholeTransaction {
   xid: number
   lsn: string
   committedAt: string
@@ -34,6 +34,8 @@ export class AsyncPair implements AsyncDisposable {
   /** Of the new primary; known after `failOver`. */
   divergedAt = 0n
   promotedXid = '0'
+  /** For files that claim to be of another cluster. */
+  systemIdentifier: string | undefined
 
   private constructor(primary: TestPostgres, replica: TestPostgres, dir: string) {
     this.primary = primary
@@ -81,8 +83,8 @@ export class AsyncPair implements AsyncDisposable {
     this.divergedAt = parseLsn(row?.history.split('\t')[1] ?? '')
   }
 
-  async decode(): Promise<Lost & { found: SalvagedTransaction[] }> {
-    const found: SalvagedTransaction[] = []
+  async decode(): Promise<Lost & { found: WholeTransaction[] }> {
+    const found: WholeTransaction[] = []
     let changes: SalvagedChange[] = []
     const lost = await this.decodeWith(async (line) => {
       changes.push(...line.changes)
@@ -111,7 +113,8 @@ export class AsyncPair implements AsyncDisposable {
     const path = join(this.dir, name)
     const writer = await SalvageWriter.open(path)
     const lost = await this.decodeWith((line) => writer.write(line))
-    await writer.finish({ ...this.header(), ...lost })
+    const { systemIdentifier = lost.systemIdentifier } = this
+    await writer.finish({ ...this.header(), ...lost, systemIdentifier })
     return path
   }
 
@@ -137,15 +140,13 @@ export class AsyncPair implements AsyncDisposable {
 }
 
 /** Every transaction of a file, whole. */
-export async function readTransactions(path: string): Promise<SalvagedTransaction[]> {
+export async function readTransactions(path: string): Promise<WholeTransaction[]> {
   await using file = await openSalvageFile(path)
-  const found: SalvagedTransaction[] = []
-  let changes: SalvagedChange[] = []
-  for await (const line of file.lines) {
-    changes.push(...line.changes)
-    if ('continued' in line) continue
-    found.push({ xid: line.xid, lsn: line.lsn, committedAt: line.committedAt, changes })
-    changes = []
+  const found: WholeTransaction[] = []
+  for await (const { xid, lsn, committedAt, changes } of file.transactions) {
+    const whole: SalvagedChange[] = []
+    for await (const change of changes()) whole.push(change)
+    found.push({ xid, lsn, committedAt, changes: whole })
   }
   return found
 }
