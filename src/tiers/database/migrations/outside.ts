@@ -26,6 +26,7 @@ export async function runOutside(
   const { tree, text } = statement
   // A build waits for old transactions without keeping anybody out; to give up after half a second would only waste it.
   await owner.query(`SET lock_timeout = 0; SET statement_timeout = ${buildMsMax}`)
+  const untold = run.watch.tell(run.report)
   try {
     const validation = validationOf(tree)
     if (tree.IndexStmt) await buildIndex(run, { statement: tree.IndexStmt, source: statement, wasStarted })
@@ -37,6 +38,7 @@ export async function runOutside(
         if (!wasStarted || error.code !== duplicateObject) throw error
       })
   } finally {
+    untold()
     await owner.query('RESET lock_timeout; RESET statement_timeout').catch(() => {})
   }
 }

@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { waitUntil } from '../../../base/limits.ts'
+import { PostgresConnection } from '../../../programs/postgres/connection.ts'
+import { connectAs } from '../../../programs/postgres/testing.ts'
 import { type MigrationBench, startMigrationBench } from './testing.ts'
 
 const sharded = `
@@ -31,37 +34,31 @@ describe('migrations step by step', () => {
     await bench.owner.query(fill)
   }
 
-  test('build an index of a plain table, and take it up after it was left invalid', async () => {
+  test('build an index of a plain table, saying for whom it waits', async () => {
     await bench.makeBig('big')
+    await using app = await connectAs(bench.server, 'app')
+    await app.query(`SET application_name = 'a slow report'; BEGIN; UPDATE big SET n = n WHERE id = 1`)
     await bench.write('1.sql', 'CREATE INDEX CONCURRENTLY big_n ON big (n); CREATE TABLE after_it (x int)')
-    // What a killed build leaves: a record that it began, and an index that is not valid.
-    await bench.write('0.sql', 'SELECT 1')
-    await bench.migrate({ sources: [{ name: 'other', dir: bench.dir }] }).catch(() => {})
-    await bench.reset()
-    await bench.makeBig('big')
-    await bench.write('1.sql', 'CREATE INDEX CONCURRENTLY big_n ON big (n); CREATE TABLE after_it (x int)')
-    await bench.migrate()
+    const running = bench.migrate()
+    const waits = () =>
+      bench.said.some((line) => /index of big: waiting .*, waits for pid \d+ \(a slow report\)/.test(line))
+    await waitUntil(waits, { what: 'a word of the report', timeoutMs: 20_000 })
+    await app.query('COMMIT')
+    await running
     assert.deepEqual(await indexes('big_n'), [{ on: 'big', valid: true }])
     assert.deepEqual(await steps(), [])
   })
 
   test('build one index on all 64 leaves, as if PostgreSQL could', async () => {
     await startSharded()
-    await bench.write(
-      '1.sql',
-      `CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "by Caption" ON ONLY photos (user_id);
-       CREATE INDEX /* on photos (x) */ CONCURRENTLY by_caption ON public . "photos" USING btree (lower(caption), id) INCLUDE (user_id) WHERE id > 0;
-       CREATE UNIQUE INDEX CONCURRENTLY by_both ON photos (user_id, caption)`,
-    )
-    await assert.rejects(bench.migrate(), { code: 'bad-input' }) // ONLY says the parent alone, which PostgreSQL refuses
-    await bench.write(
-      '1.sql',
-      (await import('node:fs'))
-        .readFileSync(`${bench.dir}/1.sql`, 'utf8')
-        .replace('ON ONLY', 'ON')
-        .replace('"by Caption"', '"by User"')
-        .replace('(user_id);', '(user_id, id);'),
-    )
+    const three = `
+      CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "by User" ON ONLY photos (user_id, id);
+      CREATE INDEX /* on photos (x) */ CONCURRENTLY by_caption ON public . "photos" USING btree (lower(caption), id) INCLUDE (user_id) WHERE id > 0;
+      CREATE UNIQUE INDEX CONCURRENTLY by_both ON photos (user_id, caption)`
+    await bench.write('1.sql', three)
+    // ONLY means the parent alone; PostgreSQL refuses that, and so it is not taken for the leaves.
+    await assert.rejects(bench.migrate(), { code: 'bad-input', message: /cannot create index on partitioned table/ })
+    await bench.write('1.sql', three.replace('ON ONLY', 'ON'))
     await bench.migrate()
     for (const name of ['by_caption', 'by_both', 'by User']) {
       const found = await indexes(name)
@@ -114,11 +111,15 @@ describe('migrations step by step', () => {
 
   test('reindex, and clear away what a killed reindex left', async () => {
     await bench.makeBig('big')
-    await bench.owner.query('CREATE INDEX big_pkey_ccnew ON big (id)')
-    await bench.server.admin.query('SELECT 1')
+    await bench.owner.query('CREATE INDEX big_pkey_ccnew ON big (id); CREATE INDEX big_pkey_ccnew1 ON big (n)')
+    const { address, port, secrets } = bench.server
+    await using root = await PostgresConnection.connect({ address, port, secrets, database: 'app' })
+    await root.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'big_pkey_ccnew'::regclass`)
     await bench.write('1.sql', 'REINDEX TABLE CONCURRENTLY big; VACUUM big')
     await bench.migrate()
     assert.deepEqual(await invalid(), [])
+    assert.deepEqual(await indexes('big_pkey_ccnew'), [])
+    assert.equal((await indexes('big_pkey_ccnew1')).length, 1) // a valid one is somebody's own
   })
 
   test('validate constraints leaf by leaf, and make a column NOT NULL without reading under a lock', async () => {

@@ -18,6 +18,8 @@ import type { Notice, OwnerConnection } from './owner-connection.ts'
 /** How long a statement of the app may wait for the migration, whatever the migration does. */
 export const waitMsMax = 2_000
 const lookEveryMs = 200
+/** How often a long build says how far it is. */
+const tellEveryMs = 2_000
 
 const works: Readonly<Record<string, { danger: Danger; pattern: RegExp }>> = {
   ATRewriteTable: { danger: 'scan', pattern: /^(?:rewriting|verifying) table "(.*)"$/s },
@@ -32,6 +34,15 @@ export interface Blocker {
   since: string | null
   queryStart: string | null
   query: string | null
+}
+
+/** Of pg_stat_progress_create_index. */
+interface Build {
+  relation: string
+  phase: string
+  share: number | null
+  lockerPid: number | null
+  locker: string | null
 }
 
 interface Guarded {
@@ -81,6 +92,22 @@ export class Watch {
     clearInterval(this.#timer)
     this.#timer = undefined
     await Promise.allSettled(this.#pending)
+  }
+
+  /** Says how far a concurrent build is, and for whom it waits, until the answer is called. */
+  tell(report: (message: string) => void): () => void {
+    let isAsking = false
+    const ask = async () => {
+      isAsking = true
+      const [at] = await this.#own.query<Build & { [column: string]: unknown }>(buildQuery, [this.#pid])
+      isAsking = false
+      if (!at) return
+      const waits = at.lockerPid ? `, waits for pid ${at.lockerPid} (${at.locker || 'no application name'})` : ''
+      const share = at.share === null ? '' : `, ${Math.round(at.share * 100)} %`
+      report(`index of ${at.relation}: ${at.phase}${share}${waits}`)
+    }
+    const timer = setInterval(() => isAsking || this.#follow(ask()), tellEveryMs).unref()
+    return () => clearInterval(timer)
   }
 
   /** Why the statement was stopped, once everything that was heard has been judged. */
@@ -190,6 +217,12 @@ export async function relationsOf(
     [schema, name],
   )
 }
+
+const buildQuery = `
+  SELECT p.relid::regclass::text AS relation, p.phase, p.blocks_done::float8 / nullif(p.blocks_total, 0) AS share,
+         nullif(p.current_locker_pid, 0)::int AS "lockerPid", a.application_name AS locker
+    FROM pg_stat_progress_create_index p LEFT JOIN pg_stat_activity a ON a.pid = p.current_locker_pid
+   WHERE p.pid = $1`
 
 const strongLocks = `
   SELECT l.relation::int8::float8 AS oid, l.mode

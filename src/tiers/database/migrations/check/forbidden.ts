@@ -1,7 +1,7 @@
 // What no file of migrations may contain, whatever the table's size: it would take the runner's own tools out of its hand.
 
 import { TenfoldError } from '../../../../base/errors.ts'
-import type { ParsedFile, Statement } from './sql.ts'
+import { type ParsedFile, type Statement, treeOf } from './sql.ts'
 
 /** Settings that the promise to the app hangs on. */
 const ownSettings = new Set([
@@ -38,10 +38,11 @@ export function refuseForbidden(file: ParsedFile, { tree, line }: Statement): vo
   if (tree.DiscardStmt) refuse('DISCARD would let go of the lock that keeps other migrations out')
   if (tree.CopyStmt?.is_from && tree.CopyStmt.filename === undefined)
     refuse('COPY FROM STDIN has no input here; use INSERT ... VALUES')
-  if (
-    tree.AlterTableStmt?.cmds?.some(
-      (node) => 'AlterTableCmd' in node && node.AlterTableCmd.subtype === 'AT_DetachPartition',
-    )
-  )
-    refuse('partitions of a table stay where they are: the runner makes them, and moves of slots rename them')
+  const isDetachedBeside = tree.AlterTableStmt?.cmds?.some((node) => {
+    const command = treeOf(node).AlterTableCmd
+    return command?.subtype === 'AT_DetachPartition' && treeOf(command.def).PartitionCmd?.concurrent
+  })
+  // Readers of the parent would miss the partition's rows while it waits, and a run that is killed leaves it half detached.
+  if (isDetachedBeside)
+    refuse('write DETACH PARTITION without CONCURRENTLY: it is short, and the runner asks for its lock in turns')
 }

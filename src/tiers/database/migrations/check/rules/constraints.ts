@@ -13,6 +13,8 @@ export const constraintRule: Rule = ({ tree }, schema) => {
   return (statement.cmds ?? []).flatMap((node) => {
     const command = treeOf(node).AlterTableCmd
     const constraint = treeOf(command?.def).Constraint
+    if (command?.subtype === 'AT_AttachPartition')
+      return attach(schema.table(treeOf(command.def).PartitionCmd?.name), table)
     return command?.subtype === 'AT_AddConstraint' && constraint ? addConstraint(constraint, table, schema) : []
   })
 }
@@ -59,6 +61,22 @@ function addConstraint(constraint: Constraint, table: TableBefore, schema: Schem
     default:
       return []
   }
+}
+
+/** Rows are read to see that they belong there, unless a CHECK says so; whether it does, PostgreSQL knows (../../watch.ts). */
+function attach(partition: TableBefore | undefined, parent: TableBefore): Finding[] {
+  if (!partition || partition.checked.size > 0) return []
+  const t = sqlName(partition)
+  return refuse(
+    'scan',
+    partition,
+    `ATTACH PARTITION reads the whole table ${withSize(partition)} under ACCESS EXCLUSIVE: nobody else reads or writes it meanwhile`,
+    [
+      `ALTER TABLE ${t} ADD CONSTRAINT fits CHECK (... what the partition's bounds say ...) NOT VALID;`,
+      `ALTER TABLE ${t} VALIDATE CONSTRAINT fits;`,
+      `ALTER TABLE ${sqlName(parent)} ATTACH PARTITION ${t} FOR VALUES ...;`,
+    ],
+  )
 }
 
 function builds({ contype, conname, keys }: Constraint, table: TableBefore): Finding[] {
