@@ -90,6 +90,7 @@ export class HeadParser extends FieldBlock {
     this.count = 0
     this.size = 0
     this.status = 0
+    this.targetEnd = 0
     this.refusal = undefined
     this.isOwned = false
   }
@@ -248,7 +249,8 @@ export class HeadParser extends FieldBlock {
     if (state === done) this.size = i - base
     // One byte more than allowed is known to be too many only when it has come.
     if (this.#at <= this.#limits.headerBytesMax) return undefined
-    return state === target ? refusals.targetTooLong : refusals.headTooLarge
+    const isFirstLine = state === target || this.targetEnd > this.#limits.headerBytesMax
+    return isFirstLine ? refusals.targetTooLong : refusals.headTooLarge
   }
 
   /** The state behind this byte of the version, or of the status that follows it in an answer; -1 when it is refused. */

@@ -2,8 +2,8 @@
 //
 // Input moves through: head -> body -> done (the request is whole) -> head; or, from anywhere, to drop (the connection is
 // ending: what still comes is read and thrown away, so that the kernel does not reset it under our last answer) or to tunnel.
-// A next request begins when the last one is whole and answered; what a client sends ahead waits, and the socket is paused,
-// so a pipeline costs one read buffer at most.
+// A next request begins when the last one is whole and answered; what a client sends ahead waits, and above a limit the
+// socket is paused.
 
 import type { Socket } from 'node:net'
 import { AnswerSender } from './answer-sender.ts'
@@ -18,6 +18,8 @@ import { RequestHead } from './request-head.ts'
 import { type ExchangeInput, ServerExchange } from './server-exchange.ts'
 import { Deadline, type DeadlineOwner } from './timer-wheel.ts'
 
+/** One read more than this is kept at most. */
+const stashBytesMax = 32 * 1024
 const emptyBytes = Buffer.alloc(0)
 
 export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOwner {
@@ -67,7 +69,8 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
 
   onBytes(bytes: Buffer, start: number, end: number): void {
     this.#context.counts.add(counters.bytesIn, end - start)
-    this.#consume(bytes, start, end)
+    if (this.#stash.length > 0) this.#keep(bytes, start, end)
+    else this.#consume(bytes, start, end)
   }
 
   onEnd(): void {
@@ -169,10 +172,10 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     if (this.#socket.isPaused()) this.#socket.resume()
   }
 
-  /** For later, in a copy; nothing more is read until then. */
+  /** For later, in a copy. Up to a limit the socket is still read, because that is how it tells that the client has gone. */
   #keep(bytes: Buffer, at: number, end: number): void {
     this.#stash = Buffer.concat([this.#stash, bytes.subarray(at, end)])
-    this.#socket.pause()
+    if (this.#stash.length >= stashBytesMax) this.#socket.pause()
   }
 
   /** Goes on with what was kept, then with what comes. */
