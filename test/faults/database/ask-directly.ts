@@ -7,6 +7,9 @@ import { readSecrets } from '../../../src/map/secrets.ts'
 import type { RunningSystem } from '../../running-system.ts'
 
 const connectTimeoutMs = 500
+const scansSql = `
+  SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)::int AS n FROM pg_stat_user_tables
+   WHERE schemaname LIKE 'slot_%' AND relname IN ('set_elements', 'counters', 'lists')`
 
 export interface Answered {
   /** How it refused, when it did. */
@@ -34,11 +37,11 @@ export async function askDirectly(system: RunningSystem, node: StatusNode): Prom
   }
 }
 
-/** Statements that the app ran there so far; PostgreSQL counts them with a delay of about a second. */
-export async function transactionsOn(system: RunningSystem, node: StatusNode): Promise<number> {
+/** Scans of the app's tables that the node made so far: its reads. PostgreSQL counts them with a delay of about a second. */
+export async function scansOn(system: RunningSystem, node: StatusNode): Promise<number> {
   const client = await connectAsApp(system, node)
   try {
-    const { rows } = await client.query(`SELECT xact_commit::int AS n FROM pg_stat_database WHERE datname = 'app'`)
+    const { rows } = await client.query(scansSql)
     return rows[0].n
   } finally {
     await client.end()

@@ -27,6 +27,7 @@ const defaults: Omit<RecorderConfig, 'servers'> = {
   mix: usualMix,
   keyedShare: 0.5,
   timeoutMs: 30_000,
+  sessionsMin: 100,
   sessionsMax: 3000,
   sessionOperationsMax: 150,
   historyMax: 300_000,

@@ -24,6 +24,8 @@ export interface RecorderConfig {
   keyedShare: number
   /** From the due time to the last byte of the answer; then the outcome is unknown. */
   timeoutMs: number
+  /** Sessions that join before anybody comes a second time: of many, each has its last write some time behind it. */
+  sessionsMin: number
   /** Sessions at once, and so operations under way; what is due beyond that counts as failed without being sent. */
   sessionsMax: number
   /** After so many operations a session leaves, so that its set stays short. */
@@ -91,7 +93,7 @@ export class Recorder {
   }
 
   async #arrive(dueAtMs: number): Promise<void> {
-    const session = this.#idle.splice(this.#random.int(this.#idle.length), 1)[0]
+    const session = this.#nextIdle()
     const isNew = session === undefined
     const speaker = session ?? this.#newcomer()
     const asked = this.#ask(speaker, isNew)
@@ -109,6 +111,11 @@ export class Recorder {
     const isJoined = !isNew || operation.outcome === 'ok'
     if (isJoined && ++speaker.operations < this.#config.sessionOperationsMax) this.#idle.push(speaker)
     else this.#sessions--
+  }
+
+  #nextIdle(): Session | undefined {
+    if (this.#sessions < this.#config.sessionsMin) return undefined
+    return this.#idle.splice(this.#random.int(this.#idle.length), 1)[0]
   }
 
   #newcomer(): Session | undefined {
