@@ -4,7 +4,6 @@
 import { Client, escapeIdentifier } from 'pg'
 import { withTimeout } from '../../base/limits.ts'
 import { databaseName, type PostgresAddress, type PostgresSecrets } from './contract.ts'
-import { parseLsn } from './lsn.ts'
 
 const connectTimeoutMs = 5000
 const answerTimeoutMs = 5000
@@ -13,7 +12,6 @@ export interface ServerIdentity {
   /** The cluster's own number, the same on a primary and all of its replicas, for ever. */
   systemIdentifier: string
   timeline: number
-  flushedLsn: bigint
 }
 
 /**
@@ -54,9 +52,9 @@ export function destroyClient(client: Client): void {
 }
 
 export async function identifySystem(client: Client): Promise<ServerIdentity> {
-  const [row] = await ask<{ systemid: string; timeline: number | string; xlogpos: string }>(client, 'IDENTIFY_SYSTEM')
+  const [row] = await ask<{ systemid: string; timeline: number | string }>(client, 'IDENTIFY_SYSTEM')
   if (!row) throw new Error('IDENTIFY_SYSTEM has one row')
-  return { systemIdentifier: row.systemid, timeline: Number(row.timeline), flushedLsn: parseLsn(row.xlogpos) }
+  return { systemIdentifier: row.systemid, timeline: Number(row.timeline) }
 }
 
 /** The text of a timeline's history file. The first timeline has none. */

@@ -2,9 +2,10 @@
 // every replica there is one of the same name, moved along by hand, so that the replica that becomes primary still has
 // what the archive lacks. max_slot_wal_keep_size bounds them all: a full disk would be worse than a gap.
 
+import { TenfoldError } from '../../base/errors.ts'
 import { PostgresAdmin } from '../../programs/postgres/admin.ts'
 import type { PostgresAddress, PostgresSecrets } from '../../programs/postgres/contract.ts'
-import { formatLsn } from '../../programs/postgres/lsn.ts'
+import { formatLsn, parseLsn } from '../../programs/postgres/lsn.ts'
 
 export const slotName = 'tenfold_archive'
 
@@ -15,6 +16,16 @@ export async function isArchiveSlotLost(admin: PostgresAdmin): Promise<boolean> 
     [slotName],
   )
   return slot?.status === 'lost'
+}
+
+/** From where on the slot keeps the log. @throws unavailable when it is gone again. */
+export async function archiveSlotStart(admin: PostgresAdmin): Promise<bigint> {
+  const [slot] = await admin.query<{ lsn: string | null }>(
+    'SELECT restart_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = $1',
+    [slotName],
+  )
+  if (!slot?.lsn) throw new TenfoldError('unavailable', `the replication slot ${slotName} is gone`)
+  return parseLsn(slot.lsn)
 }
 
 /** May be called again, and where there is none. */

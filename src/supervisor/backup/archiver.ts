@@ -28,7 +28,7 @@ import {
 import { parseHistory, type WalPosition } from '../../programs/postgres/wal-segment.ts'
 import { WalStream } from '../../programs/postgres/wal-stream.ts'
 import type { ArchiveRun, ArchiveState, ShardArchive } from './archive.ts'
-import { dropArchiveSlot, isArchiveSlotLost, moveReplicaSlots, slotName } from './archive-slot.ts'
+import { archiveSlotStart, dropArchiveSlot, isArchiveSlotLost, moveReplicaSlots, slotName } from './archive-slot.ts'
 import { afterTimeline, resumeAt, type ServerLog } from './resume.ts'
 import { SegmentBuffer } from './segment-buffer.ts'
 
@@ -139,7 +139,7 @@ export class WalArchiver extends Lifecycle {
     const client = await connectReplication(primary, secrets, { name: slotName })
     try {
       await using admin = await PostgresAdmin.connect({ ...primary, secrets })
-      const { systemIdentifier, timeline, flushedLsn } = await identifySystem(client)
+      const { systemIdentifier, timeline } = await identifySystem(client)
       this.#state = await archive.readState()
       if (this.#state && this.#state.systemIdentifier !== systemIdentifier)
         throw new TenfoldError(
@@ -154,7 +154,7 @@ export class WalArchiver extends Lifecycle {
       }
       await reserveSlot(client, slotName)
       const history = timeline > 1 ? await this.#keepHistory(client, timeline) : []
-      const server = { timeline, flushedLsn, history }
+      const server = { timeline, keptLsn: await archiveSlotStart(admin), history }
       const from = this.#resume(server)
       await this.#stream({ client, admin, from, server, primary, signal })
     } finally {

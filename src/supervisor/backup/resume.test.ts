@@ -6,17 +6,17 @@ import { parseLsn } from '../../programs/postgres/lsn.ts'
 import { resumeAt } from './resume.ts'
 
 const at = (timeline: number, lsn: string) => ({ timeline, lsn: parseLsn(lsn) })
-const first = { timeline: 1, flushedLsn: parseLsn('0/5000100'), history: [] }
+const first = { timeline: 1, keptLsn: parseLsn('0/5000100'), history: [] }
 const third = {
   timeline: 3,
-  flushedLsn: parseLsn('0/9000100'),
+  keptLsn: parseLsn('0/9000100'),
   history: [
     { timeline: 1, endLsn: parseLsn('0/5800000') },
     { timeline: 2, endLsn: parseLsn('0/7000028') },
   ],
 }
 
-test('an empty archive begins with the segment that is being written', () => {
+test('an empty archive begins with the segment in which the slot begins', () => {
   assert.deepEqual(resumeAt(undefined, first), at(1, '0/5000000'))
 })
 

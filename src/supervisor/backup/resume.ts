@@ -1,6 +1,7 @@
 // Where archiving goes on at a server, given what the archive has. Pure.
 //
-//   nothing archived            at the segment that the server writes now
+//   nothing archived            where the slot begins to keep the log, which is before the start of the next base backup,
+//                               also of one that is taken from a replica
 //   the server's own timeline   at the segment in which the archive ends
 //   an earlier one of its own   on that timeline while the archive ends before the server left it, which the server sends from
 //                               the log that it had as a replica; else on the next timeline, from the segment in which
@@ -14,7 +15,8 @@ import { type PastTimeline, segmentStart, type WalPosition } from '../../program
 
 export interface ServerLog {
   timeline: number
-  flushedLsn: bigint
+  /** From where on our slot keeps the log. */
+  keptLsn: bigint
   /** The timelines before its own, oldest first. */
   history: PastTimeline[]
 }
@@ -24,7 +26,7 @@ export interface ServerLog {
  * the server's history.
  */
 export function resumeAt(archived: WalPosition | undefined, server: ServerLog): WalPosition {
-  if (!archived) return { timeline: server.timeline, lsn: segmentStart(server.flushedLsn) }
+  if (!archived) return { timeline: server.timeline, lsn: segmentStart(server.keptLsn) }
   if (archived.timeline === server.timeline) return { timeline: server.timeline, lsn: segmentStart(archived.lsn) }
   if (archived.timeline > server.timeline)
     throw new TenfoldError(
