@@ -100,7 +100,7 @@ export class ConnectionPool {
       this.#idle.push(connection)
       if (this.#waiters.length > 0) this.#pump()
     } else {
-      if (connection.isUsable) connection.end()
+      connection.end() // also one that only met a fence: its server still keeps it
       this.#remove(connection)
     }
     if (this.#busy === 0) this.#listener.onQuiet()

@@ -48,13 +48,14 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 export async function startTestDatabase(
-  options: { sql?: string; router?: Partial<RouterOptions>; shards?: number } = {},
+  options: { sql?: string; router?: Partial<RouterOptions>; shards?: number; lagBytesMax?: number } = {},
 ): Promise<TestDatabase> {
   const dir = await mkdtemp(join(tmpdir(), 'tenfold-database-'))
   const server = await startTestPostgres()
   const mapFile = join(dir, 'map.json')
-  const { shards = 1 } = options
+  const { shards = 1, lagBytesMax } = options
   const terms: MapTerms = { version: 1, primary: 1, shards, server, replicas: [], timeline: 1, timelineStart: '0/0' }
+  if (lagBytesMax !== undefined) terms.lagBytesMax = lagBytesMax
   await writeMap(mapFile, mapOf(terms))
   await mkdir(join(dir, 'migrations'))
   await writeFile(join(dir, 'migrations', '0001.sql'), options.sql ?? testTables)
@@ -108,9 +109,11 @@ interface MapTerms {
   replicas: ReadonlyArray<Address & { state?: NodeState }>
   timeline: number
   timelineStart: string
+  lagBytesMax?: number
 }
 
-function mapOf({ version, primary, shards, server, replicas, timeline, timelineStart }: MapTerms): SystemMap {
+function mapOf(terms: MapTerms): SystemMap {
+  const { version, primary, shards, server, replicas, timeline, timelineStart, lagBytesMax } = terms
   const nodes = Array.from({ length: shards }, (_, i) =>
     nodeOf({ ...server, id: `r/postgres-${primary + i}`, shard: `s${i + 1}`, database: 'primary' }),
   )
@@ -120,7 +123,10 @@ function mapOf({ version, primary, shards, server, replicas, timeline, timelineS
   return {
     version,
     system: 'test',
-    topology: resolveTopology({ rung: 1 }),
+    topology: resolveTopology({
+      rung: 1,
+      database: lagBytesMax === undefined ? {} : { replicaLagBytesMax: lagBytesMax },
+    }),
     rung: 1,
     hasHostAddresses: true,
     appDir: '/',

@@ -11,9 +11,10 @@ import { outcomeUnknown, reported, sqlStateOf, verdictOf } from './fences.ts'
 import type { Source } from './sources/source.ts'
 import type { Statement } from './statement.ts'
 
-export interface SessionLimits {
+export interface SessionTerms {
   statementMs: number
   commitMs: number
+  readOnly?: boolean
 }
 
 type Answer = { statement: Statement; error: Error | undefined }
@@ -28,7 +29,7 @@ export class TransactionSession {
   position: PositionReport | undefined
   readonly #source: Source
   readonly #router: CallRouter
-  readonly #limits: SessionLimits
+  readonly #terms: SessionTerms
   #firstError: Error | undefined
   #isBegun = false
   #isClosed = false
@@ -39,11 +40,11 @@ export class TransactionSession {
   readonly #givenUp: Promise<never>
   #rejectGivenUp: (reason: Error) => void = () => {}
 
-  constructor(connection: Connection, source: Source, router: CallRouter, limits: SessionLimits) {
+  constructor(connection: Connection, source: Source, router: CallRouter, terms: SessionTerms) {
     this.connection = connection
     this.#source = source
     this.#router = router
-    this.#limits = limits
+    this.#terms = terms
     this.#givenUp = new Promise((_, reject) => {
       this.#rejectGivenUp = reject
     })
@@ -129,13 +130,13 @@ export class TransactionSession {
   }
 
   async #control(text: string): Promise<void> {
-    const { error } = await this.#sendControl(text, this.#limits.statementMs)
+    const { error } = await this.#sendControl(text, this.#terms.statementMs)
     if (error) throw error
   }
 
   async #sendCommit(asksPosition: boolean): Promise<Answer> {
     const text = asksPosition ? `COMMIT; ${positionSql}` : 'COMMIT'
-    const answer = await this.#sendControl(text, this.#limits.commitMs)
+    const answer = await this.#sendControl(text, this.#terms.commitMs)
     this.#isBegun = false
     return answer
   }
@@ -156,9 +157,11 @@ export class TransactionSession {
 
   // Inside of a transaction a broken connection is no doubt but a fence: nothing was committed yet.
   #note(error: Error, text: string, isSent: boolean): void {
-    this.connection.noteFailure(error, text)
     this.#firstError ??= error
     const code = sqlStateOf(error)
+    // The app's own mistake, not a primary that is none.
+    if (code === '25006' && this.#terms.readOnly && this.#source.role === 'primary') return
+    this.connection.noteFailure(error, text)
     // Whatever a replica refuses, the primary may do; what takes too long would take as long there.
     const isReplicas = this.#source.role === 'replica' && code !== '57014'
     if (isReplicas || verdictOf(error, { isSent, text, isSharded: this.#router.isSharded }) !== 'final')

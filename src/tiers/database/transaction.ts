@@ -13,11 +13,11 @@ import { reported, verdictOf } from './fences.ts'
 import type { ShardSources } from './sources/shard-sources.ts'
 import type { Source } from './sources/source.ts'
 import type { Terms } from './terms.ts'
-import { type SessionLimits, TransactionSession } from './transaction-session.ts'
+import { type SessionTerms, TransactionSession } from './transaction-session.ts'
 
 const queryChannel = openChannel('tenfold:query')
 
-export type TransactionTerms = TransactionOptions & Terms & SessionLimits
+export type TransactionTerms = TransactionOptions & Terms & SessionTerms
 
 type Work<T> = (session: TransactionSession) => Promise<T>
 

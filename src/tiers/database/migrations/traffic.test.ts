@@ -155,6 +155,21 @@ describe('migrations beside traffic', () => {
     assert.deepEqual(await bench.migrate(), { applied: ['app/2.sql'] })
   })
 
+  test('be the one that goes in a deadlock with the app', async () => {
+    await bench.write('1.sql', 'CREATE TABLE a (x int); CREATE TABLE b (x int)')
+    await bench.migrate()
+    await using app = await connectAs(bench.server, 'app')
+    await app.query('BEGIN; SELECT count(*) FROM a')
+    await bench.write('2.sql', 'ALTER TABLE b ADD COLUMN y int; ALTER TABLE a ADD COLUMN y int')
+    const running = bench.migrate()
+    const holdsB = async () =>
+      (await bench.rows(`SELECT FROM pg_locks WHERE relation = 'b'::regclass AND mode = 'AccessExclusiveLock' AND granted`))[0]
+    await waitUntil(holdsB, { what: 'the lock', timeoutMs: 5000, intervalMs: 5 })
+    await app.query('SELECT count(*) FROM b') // waits for the migration, which waits for us
+    await app.query('COMMIT')
+    assert.deepEqual(await running, { applied: ['app/2.sql'] })
+  })
+
   test('tell without doing it what would be refused', async () => {
     await bench.makeBig('big')
     await bench.write('1.sql', 'CREATE TABLE a (x int); CREATE INDEX ON big (n); ALTER TABLE big DROP COLUMN n')
