@@ -35,6 +35,8 @@ export interface MapNode {
   database?: 'primary' | 'replica'
   /** Its data went another way than the primary's: it is not started, but cloned anew. */
   diverged?: boolean
+  /** Where the timeline began that took its place as primary: what it wrote behind that is on no other node. */
+  deposed?: { timeline: number; start: string; firstXid: string }
   /** What was done to a replica on purpose: it shows changes late, or gets none. */
   fault?: 'slow' | 'cut'
   dataDir?: string
@@ -49,8 +51,6 @@ export interface MapShard {
   timeline: number
   /** Where the timeline begins in the write-ahead log, `0/3000148`: what was acknowledged on earlier ones lies below. */
   timelineStart: string
-  /** The first transaction of the timeline, as pg_snapshot_xmax says it; left out on the first one. */
-  firstXid?: string
   durability: Durability
   /**
    * Whose word commits wait for; none: nobody's. Two while that changes, since either may hold: a replica is promoted

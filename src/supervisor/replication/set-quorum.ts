@@ -7,6 +7,7 @@ import { formatSynchronous } from '../../programs/postgres/configure.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 import { isSameQuorum, quorumOf } from './quorum.ts'
+import { dropSalvageSlots } from './salvage-slot.ts'
 import { primaryOf, shardOf } from './shards.ts'
 
 const reloadTimeoutMs = 10_000
@@ -16,6 +17,7 @@ export async function setDurability(
   { shard, durability }: { shard: string; durability: Durability },
 ): Promise<void> {
   await setQuorum(system, shard, { durability })
+  if (durability !== 'async') await dropSalvageSlots(system, shard)
 }
 
 export interface QuorumChange {

@@ -14,6 +14,7 @@ import type { System } from '../system.ts'
 import { elect } from './election.ts'
 import { pointAtPrimary } from './follow.ts'
 import { PrimaryWatch } from './primary-watch.ts'
+import { keepSalvageSlot } from './salvage-slot.ts'
 import { setQuorum } from './set-quorum.ts'
 import { shardOf } from './shards.ts'
 import { askStandbys } from './standbys.ts'
@@ -163,6 +164,7 @@ export class ShardWatch {
   async #doChores(shard: MapShard, streaming: ReadonlyMap<string, { lagBytes: number }>, nowMs: number): Promise<void> {
     try {
       await this.#keepQuorum(shard, streaming)
+      if (shard.durability === 'async') keepSalvageSlot(this.#system, shard.id)
       if (nowMs < this.#nextHousekeepingMs) return
       this.#nextHousekeepingMs = nowMs + housekeepingMs
       await this.#dropSlots(shard)
@@ -196,7 +198,7 @@ export class ShardWatch {
   #replace(node: MapNode): void {
     const about = { node: node.id, shard: this.#id }
     const isAsync = shardOf(this.#system.keeper.map.shards, this.#id).durability === 'async'
-    const salvage: Step[] = isAsync ? [{ kind: 'salvage-writes', ...about }] : []
+    const salvage: Step[] = isAsync && node.deposed ? [{ kind: 'salvage-writes', ...about }] : []
     this.#repair(node.id, [...salvage, { kind: 'rebuild-replica', ...about }], retryMs.node)
   }
 

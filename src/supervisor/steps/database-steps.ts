@@ -130,7 +130,9 @@ export async function copyAndStart(system: System, step: { node: NodeSpec; shard
   })
   if (node.diverged)
     await keeper.change((draft) => {
-      delete nodeOf(draft, node.id)?.diverged
+      const found = nodeOf(draft, node.id)
+      delete found?.diverged
+      delete found?.deposed
     })
   await fleet.startNode(node.id)
 }

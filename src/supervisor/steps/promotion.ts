@@ -81,7 +81,7 @@ export async function publishPrimary(
   await system.keeper.changeEverywhere((draft) => {
     const shard = shardOf(draft.shards, change.shard)
     const replicas = shard.replicas.filter((id) => id !== change.to && id !== change.from)
-    Object.assign(shard, { primary: change.to, timeline, timelineStart: start, firstXid })
+    Object.assign(shard, { primary: change.to, timeline, timelineStart: start })
     shard.replicas = [...replicas, change.from]
     shard.quorums = quorum ? [quorum] : []
     const since = new Date().toISOString()
@@ -91,7 +91,8 @@ export async function publishPrimary(
         delete node.fault
       }
       if (node.id === change.from) Object.assign(node, { database: 'replica', state: 'down', pid: null, since })
-      if (node.id === change.from && isDiverged) node.diverged = true
+      if (node.id === change.from && isDiverged)
+        Object.assign(node, { diverged: true, deposed: { timeline, start, firstXid } })
       // Not read from until it is known to follow: it may show what the new primary never had.
       if (replicas.includes(node.id) && node.state === 'ready') Object.assign(node, { state: 'starting', since })
     }

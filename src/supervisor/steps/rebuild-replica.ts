@@ -2,8 +2,8 @@
 // primary after a failover, and one that cannot follow. What only the deposed one had is written down before.
 
 import { rename } from 'node:fs/promises'
-import { describeError } from '../../base/errors.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
+import { salvageNode } from '../replication/salvage.ts'
 import { setQuorum } from '../replication/set-quorum.ts'
 import { shardOf } from '../replication/shards.ts'
 import type { System } from '../system.ts'
@@ -25,22 +25,20 @@ export async function rebuildReplica(system: System, { node: id, shard }: Rebuil
   await setQuorum(system, shard, { joining: [id] })
 }
 
-/** When it fails the data stays, under another name, and the node comes back all the same. */
-export async function salvageWrites(system: System, { node: id, shard: shardId }: Rebuild): Promise<void> {
-  const { keeper, events } = system
-  const node = keeper.node(id)
-  if (!node?.diverged) return
-  const dataDir = dataDirOf(node)
-  void shardId
-  try {
-    throw new Error('not yet')
-  } catch (error) {
-    const kept = `${dataDir}.diverged-${Date.now()}`
-    await rename(dataDir, kept)
-    events.emit(
-      'error',
-      `what only ${id} had could not be written down (${describeError(error)}); its data is kept at ${kept}`,
-      { node: id },
-    )
-  }
+/** When it fails, or not all could be written down, the data stays under another name; the node comes back all the same. */
+export async function salvageWrites(system: System, { node: id, shard }: Rebuild): Promise<void> {
+  const node = system.keeper.node(id)
+  if (!node?.deposed) return
+  const { timeline, start, firstXid } = node.deposed
+  const lost = { node, shard, timeline, divergedAt: start, promotedXid: firstXid }
+  const isWhole = await salvageNode(system, lost).then(
+    ({ complete }) => complete,
+    () => false, // it has told why
+  )
+  if (isWhole) return
+  const kept = `${dataDirOf(node)}.deposed-${timeline}`
+  await rename(dataDirOf(node), kept)
+  system.events.emit('error', `the data of ${id}, whose last writes could not be written down, is kept at ${kept}`, {
+    node: id,
+  })
 }
