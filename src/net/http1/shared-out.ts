@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net'
 import { ByteWriter } from './byte-writer.ts'
 
-const bytesAtFirst = 160 * 1024
+const bytesAtFirst = 80 * 1024
 
 interface OutOwner {
   flush(): void
