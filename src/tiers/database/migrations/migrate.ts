@@ -7,6 +7,7 @@
 import { TenfoldError } from '../../../base/errors.ts'
 import { applyFile } from './apply-file.ts'
 import { checkFiles, isNamed, smallBytesMax, throwRefused, type Verdict } from './check/check.ts'
+import type { Danger } from './check/directives.ts'
 import { estimateRows } from './check/estimate.ts'
 import { readSchema } from './check/read-schema.ts'
 import { emptySchema, keyOf, type SchemaBefore } from './check/schema.ts'
@@ -86,17 +87,23 @@ export async function checkMigrations({
   }
 }
 
+/** Whoever allows one of these expects PostgreSQL to begin it. */
+const longWork = new Set<Danger>(['rewrite', 'scan', 'build'])
+
 async function applyWatched(run: MigrationRun, file: ParsedFile, before: SchemaBefore): Promise<void> {
   run.report(`migration ${file.file.name}`)
   const tables = [...before.tables.values()]
   const allowed = tables.filter((table) => file.allowances.some((allowance) => isNamed(allowance.table, table)))
+  const worked = tables.filter((table) =>
+    file.allowances.some((allowance) => isNamed(allowance.table, table) && longWork.has(allowance.danger)),
+  )
   // TRUNCATE builds the indexes of what is empty then.
   const truncated = findNodes(file.statements, 'TruncateStmt').flatMap(({ relations }) =>
     (relations ?? []).flatMap((node) => keyOf(treeOf(node).RangeVar ?? {})),
   )
   const guarded = tables.filter(
     (table) =>
-      table.bytes > smallBytesMax && !allowed.includes(table) && !truncated.includes(`${table.schema}.${table.name}`),
+      table.bytes > smallBytesMax && !worked.includes(table) && !truncated.includes(`${table.schema}.${table.name}`),
   )
   await run.watch.begin(file.file.name, guarded, allowed)
   // A SET of the file before must not reach into this one.

@@ -152,6 +152,9 @@ export class Watch {
       name ?? null,
     ])
     const [lock] = rows
+    // The message of a foreign key names no table. Reading a new one that refers to a large one is quick; only when every
+    // table that is locked for it is guarded, the one that is read surely is.
+    if (name === undefined && !(await this.#isEveryLockGuarded())) return
     const table = lock && this.#guarded.get(lock.oid)?.table
     if (!table) return
     const did =
@@ -160,6 +163,15 @@ export class Watch {
       `PostgreSQL began to ${did} of ${titleOf(table)} (${sizeOf(table)}) while it holds ${lock.mode} on it; it was stopped at once. ` +
         `Do it beside the traffic, or say why it does no harm: -- tenfold: allow ${danger} of ${titleOf(table)}: REASON`,
     )
+  }
+
+  async #isEveryLockGuarded(): Promise<boolean> {
+    const [row] = await this.#own.query<{ every: boolean | null }>(
+      `SELECT bool_and(relation = ANY ($2::oid[])) AS every FROM pg_locks
+        WHERE pid = $1 AND granted AND locktype = 'relation' AND mode = 'ShareRowExclusiveLock'`,
+      [this.#pid, [...this.#guarded.keys()]],
+    )
+    return row?.every === true
   }
 
   #look(): void {
