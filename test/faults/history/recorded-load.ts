@@ -55,13 +55,12 @@ export class RecordedLoad implements AsyncDisposable {
     return load
   }
 
-  /** Ends the load, reads what is there, and prints the figures and the first broken promises. */
+  /** Ends the load, reads what is there, and prints the figures. */
   async end(t: TestContext): Promise<Verdict> {
     const history = await this.#process.call('stop', null)
     const final = await this.#process.call('final', null)
     const verdict = new Verdict(history, final, this.startMs)
     for (const line of describeFigures(history, this.startMs)) t.diagnostic(line)
-    for (const found of verdict.violations.slice(0, shownMax)) t.diagnostic(describeViolation(found, this.startMs))
     return verdict
   }
 
