@@ -22,7 +22,7 @@ export async function readSchema(owner: OwnerConnection): Promise<SchemaBefore> 
       bytes: Number(bytes),
       isPartitioned: kind === 'p',
       columns: new Map(columns.map(({ name, ...column }) => [name, column])),
-      provenNotNull: new Set(proofs.flatMap(({ isValid, columns }) => (isValid ? columns : []))),
+      proofs: new Map(proofs.flatMap(({ isValid, name, columns }) => (isValid ? [[name, columns]] : []))),
       checked: new Map(checked.map(({ name, columns }) => [name, columns])),
       unproven: new Map(proofs.flatMap(({ isValid, name, columns }) => (isValid ? [] : [[name, columns]]))),
     })

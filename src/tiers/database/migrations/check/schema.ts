@@ -21,8 +21,8 @@ export interface TableBefore {
   bytes: number
   isPartitioned: boolean
   columns: Map<string, ColumnBefore>
-  /** Columns of which a valid CHECK constraint says IS NOT NULL. */
-  provenNotNull: Set<string>
+  /** Valid constraints that say IS NOT NULL, with the columns of which they do. */
+  proofs: Map<string, string[]>
   /** Valid CHECK constraints, with the columns that each names: any change of their type has it checked anew. */
   checked: Map<string, string[]>
   /** Constraints that are NOT VALID yet, by name, and the columns that each would prove. */
@@ -166,27 +166,56 @@ export class Schema {
     } else if (subtype === 'AT_AlterColumnType') {
       const before = table.columns.get(name)
       table.columns.set(name, { ...typeOf(column?.typeName), isNotNull: before?.isNotNull ?? false })
-    } else if (subtype === 'AT_SetNotNull') this.#setNotNull(table, [name])
-    else if (subtype === 'AT_DropNotNull') {
-      const before = table.columns.get(name)
-      if (before) table.columns.set(name, { ...before, isNotNull: false })
-      table.provenNotNull.delete(name)
-    } else if (subtype === 'AT_AddConstraint' && constraint) {
-      const columns = columnsProven(constraint)
-      if (constraint.contype === 'CONSTR_CHECK')
-        table.checked.set(
-          constraint.conname ?? '',
-          findNodes(constraint.raw_expr, 'ColumnRef').map(({ fields }) => lastName(fields)),
-        )
-      if (constraint.skip_validation) table.unproven.set(constraint.conname ?? '', columns)
-      else this.#setNotNull(table, columns)
-    } else if (subtype === 'AT_DropConstraint') table.checked.delete(name)
-    else if (subtype === 'AT_ValidateConstraint') this.#setNotNull(table, table.unproven.get(name) ?? [])
+    } else if (subtype === 'AT_SetNotNull') setNotNull(table, name, true)
+    else if (subtype === 'AT_DropNotNull') setNotNull(table, name, false)
+    else if (subtype === 'AT_AddConstraint' && constraint) noteConstraint(table, constraint)
+    else if (subtype === 'AT_DropConstraint') dropConstraint(table, name)
+    else if (subtype === 'AT_ValidateConstraint') {
+      const columns = table.unproven.get(name)
+      if (columns) table.proofs.set(name, columns)
+    }
   }
 
-  #setNotNull(table: TableBefore, columns: readonly string[]): void {
-    for (const column of columns) table.provenNotNull.add(column)
+  /**
+   * The table as the other commands of an ALTER TABLE find it: PostgreSQL does whatever drops before all else, wherever it
+   * stands. Source: AT_PASS_DROP in src/backend/commands/tablecmds.c.
+   */
+  afterDrops(statement: Tree['AlterTableStmt']): TableBefore | undefined {
+    const found = this.table(statement?.relation)
+    if (!found) return undefined
+    const table = structuredClone(found)
+    for (const node of statement?.cmds ?? []) {
+      const { subtype, name = '' } = treeOf(node).AlterTableCmd ?? {}
+      if (subtype === 'AT_DropNotNull') setNotNull(table, name, false)
+      if (subtype === 'AT_DropConstraint') dropConstraint(table, name)
+    }
+    return table
   }
+}
+
+export function isNeverNull(table: TableBefore, column: string): boolean {
+  if (table.columns.get(column)?.isNotNull) return true
+  return [...table.proofs.values()].some((columns) => columns.includes(column))
+}
+
+function setNotNull(table: TableBefore, name: string, isNotNull: boolean): void {
+  const column = table.columns.get(name)
+  if (column) table.columns.set(name, { ...column, isNotNull })
+}
+
+function noteConstraint(table: TableBefore, constraint: NonNullable<Tree['Constraint']>): void {
+  const { contype, conname = '', skip_validation: isNotValid } = constraint
+  const columns = columnsProven(constraint)
+  if (contype === 'CONSTR_CHECK') {
+    const named = findNodes(constraint.raw_expr, 'ColumnRef').map(({ fields }) => lastName(fields))
+    table.checked.set(conname, named)
+  }
+  if (isNotValid) table.unproven.set(conname, columns)
+  else table.proofs.set(conname, columns)
+}
+
+function dropConstraint(table: TableBefore, name: string): void {
+  for (const constraints of [table.checked, table.proofs, table.unproven]) constraints.delete(name)
 }
 
 /** Columns that cannot be null where a constraint holds: those of NOT NULL, and of IS NOT NULL joined by AND. */

@@ -3,7 +3,7 @@
 
 import type { ColumnDef, Constraint } from 'libpg-query'
 import { type Finding, quoted, type Rule, refuse, sqlName, warn, withSize } from '../finding.ts'
-import { type Schema, type TableBefore, typeOf } from '../schema.ts'
+import { isNeverNull, type Schema, type TableBefore, typeOf } from '../schema.ts'
 import { lastName, type Tree, treeOf } from '../sql.ts'
 import { isWidening } from '../widening.ts'
 
@@ -11,7 +11,7 @@ const serials = new Set(['serial', 'bigserial', 'smallserial', 'serial2', 'seria
 
 export const columnRule: Rule = ({ tree }, schema) => {
   const statement = tree.AlterTableStmt
-  const table = schema.table(statement?.relation)
+  const table = schema.afterDrops(statement)
   if (!statement || !table) return []
   return (statement.cmds ?? []).flatMap((node) => {
     const command = treeOf(node).AlterTableCmd
@@ -149,7 +149,7 @@ function checkedAnew(name: string, type: string, table: TableBefore): Finding[] 
 }
 
 function setNotNull(name: string, table: TableBefore): Finding[] {
-  if (table.columns.get(name)?.isNotNull || table.provenNotNull.has(name)) return []
+  if (isNeverNull(table, name)) return []
   const constraint = quoted(`${table.name}_${name}_not_null`)
   return refuse('scan', table, reads(table, `SET NOT NULL of ${name}`), [
     `ALTER TABLE ${sqlName(table)} ADD CONSTRAINT ${constraint} NOT NULL ${quoted(name)} NOT VALID;`,

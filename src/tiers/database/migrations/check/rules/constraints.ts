@@ -3,12 +3,12 @@
 
 import type { Constraint } from 'libpg-query'
 import { type Finding, quoted, type Rule, refuse, sqlName, withSize } from '../finding.ts'
-import { type Schema, type TableBefore, titleOf } from '../schema.ts'
+import { isNeverNull, type Schema, type TableBefore, titleOf } from '../schema.ts'
 import { lastName, treeOf } from '../sql.ts'
 
 export const constraintRule: Rule = ({ tree }, schema) => {
   const statement = tree.AlterTableStmt
-  const table = schema.table(statement?.relation)
+  const table = schema.afterDrops(statement)
   if (!statement || !table) return []
   return (statement.cmds ?? []).flatMap((node) => {
     const command = treeOf(node).AlterTableCmd
@@ -29,8 +29,7 @@ function addConstraint(constraint: Constraint, table: TableBefore, schema: Schem
     case 'CONSTR_NOTNULL': {
       if (isNotValid || !isEnforced) return []
       const column = lastName(constraint.keys)
-      if (contype === 'CONSTR_NOTNULL' && (table.columns.get(column)?.isNotNull || table.provenNotNull.has(column)))
-        return []
+      if (contype === 'CONSTR_NOTNULL' && isNeverNull(table, column)) return []
       const body = contype === 'CONSTR_CHECK' ? 'CHECK (...)' : `NOT NULL ${quoted(column)}`
       return refuse(
         'scan',
@@ -97,9 +96,7 @@ function builds({ contype, conname, keys }: Constraint, table: TableBefore): Fin
 function nullable({ contype, indexname }: Constraint, table: TableBefore, schema: Schema): Finding[] {
   if (contype !== 'CONSTR_PRIMARY') return []
   const index = schema.index({ schemaname: table.schema, relname: indexname ?? '' })
-  const columns = (index?.columns ?? []).filter(
-    (column) => !table.columns.get(column)?.isNotNull && !table.provenNotNull.has(column),
-  )
+  const columns = (index?.columns ?? []).filter((column) => !isNeverNull(table, column))
   return columns.flatMap((column) =>
     refuse(
       'scan',
