@@ -1,9 +1,10 @@
 // Was the database reached lately? Asked in the background, so that a health check never waits for a connection.
+// A shard whose primary is gone and whose replicas answer still serves readers: nobody is sent away from it.
 
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
-import type { Database } from '../tiers/database/contract.ts'
+import type { Database, ShardDatabase } from '../tiers/database/contract.ts'
 
 const intervalMs = 2000
 /** Longer than a primary may take to move: a web server that holds its requests back is not one that is ill. */
@@ -40,7 +41,7 @@ export class DatabaseProbe extends Lifecycle {
   }
 
   async #ask(): Promise<void> {
-    await Promise.all(this.#database.shards().map((shard) => shard.query('select 1')))
+    await Promise.all(this.#database.shards().map(askAnyone))
     this.#answeredAt = this.#clock.monotonic()
   }
 
@@ -52,4 +53,10 @@ export class DatabaseProbe extends Lifecycle {
       })
     return this.#asking
   }
+}
+
+/** @throws what the primary's own failure was. */
+async function askAnyone(shard: Pick<ShardDatabase, 'query'>): Promise<void> {
+  const primary = shard.query('select 1')
+  await Promise.any([primary, shard.query('select 1', [], { from: 'replica' })]).catch(() => primary)
 }

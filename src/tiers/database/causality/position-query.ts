@@ -48,8 +48,20 @@ export function positionOf(
   received: string | null | undefined,
 ): PositionReport | undefined {
   if (!reached) return undefined
-  const floor = parseLsn(reached)
+  const floor = floorOf(reached)
   return { isInRecovery, floor, ceiling: isInRecovery && received !== reached ? floor + 1n : floor }
+}
+
+let lastText = '0/0'
+let lastFloor = 0n
+
+/** Many reads are answered between two writes. */
+function floorOf(reached: string): bigint {
+  if (reached !== lastText) {
+    lastFloor = parseLsn(reached)
+    lastText = reached
+  }
+  return lastFloor
 }
 
 /** Its answer, as node-postgres's Client hands it over. The bytes of the question are on their way already. */

@@ -94,6 +94,8 @@ export class Watch {
     if (this.#connection !== connection) return
     this.#connection = undefined
     this.#source.forget()
+    // A server that is being fenced waits until nobody is at its door.
+    this.#retryAt = performance.now() + retry.baseMs
   }
 
   #drop(): void {
