@@ -8,8 +8,15 @@ import { placeDataDir } from '../programs/postgres/owner.ts'
 import { ShardArchive } from '../supervisor/backup/archive.ts'
 import { listArchive } from '../supervisor/backup/list.ts'
 import type { RestoreTarget } from '../supervisor/backup/restore/plan-restore.ts'
-import { type RestoredServer, removeRestored, restore } from '../supervisor/backup/restore/restore.ts'
+import {
+  checkPlace,
+  type RestoredServer,
+  type RestoreOptions,
+  removeRestored,
+  restore,
+} from '../supervisor/backup/restore/restore.ts'
 import { type BackupPlace, findBackups, readPasswords } from './backup-place.ts'
+import { cleaningUp } from './clean-up.ts'
 import { type Command, type TargetSystem, UsageError, type Values, wholeNumber } from './command.ts'
 import { describeListings } from './db-backup.ts'
 
@@ -43,7 +50,7 @@ export const dbRestore: Command = {
       for (const shard of place.shards) servers.push(await restoreShard(target, place, shard, to, values))
     } catch (error) {
       // All shards or none: some of them at another moment than the others would be worse than nothing.
-      for (const { dir, pid } of servers) await removeRestored(dir, pid)
+      for (const { dir } of servers) await removeRestored(dir)
       throw error
     }
     target.print({ servers }, servers.map((server) => describe(target, server)).join('\n\n'))
@@ -65,12 +72,18 @@ async function restoreShard(
       : shards.length === 1
         ? into
         : join(into, shard)
-  const server = await restore({
-    ...{ archive: new ShardArchive(store, shard), target: to, dir, secrets: await readPasswords(target) },
+  const secrets = await readPasswords(target)
+  const options: RestoreOptions = {
+    ...{ archive: new ShardArchive(store, shard), target: to, dir, secrets },
     ...(values['timeline'] !== undefined && { timeline: wholeNumber(String(values['timeline']), '--timeline') }),
     ...(map && { connectionsMax: map.topology.database.connectionsMax }),
     onProgress: (message) => target.note(`${shard}: ${message}`),
-  })
+  }
+  await checkPlace(dir) // before there is anything of ours to clean up
+  const server = await cleaningUp(
+    () => removeRestored(dir),
+    () => restore(options),
+  )
   const restored = { ...server, shard }
   await replaceFile(join(dir, recordName), `${JSON.stringify(restored, null, 1)}\n`, 0o600)
   return restored
@@ -90,7 +103,7 @@ async function remove(target: TargetSystem, dir: string): Promise<void> {
   const file = join(dir, recordName)
   const record = (await readJson(file, `${dir} is no restored server: it has no ${recordName}`)) as Restored
   if (record.dir !== dir) throw new TenfoldError('conflict', `${file} is about ${record.dir}; it was moved?`)
-  await removeRestored(dir, record.pid)
+  await removeRestored(dir)
   await rm(dir, { recursive: true, force: true })
   target.print({ removed: dir }, `stopped and removed ${dir}`)
 }

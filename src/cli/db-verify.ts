@@ -4,9 +4,11 @@ import { TenfoldError } from '../base/errors.ts'
 import { nodeOf } from '../map/map.ts'
 import { placeDataDir } from '../programs/postgres/owner.ts'
 import { ShardArchive } from '../supervisor/backup/archive.ts'
+import { removeRestored } from '../supervisor/backup/restore/restore.ts'
 import type { TableContent } from '../supervisor/backup/verify/fingerprint.ts'
 import { type VerifyReport, verify } from '../supervisor/backup/verify/verify.ts'
 import { findBackups, readPasswords } from './backup-place.ts'
+import { cleaningUp } from './clean-up.ts'
 import type { Command } from './command.ts'
 
 export const dbVerify: Command = {
@@ -23,14 +25,14 @@ export const dbVerify: Command = {
       if (!map || !primary)
         throw new TenfoldError('not-running', `${shard} has no running database to compare its backup with`)
       const stamp = new Date().toISOString().replace(/[-:.]/g, '')
-      reports.push(
-        await verify({
-          ...{ archive: new ShardArchive(store, shard), primary, secrets },
-          dir: await placeDataDir(target.home.dir, map.system, `verify-${shard}-${stamp}`),
+      const dir = await placeDataDir(target.home.dir, map.system, `verify-${shard}-${stamp}`)
+      const work = () =>
+        verify({
+          ...{ archive: new ShardArchive(store, shard), primary, secrets, dir },
           connectionsMax: map.topology.database.connectionsMax,
           onProgress: (message) => target.note(`${shard}: ${message}`),
-        }),
-      )
+        })
+      reports.push(await cleaningUp(() => removeRestored(dir), work))
     }
     const isSound = reports.every((report) => report.isSound)
     target.print({ isSound, shards: reports }, reports.map(describe).join('\n'))

@@ -32,6 +32,9 @@ export async function connectReplication(
     application_name: options.name,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
+    // Our servers cut off who takes nothing for 20 s (settings.ts), and a reader that waits for a slow store takes nothing.
+    // That the reader is alive they know by keepalives.
+    options: '-c tcp_user_timeout=0',
     // @ts-expect-error The client takes it (pg/lib/connection-parameters.js); its types do not know it.
     replication: options.isLogical ? 'database' : 'true',
   })

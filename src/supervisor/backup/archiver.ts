@@ -41,6 +41,7 @@ const pollMs = 250
 /** A failover takes a moment in which there is no primary; only what lasts longer is trouble. */
 const troubleAfterMs = 3000
 const goodbyeMaxMs = 3000
+const closeMaxMs = 5000
 /** SQLSTATE undefined_file: "requested WAL segment ... has already been removed". */
 const logIsDeleted = '58P01'
 const backoff: Backoff = { baseMs: 500, capMs: 30_000 }
@@ -110,7 +111,8 @@ export class WalArchiver extends Lifecycle {
 
   protected async close(): Promise<void> {
     this.#abort.abort()
-    await this.#loop
+    // A store that hangs is not waited for: what it still does is what the next start does once more.
+    await withTimeout(this.#loop, closeMaxMs, 'the end of archiving').catch(() => {})
   }
 
   async #keepFollowing(signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import { type Backoff, backoffMs } from '../../base/backoff.ts'
 import { systemClock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
+import { withTimeout } from '../../base/limits.ts'
 import { systemRandom } from '../../base/random.ts'
 import type { MapShard } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
@@ -21,6 +22,7 @@ import type { BackupStatus, ShardBackupStatus } from './status.ts'
 import type { BackupStore } from './store/contract.ts'
 import { openStore } from './store/open-store.ts'
 
+const closeMaxMs = 5000
 const lookEveryMs = 2000
 const backoff: Backoff = { baseMs: 5000, capMs: 300_000 }
 
@@ -96,7 +98,7 @@ export class Backups extends Lifecycle {
 
   protected async close(): Promise<void> {
     this.#abort.abort()
-    await this.#loop
+    await withTimeout(this.#loop, closeMaxMs, 'the end of backups').catch(() => {})
     await this.#leavePlace()
   }
 

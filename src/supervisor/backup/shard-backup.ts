@@ -4,6 +4,7 @@ import { type Backoff, backoffMs } from '../../base/backoff.ts'
 import { systemClock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
+import { withTimeout } from '../../base/limits.ts'
 import { systemRandom } from '../../base/random.ts'
 import type { PostgresSecrets } from '../../programs/postgres/contract.ts'
 import { parseLsn } from '../../programs/postgres/lsn.ts'
@@ -17,6 +18,8 @@ import { takeBackup } from './take-backup.ts'
 import { isOnPath, pathTo } from './timeline-path.ts'
 
 const pollMs = 500
+/** A store that hangs is not waited for. */
+const closeMaxMs = 5000
 const waitArchivedMs = 60_000
 const backoff: Backoff = { baseMs: 5000, capMs: 600_000 }
 /** What an interrupted upload or backup left is removed when nobody can be at it any more. */
@@ -86,7 +89,8 @@ export class ShardBackup extends Lifecycle {
   /** A base backup that is under way is given up: the next start takes a new one. */
   protected async close(): Promise<void> {
     this.#abort.abort()
-    await Promise.all([this.#loop, this.#archiver.stop()])
+    const loop = withTimeout(this.#loop, closeMaxMs, 'the end of a base backup').catch(() => {})
+    await Promise.all([loop, this.#archiver.stop()])
   }
 
   async #keepBackups(signal: AbortSignal): Promise<void> {

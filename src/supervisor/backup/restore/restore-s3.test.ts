@@ -59,7 +59,7 @@ test('a database comes back out of a bucket that had failed for a while', async 
         { id: 3, count: 1500 },
       ])
     } finally {
-      await removeRestored(server.dir, server.pid)
+      await removeRestored(server.dir)
     }
     assert.equal(backup.status().trouble, null)
   } finally {

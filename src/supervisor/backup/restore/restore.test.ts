@@ -57,7 +57,7 @@ before(async () => {
   await owner.query('CREATE TABLE notes (id int PRIMARY KEY, word text)')
 })
 afterEach(async () => {
-  for (const { dir, pid } of restored.splice(0)) await removeRestored(dir, pid)
+  for (const { dir } of restored.splice(0)) await removeRestored(dir)
   assert.deepEqual(await readdir(restoreDir), [], 'nothing is left')
 })
 after(async () => {

@@ -13,6 +13,7 @@ import { makeDirFor } from '../../../programs/postgres/cluster.ts'
 import { configureCluster } from '../../../programs/postgres/configure.ts'
 import type { PostgresAddress, PostgresSecrets, ServerOwner } from '../../../programs/postgres/contract.ts'
 import { raiseFence } from '../../../programs/postgres/fence.ts'
+import { readLockFile } from '../../../programs/postgres/lock-file.ts'
 import { canReach, findOwner } from '../../../programs/postgres/owner.ts'
 import { isServerAlive, startServer, stopServer, waitForServer } from '../../../programs/postgres/server.ts'
 import type { ShardArchive, WalListing } from '../archive.ts'
@@ -82,10 +83,13 @@ export async function restore(options: RestoreOptions): Promise<RestoredServer> 
   }
 }
 
-/** Stops a restored server and removes all of it. May be called again. */
-export async function removeRestored(dir: string, pid: number): Promise<void> {
-  if (isServerAlive(pid, join(dir, 'data'))) await stopServer(pid, 'immediate', stopTimeoutMs)
-  await rm(dir, { recursive: true, force: true })
+/** Stops a restored server, or one that is being restored, and removes all of it. May be called again. */
+export async function removeRestored(dir: string): Promise<void> {
+  const dataDir = join(dir, 'data')
+  const pid = readLockFile(dataDir)?.pid
+  if (pid !== undefined && isServerAlive(pid, dataDir)) await stopServer(pid, 'immediate', stopTimeoutMs)
+  // One that is being restored may still be writing.
+  await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
 }
 
 class Attempt {
@@ -189,7 +193,8 @@ class Attempt {
   }
 }
 
-async function checkPlace(dir: string): Promise<void> {
+/** @throws conflict when something is there. */
+export async function checkPlace(dir: string): Promise<void> {
   const isThere = await readdir(dir).then(
     (names) => names.length > 0,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',

@@ -18,6 +18,7 @@ import type { ShardArchive, WalListing } from '../archive.ts'
 import { hasBytesOf, type TimelinePath } from '../timeline-path.ts'
 
 const pollMs = 10
+const heartbeatMs = 5000
 /** Segments that lie ready before they are asked for. */
 const aheadMax = 4
 /** How long the script waits for one answer: longer than all attempts at a store together. */
@@ -37,6 +38,7 @@ export class WalFeeder extends Lifecycle {
   readonly #options: WalFeederOptions
   #abort = new AbortController()
   #loop: Promise<void> = Promise.resolve()
+  #heartbeat: NodeJS.Timeout | undefined
   #fetching = new Map<string, Promise<void>>()
   /** Why the server was told to give up. */
   failure: string | undefined
@@ -64,10 +66,19 @@ export class WalFeeder extends Lifecycle {
     const script = join(dir, 'fetch')
     await writeFile(script, fetchScript, { mode: 0o500 })
     await giveTo(owner, script)
+    await this.#stayAlive()
+    this.#heartbeat = setInterval(() => void this.#stayAlive().catch(() => {}), heartbeatMs)
+    this.#heartbeat.unref()
     this.#loop = this.#keepAnswering(this.#abort.signal)
   }
 
+  /** The script gives up when this file gets older than a minute: whoever asks us must not wait for the dead. */
+  async #stayAlive(): Promise<void> {
+    await writeFile(join(this.#options.dir, 'alive'), '')
+  }
+
   protected async close(): Promise<void> {
+    clearInterval(this.#heartbeat)
     this.#abort.abort()
     await this.#loop
     await Promise.allSettled(this.#fetching.values())
@@ -148,7 +159,10 @@ dir=$(dirname "$0")
 rm -f "$dir/absent/$1"
 waited=0
 while [ $waited -lt ${answerSecondsMax * 50} ]; do
-  if [ $((waited % 50)) -eq 0 ]; then : > "$dir/want/$1" || exit 200; fi
+  if [ $((waited % 50)) -eq 0 ]; then
+    : > "$dir/want/$1" || exit 200
+    [ -n "$(find "$dir/alive" -mmin -1)" ] || exit 200
+  fi
   if [ -e "$dir/ready/$1" ]; then mv "$dir/ready/$1" "$2" && exit 0; exit 200; fi
   if [ -e "$dir/absent/$1" ]; then exit 1; fi
   if [ -e "$dir/broken" ] || [ ! -d "$dir/want" ]; then exit 200; fi

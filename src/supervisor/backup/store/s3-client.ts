@@ -19,6 +19,13 @@ export interface S3Request {
   key?: string
   query?: Record<string, string>
   body?: Buffer
+  headers?: Record<string, string>
+}
+
+/** A piece of an object, and by what its version is known. */
+export interface S3Content {
+  body: ReadableStream<Uint8Array>
+  tag: string
 }
 
 export interface S3Answer {
@@ -57,12 +64,17 @@ export class S3Client {
     return (await this.call(method, request)).text
   }
 
-  /** An object's content, read by the caller. */
-  open(key: string): Promise<{ body: ReadableStream<Uint8Array> }> {
+  /** An object's content, read by the caller; from a byte on, if it is still the object that had the tag. */
+  open(key: string, rest?: { from: number; tag: string }): Promise<S3Content> {
     return this.#retry(async () => {
-      const { body } = await this.#send('GET', { key })
-      if (!body) throw new TenfoldError('unavailable', `${key} came without content`)
-      return { body }
+      const headers = rest && { range: `bytes=${rest.from}-`, 'if-match': rest.tag }
+      const response = await this.#send('GET', { key, ...(headers && { headers }) })
+      if (!response.body) throw new TenfoldError('unavailable', `${key} came without content`)
+      if (rest && response.status !== 206) {
+        await response.body.cancel()
+        throw new TenfoldError('bad-input', `${key} could not be read on from byte ${rest.from}`)
+      }
+      return { body: response.body, tag: response.headers.get('etag') ?? '' }
     })
   }
 
@@ -77,13 +89,14 @@ export class S3Client {
     }
   }
 
-  async #send(method: Method, { key = '', query = {}, body }: S3Request): Promise<Response> {
+  async #send(method: Method, { key = '', query = {}, body, headers = {} }: S3Request): Promise<Response> {
     const url = addressOf(this.#place, key)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     const what = `${method} s3://${this.#place.bucket}/${key}`
     const request = await this.#signer.sign(url.href, {
       method,
       headers: {
+        ...headers,
         'x-amz-content-sha256': createHash('sha256')
           .update(body ?? '')
           .digest('hex'),

@@ -1,9 +1,11 @@
 // The S3 store keeps what every store promises, on a server that is not ours (testing/s3-server.ts).
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { freePort } from '../../../programs/postgres/testing.ts'
 import { testStore } from './conformance.ts'
+import { readWhole } from './content.ts'
 import { S3Store } from './s3.ts'
 import { S3Client } from './s3-client.ts'
 import { parseS3Place } from './s3-place.ts'
@@ -36,6 +38,19 @@ test('a store that has trouble for a moment is asked again, and its trouble is t
   gate.failWith = 500
   await assert.rejects(open().put('healed', Buffer.from('y')), { code: 'unavailable' })
   gate.failWith = undefined
+})
+
+test('a download that breaks off, again and again, goes on where it was', async (context) => {
+  const { gate } = s3
+  if (!gate) return context.skip('only where we have the gate')
+  const content = randomBytes(3_000_000)
+  await open().put('broken-off', content)
+  gate.breakAfterBytes = 1_000_000
+  const got = await readWhole(open(), 'broken-off')
+  gate.breakAfterBytes = 200_000 // more breaks than are borne
+  await assert.rejects(readWhole(open(), 'broken-off'), { code: 'unavailable' })
+  gate.breakAfterBytes = undefined
+  assert.ok(got.equals(content))
 })
 
 test('a bucket that is not there is not-found', async () => {

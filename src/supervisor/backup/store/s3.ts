@@ -5,11 +5,10 @@
 // answered, so that nothing else is needed to be whole or not at all.
 
 import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 import { isTenfoldError, TenfoldError } from '../../../base/errors.ts'
 import type { BackupStore, StoredObject } from './contract.ts'
 import { checkName } from './names.ts'
-import { type S3Answer, S3Client } from './s3-client.ts'
+import { type S3Answer, S3Client, type S3Content } from './s3-client.ts'
 import type { S3Place } from './s3-place.ts'
 import { elementsOf, textOf } from './s3-xml.ts'
 
@@ -18,6 +17,8 @@ const mebibyte = 1024 * 1024
 const firstPartBytes = 8 * mebibyte
 const partsOfOneSize = 1000
 const pagesMax = 10_000
+/** Of one download, however long it takes. */
+const breaksMax = 10
 
 export class S3Store implements BackupStore {
   readonly place: string
@@ -60,8 +61,9 @@ export class S3Store implements BackupStore {
   }
 
   async get(name: string): Promise<Readable> {
-    const { body } = await this.#client.open(this.#keyOf(name))
-    return Readable.fromWeb(body as ReadableStream, { highWaterMark: mebibyte }).on('error', () => {})
+    const key = this.#keyOf(name)
+    const first = await this.#client.open(key)
+    return Readable.from(this.#read(key, first), { objectMode: false, highWaterMark: mebibyte })
   }
 
   async list(prefix: string): Promise<StoredObject[]> {
@@ -102,6 +104,24 @@ export class S3Store implements BackupStore {
   }
 
   async close(): Promise<void> {}
+
+  /** A download that breaks off goes on where it was, if the object is still the same. */
+  async *#read(key: string, first: S3Content): AsyncGenerator<Buffer> {
+    let [content, bytes, breaks] = [first, 0, 0]
+    for (;;) {
+      try {
+        for await (const piece of content.body) {
+          bytes += piece.length
+          yield Buffer.from(piece.buffer, piece.byteOffset, piece.length)
+        }
+        return
+      } catch (cause) {
+        if (++breaks > breaksMax)
+          throw new TenfoldError('unavailable', `${key} broke off after ${bytes} bytes`, { cause })
+        content = await this.#client.open(key, { from: bytes, tag: first.tag })
+      }
+    }
+  }
 
   #keyOf(name: string): string {
     return this.#prefix + checkName(name)

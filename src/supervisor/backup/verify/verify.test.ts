@@ -130,7 +130,7 @@ async function withCopy(work: (admin: PostgresAdmin, check: () => Promise<Found>
     await using admin = await PostgresAdmin.connect({ ...server, secrets, database: 'app' })
     await work(admin, () => inspect(server, secrets, live.content))
   } finally {
-    await removeRestored(copy, server.pid)
+    await removeRestored(copy)
   }
 }
 

@@ -70,7 +70,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       damage,
     }
   } finally {
-    await removeRestored(dir, server.pid)
+    await removeRestored(dir)
   }
 }
 

@@ -11,6 +11,8 @@ export interface SignatureGate extends AsyncDisposable {
   refused: number
   /** While set, every request is answered with this status, as by a store that has trouble. */
   failWith: number | undefined
+  /** While set, an answer breaks off after so many bytes of its content. */
+  breakAfterBytes: number | undefined
 }
 
 export async function openSignatureGate(upstreamPort: number, secretAccessKey: string): Promise<SignatureGate> {
@@ -29,7 +31,13 @@ export async function openSignatureGate(upstreamPort: number, secretAccessKey: s
     const { method, url: path, headers } = incoming
     const onward = request({ host: '127.0.0.1', port: upstreamPort, method, path, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
+      let leftBytes = gate.breakAfterBytes ?? Number.POSITIVE_INFINITY
+      answer.on('data', (piece: Buffer) => {
+        outgoing.write(piece.subarray(0, Math.max(0, leftBytes)))
+        leftBytes -= piece.length
+        if (leftBytes <= 0) outgoing.socket?.destroySoon()
+      })
+      answer.on('end', () => outgoing.end())
     })
     onward.on('error', () => outgoing.destroy())
     onward.end(body)
@@ -40,6 +48,7 @@ export async function openSignatureGate(upstreamPort: number, secretAccessKey: s
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     refused: 0,
     failWith: undefined,
+    breakAfterBytes: undefined,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()
