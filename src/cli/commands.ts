@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { dbBackup } from './db-backup.ts'
 import { dbMigrate } from './db-migrate.ts'
 import { dbRestore } from './db-restore.ts'
+import { dbSalvage } from './db-salvage.ts'
 import { dbVerify } from './db-verify.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   dbBackup,
   dbRestore,
   dbVerify,
+  dbSalvage,
   seed,
   logs,
   fault,

@@ -1,9 +1,12 @@
 // What the control API speaks: the JSON of design contract, with types for its client, the CLI and the dashboard.
 
 import type { Durability, MapNode, MapRegion } from '../map/map.ts'
+import type { SalvagedChange, SalvageHeader } from '../programs/postgres/salvage/format.ts'
+import type { LeftOut, ReplayReport } from '../programs/postgres/salvage/replay.ts'
 import type { ArchiveListing } from '../supervisor/backup/list.ts'
 import type { BackupStatus } from '../supervisor/backup/status.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
+import type { ListedSalvage } from '../supervisor/replication/salvage.ts'
 import type { Topology, TopologyInput } from '../topology/schema.ts'
 
 export type { SystemEvent } from '../supervisor/events.ts'
@@ -52,7 +55,23 @@ export interface Status {
   rungs: Array<{ number: number; title: string; appears: string; isBuilt: boolean }>
 }
 
-export type { ArchiveListing, BackupStatus }
+export type { ArchiveListing, BackupStatus, LeftOut, ListedSalvage, SalvagedChange }
+
+/** Some of a salvage file's transactions, of each some of its changes. */
+export interface SalvagePage {
+  file: string
+  header: SalvageHeader
+  transactions: Array<{
+    position: number
+    xid: number
+    committedAt: string
+    lsn: string
+    changeCount: number
+    changes: SalvagedChange[]
+  }>
+}
+
+export type SalvageReplay = ReplayReport & { file: string }
 
 export interface PlannedStep {
   kind: string

@@ -3,9 +3,23 @@
 import { systemClock } from '../base/clock.ts'
 import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../base/errors.ts'
 import { waitUntil } from '../base/limits.ts'
-import type { ArchiveListing, ControlEvents, FaultKind, LogLine, NodeMetrics, Plan, Status, Target } from './api.ts'
+import type {
+  ArchiveListing,
+  ControlEvents,
+  FaultKind,
+  ListedSalvage,
+  LogLine,
+  NodeMetrics,
+  Plan,
+  SalvagePage,
+  SalvageReplay,
+  Status,
+  Target,
+} from './api.ts'
 
 const callTimeoutMs = 30_000
+/** The replay itself goes on when nobody waits for it any more. */
+const replayTimeoutMs = 600_000
 /** A supervisor that answers nothing for so long is not one that is being replaced. */
 const absenceMsMax = 5000
 
@@ -62,6 +76,22 @@ export class ControlClient {
   /** Begins base backups; `status().backup` tells when they are done. */
   beginBackup(shard?: string): Promise<{ shards: string[] }> {
     return this.#call('POST', '/api/backups', { ...(shard !== undefined && { shard }) })
+  }
+
+  /** Files of writes that a failover lost, the newest first. */
+  async salvages(): Promise<ListedSalvage[]> {
+    return (await this.#call<{ salvages: ListedSalvage[] }>('GET', '/api/salvages')).salvages
+  }
+
+  salvage(file: string, page: { after?: number; limit?: number } = {}): Promise<SalvagePage> {
+    const search = new URLSearchParams()
+    for (const [key, value] of Object.entries(page)) if (value !== undefined) search.set(key, String(value))
+    return this.#call('GET', `/api/salvages/${encodeURIComponent(file)}?${search}`)
+  }
+
+  /** Of the newest file when none is named. What was replayed before is not replayed again. */
+  replaySalvage(what: { file?: string; dryRun?: boolean }): Promise<SalvageReplay> {
+    return this.#call('POST', '/api/salvages/replay', what, replayTimeoutMs)
   }
 
   async logs(query: { node?: string; lines?: number; grep?: string } = {}): Promise<LogLine[]> {

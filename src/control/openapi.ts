@@ -17,6 +17,10 @@ export const bodies = {
     to: z.string().optional().describe('Id of the replica; the one that is least behind when left out.'),
   }),
   backup: z.strictObject({ shard: z.string().optional().describe('All of them when left out.') }),
+  replay: z.strictObject({
+    file: z.string().optional().describe('Name of a salvage file; the newest when left out.'),
+    dryRun: z.boolean().default(false).describe('Tells what would happen, and does nothing.'),
+  }),
   fault: z.strictObject({ kind: z.enum(['kill', 'pause', 'resume', 'slow', 'cut']), node: z.string() }),
 }
 
@@ -24,6 +28,11 @@ export const logsQuery = z.strictObject({
   node: z.string().optional().describe('Id of a node; all of them when left out.'),
   lines: z.coerce.number().int().min(1).max(10_000).default(200),
   grep: z.string().max(200).optional().describe('Only lines that hold this text.'),
+})
+
+export const salvageQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0).describe('Position of the last transaction that is known.'),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
 })
 
 interface Route {
@@ -61,6 +70,19 @@ const routes: readonly Route[] = [
   },
   { method: 'get', path: '/api/backups', summary: 'Base backups, and the times that can be restored.' },
   { method: 'post', path: '/api/backups', summary: 'Begins a base backup.', body: bodies.backup, answer: 202 },
+  { method: 'get', path: '/api/salvages', summary: 'Files of writes that a failover lost.' },
+  {
+    method: 'get',
+    path: '/api/salvages/{file}',
+    summary: 'The transactions in one, a page at a time.',
+    query: salvageQuery,
+  },
+  {
+    method: 'post',
+    path: '/api/salvages/replay',
+    summary: 'Does lost transactions again; nothing is overwritten.',
+    body: bodies.replay,
+  },
   {
     method: 'post',
     path: '/api/fault',

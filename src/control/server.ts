@@ -25,6 +25,7 @@ import { MetricsSampler, renderPrometheus } from './metrics.ts'
 import { addMigrateRoutes } from './migrate-routes.ts'
 import { bodies, logsQuery, openApiDocument } from './openapi.ts'
 import type { ControlPort } from './port.ts'
+import { addSalvageRoutes } from './salvage-routes.ts'
 import { type SupervisorRecord, statusOf } from './status.ts'
 
 /** Keeps the stream open through whatever closes silent connections. */
@@ -149,6 +150,7 @@ export class ControlServer extends Lifecycle {
     })
     addMigrateRoutes(http, keeper)
     addBackupRoutes(http, this.#supervisor)
+    addSalvageRoutes(http, this.#supervisor)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)

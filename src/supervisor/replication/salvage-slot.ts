@@ -20,6 +20,8 @@ import { shardOf } from './shards.ts'
 /** A slot that trails by this much costs some megabytes of log, and a look costs a connection. */
 const keepIntervalMs = 5000
 
+type SlotSystem = Pick<System, 'keeper' | 'secrets' | 'events'>
+
 interface Keeping {
   isUnderWay: boolean
   isMaking: boolean
@@ -27,14 +29,14 @@ interface Keeping {
   lastTrouble: string | undefined
 }
 
-const keepings = new WeakMap<System, Map<string, Keeping>>()
+const keepings = new WeakMap<SlotSystem, Map<string, Keeping>>()
 
 /**
  * Sees to it that the primary has its slot, and that the slot follows the replicas. Returns at once: what there is to do
  * is done beside, one thing at a time; called again meanwhile, or too soon, it does nothing. Never throws: trouble is an
  * event, once until it changes.
  */
-export function keepSalvageSlot(system: System, shard: string): void {
+export function keepSalvageSlot(system: SlotSystem, shard: string): void {
   const keeping = keepingOf(system, shard)
   const nowMs = systemClock.monotonic()
   if (keeping.isUnderWay || nowMs < keeping.nextAtMs) return
@@ -51,13 +53,13 @@ export function keepSalvageSlot(system: System, shard: string): void {
 }
 
 /** On every server of the shard that answers; for a shard that is asynchronous no more. May be called again. */
-export async function dropSalvageSlots(system: System, shard: string): Promise<void> {
+export async function dropSalvageSlots(system: SlotSystem, shard: string): Promise<void> {
   const { primary, replicas } = shardOf(system.keeper.map.shards, shard)
   const nodes = [primary, ...replicas].flatMap((id) => system.keeper.node(id) ?? [])
   await Promise.all(nodes.filter((node) => node.state === 'ready').map((node) => dropOn(system, node)))
 }
 
-async function keep(system: System, id: string, keeping: Keeping): Promise<void> {
+async function keep(system: SlotSystem, id: string, keeping: Keeping): Promise<void> {
   const { keeper } = system
   const shard = shardOf(keeper.map.shards, id)
   const primary = keeper.node(shard.primary)
@@ -79,7 +81,7 @@ async function keep(system: System, id: string, keeping: Keeping): Promise<void>
 }
 
 /** Beside everything else: it waits for every transaction that writes at that moment. */
-function makeInBackground(system: System, primary: MapNode, shard: string, keeping: Keeping): void {
+function makeInBackground(system: SlotSystem, primary: MapNode, shard: string, keeping: Keeping): void {
   keeping.isMaking = true
   const making = async () => {
     await using connection = await PostgresConnection.connect(addressOf(system, primary))
@@ -109,19 +111,19 @@ async function leastReplayed(
   const candidates = shard.replicas.filter((id) => !nodes.find((node) => node.id === id)?.diverged)
   const positions = candidates.map((id) => replayedBy.get(slotNameOf(id)))
   if (positions.length === 0 || positions.includes(undefined)) return undefined
-  return (positions as bigint[]).reduce((least, position) => (position < least ? position : least))
+  return (positions as bigint[]).sort((a, b) => (a < b ? -1 : 1))[0]
 }
 
-async function dropOn(system: System, node: MapNode): Promise<void> {
+async function dropOn(system: SlotSystem, node: MapNode): Promise<void> {
   await using connection = await PostgresConnection.connect(addressOf(system, node))
   if (await readSalvageSlot(connection)) await dropSalvageSlot(connection)
 }
 
-function addressOf({ secrets }: System, { address, port }: MapNode) {
+function addressOf({ secrets }: SlotSystem, { address, port }: MapNode) {
   return { address, port, secrets: secrets.postgres, database: databaseName }
 }
 
-function keepingOf(system: System, shard: string): Keeping {
+function keepingOf(system: SlotSystem, shard: string): Keeping {
   const ofSystem = keepings.get(system) ?? new Map<string, Keeping>()
   keepings.set(system, ofSystem)
   const keeping = ofSystem.get(shard) ?? { isUnderWay: false, isMaking: false, nextAtMs: 0, lastTrouble: undefined }
@@ -129,7 +131,7 @@ function keepingOf(system: System, shard: string): Keeping {
   return keeping
 }
 
-function tellTrouble(system: System, shard: string, keeping: Keeping, error: unknown): void {
+function tellTrouble(system: SlotSystem, shard: string, keeping: Keeping, error: unknown): void {
   const trouble = describeError(error)
   if (trouble === keeping.lastTrouble) return
   keeping.lastTrouble = trouble

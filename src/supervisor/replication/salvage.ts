@@ -39,7 +39,7 @@ export interface NodeSalvage {
  * @throws whatever keeps its server from starting, and disk-full; it is told as an event, too.
  */
 export async function salvageNode(
-  system: System,
+  system: Pick<System, 'home' | 'secrets' | 'events'>,
   lost: { node: MapNode; shard: string; divergedAt: string; promotedXid: string; timeline: number },
 ): Promise<NodeSalvage> {
   const { home, secrets, events } = system

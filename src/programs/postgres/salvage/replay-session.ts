@@ -3,11 +3,13 @@
 
 import { Client } from 'pg'
 import { TenfoldError } from '../../../base/errors.ts'
+import { withTimeout } from '../../../base/limits.ts'
 import { databaseName, type PostgresAddress, type PostgresSecrets, superuserName } from '../contract.ts'
 import type { SalvageHeader } from './format.ts'
 import { replayableIdsMax } from './row-age.ts'
 
 const connectTimeoutMs = 5000
+const closeTimeoutMs = 1000
 /** A replay waits so long for a row that the app has locked, and keeps the app waiting no longer than a statement takes. */
 const lockTimeoutMs = 2000
 const statementTimeoutMs = 30_000
@@ -57,9 +59,11 @@ export async function openReplaySession(
     query_timeout: statementTimeoutMs + connectTimeoutMs,
   })
   client.on('error', () => {})
-  const close = async () => {
-    client.connection.stream.destroy()
-  }
+  // With a goodbye, after which the lock is free: whoever runs the next replay at once must not meet ours.
+  const close = () =>
+    withTimeout(client.end(), closeTimeoutMs, 'closing a connection').catch(() => {
+      client.connection.stream.destroy()
+    })
   try {
     await client.connect()
     await client.query(session)

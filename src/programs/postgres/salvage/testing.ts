@@ -18,6 +18,8 @@ import { startIsolated } from './isolated-server.ts'
 import { ensureSalvageSlot } from './slot.ts'
 
 const waitMs = 20_000
+/** As of a node us-east/postgres-2. */
+const testSlot = 'us_east_postgres_2'
 
 export interface WholeTransaction {
   xid: number
@@ -46,7 +48,7 @@ export class AsyncPair implements AsyncDisposable {
   /** `setUp` runs on the primary, in the database app, before anything is cut off. */
   static async start(setUp: string, { withSlot = true } = {}): Promise<AsyncPair> {
     const primary = await startTestPostgres()
-    const replica = await startTestReplica(primary, { slot: 'replica' })
+    const replica = await startTestReplica(primary, { slot: testSlot })
     const pair = new AsyncPair(primary, replica, await mkdtemp(join(tmpdir(), 'tenfold-salvage-')))
     await using app = await pair.connect(primary)
     await app.query(setUp)
@@ -62,7 +64,7 @@ export class AsyncPair implements AsyncDisposable {
   /** From here on the replica gets nothing any more. */
   async cutOff(): Promise<void> {
     const { dataDir, address, port, connectionsMax, secrets, admin } = this.replica
-    const nowhere = { address: '127.0.0.1', port: 1, password: secrets.replicator, slot: 'replica' }
+    const nowhere = { address: '127.0.0.1', port: 1, password: secrets.replicator, slot: testSlot }
     await configureCluster({ dataDir, address, port, connectionsMax, follow: nowhere })
     await admin.reload()
     const isCut = async () => (await admin.query('SELECT FROM pg_stat_wal_receiver')).length === 0
