@@ -3,11 +3,8 @@
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withTimeout } from '../../src/base/limits.ts'
-import type { Servers } from './servers.ts'
 import type { Addresses, Way } from './ways.ts'
 
 export interface LoadTerms {
@@ -18,6 +15,8 @@ export interface LoadTerms {
 export interface LoadOrder {
   clients: number
   seconds: number
+  /** V8's profile of it goes there. */
+  profileFile?: string
 }
 
 export interface LoadOutcome {
@@ -36,23 +35,13 @@ export interface LoadProcess {
   stop(): Promise<void>
 }
 
-export const profileDir = join(tmpdir(), 'tenfold-bench-router')
-
 const openMs = 20_000
 /** How much longer than ordered a measurement may take. */
 const graceMs = 20_000
 const stopMs = 10_000
 
-export async function startLoad(
-  way: Way,
-  servers: Servers,
-  pgBouncerPort: number | undefined,
-  isProfiled: boolean,
-): Promise<LoadProcess> {
-  const profile = ['--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${way}.cpuprofile`]
-  const child = fork(fileURLToPath(new URL('load.ts', import.meta.url)), {
-    execArgv: ['-C', 'source', ...(isProfiled ? profile : [])],
-  })
+export async function startLoad(way: Way, addresses: Addresses): Promise<LoadProcess> {
+  const child = fork(fileURLToPath(new URL('load.ts', import.meta.url)), { execArgv: ['-C', 'source'] })
   const ended = once(child, 'exit')
   const answer = async <T>(ms: number): Promise<T> => {
     const death = ended.then(([code]) => {
@@ -61,7 +50,6 @@ export async function startLoad(
     const [message] = await withTimeout(Promise.race([once(child, 'message'), death]), ms, `the load process of ${way}`)
     return message as T
   }
-  const addresses = { ...servers.addresses, pgBouncerPort }
   child.send({ way, addresses } satisfies LoadTerms)
   await answer(openMs)
   return {

@@ -2,6 +2,8 @@
 // It is forked by load-process.ts, gets its way and the addresses first, then one order after the other, and ends with
 // its parent.
 
+import { writeFile } from 'node:fs/promises'
+import { Session } from 'node:inspector/promises'
 import type { LoadOrder, LoadOutcome, LoadTerms } from './load-process.ts'
 import { notes } from './notes.ts'
 import { openReader, type Reader } from './ways.ts'
@@ -13,13 +15,26 @@ const latenciesMs = new Float64Array(samplesMax)
 
 process.once('message', async ({ way, addresses }: LoadTerms) => {
   const reader = await openReader(way, addresses)
-  process.on('message', async (order: LoadOrder) => process.send?.(await run(reader, order)))
+  process.on('message', async (order: LoadOrder) => process.send?.(await runProfiled(reader, order)))
   process.once('disconnect', async () => {
     await reader.close()
     process.exit(0)
   })
   process.send?.('ready')
 })
+
+async function runProfiled(reader: Reader, order: LoadOrder): Promise<LoadOutcome> {
+  if (order.profileFile === undefined) return run(reader, order)
+  const session = new Session()
+  session.connect()
+  await session.post('Profiler.enable')
+  await session.post('Profiler.start')
+  const outcome = await run(reader, order)
+  const { profile } = await session.post('Profiler.stop')
+  session.disconnect()
+  await writeFile(order.profileFile, JSON.stringify(profile))
+  return outcome
+}
 
 async function run(reader: Reader, { clients, seconds }: LoadOrder): Promise<LoadOutcome> {
   let reads = 0

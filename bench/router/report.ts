@@ -87,6 +87,12 @@ export function judge(rounds: Rounds): boolean {
         ` (${wanted}: ${isThis ? 'held' : 'missed'})`,
     )
   }
+  for (const way of ['causal', 'anonymous'] as const) {
+    const its = rounds.get(way)
+    if (!its || its.every(({ processor }) => processor.replicas > 10 * processor.primary)) continue
+    isHeld = false
+    console.log(`${titles[way]}: the primary answered too, so that this is no measurement of replicas`)
+  }
   for (const [way, its] of rounds) {
     const failure = its.find(({ firstFailure }) => firstFailure !== undefined)?.firstFailure
     if (failure === undefined) continue

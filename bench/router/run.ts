@@ -2,7 +2,9 @@
 // and without replicas, pg through PgBouncer. Closed loops, one load process for each way, rounds in turns.
 // Run: node -C source bench/router/run.ts [--clients 16,32] [--rounds 9] [--seconds 2.5] [--only pg,tenfold] [--profile]
 
-import { rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { testDir } from '../../src/programs/postgres/testing.ts'
 import { type LoadProcess, startLoad } from './load-process.ts'
@@ -32,19 +34,33 @@ let servers: Servers | undefined
 let pgBouncer: PgBouncer | undefined
 const loads = new Map<Way, LoadProcess>()
 try {
-  servers = await startServers(dir)
-  if (chosen.includes('pgbouncer')) pgBouncer = await startPgBouncer(dir, servers.primary, poolMax)
-  for (const way of chosen) loads.set(way, await startLoad(way, servers, pgBouncer?.port, values.profile))
-  for (const clients of values.clients.split(',').map(Number)) {
-    const rounds = await measureAll(clients)
-    printReport(rounds, { clients, seconds })
-    if (!judge(rounds)) process.exitCode = 1
-  }
+  await Promise.race([measureAndReport(), interrupted()])
 } finally {
   for (const load of loads.values()) await load.stop()
   await pgBouncer?.stop()
   await servers?.stop()
   await rm(dir, { recursive: true, force: true })
+}
+
+async function measureAndReport(): Promise<void> {
+  servers = await startServers(dir)
+  if (chosen.includes('pgbouncer')) pgBouncer = await startPgBouncer(dir, servers.primary, poolMax)
+  const addresses = { ...servers.addresses, pgBouncerPort: pgBouncer?.port }
+  for (const way of chosen) loads.set(way, await startLoad(way, addresses))
+  for (const clients of values.clients.split(',').map(Number)) {
+    const rounds = await measureAll(clients)
+    printReport(rounds, { clients, seconds })
+    if (!judge(rounds)) process.exitCode = 1
+    if (values.profile) await profileAll(clients)
+  }
+}
+
+/** Whoever ends the run by a signal gets everything stopped that it started. */
+function interrupted(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error(`ended by ${signal}`)))
+  })
 }
 
 async function measureAll(clients: number): Promise<ReadonlyMap<Way, Round[]>> {
@@ -58,6 +74,15 @@ async function measureAll(clients: number): Promise<ReadonlyMap<Way, Round[]>> {
     process.stderr.write(`${clients} clients, round ${round + 1} of ${values.rounds}\r`)
   }
   return rounds
+}
+
+/** After the rounds: a profiler slows what it looks at. */
+async function profileAll(clients: number): Promise<void> {
+  const profileDir = join(tmpdir(), 'tenfold-bench-router')
+  await mkdir(profileDir, { recursive: true })
+  for (const [way, load] of loads)
+    await load.run({ clients, seconds, profileFile: join(profileDir, `${way}-${clients}.cpuprofile`) })
+  console.log(`profiles are in ${profileDir}`)
 }
 
 async function measure(way: Way, clients: number, forSeconds: number): Promise<Round> {
