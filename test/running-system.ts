@@ -94,12 +94,12 @@ export class RunningSystem implements AsyncDisposable {
   }
 
   /** The status as soon as it is as wanted; while no supervisor answers, it is not. */
-  waitStatus(what: string, isSo: (status: Status) => boolean, timeoutMs = 60_000): Promise<Status> {
+  waitStatus(what: string, isSo: (status: Status) => boolean, timeoutMs = 60_000, intervalMs = 10): Promise<Status> {
     const look = async () => {
       const status = await this.status()
       return isSo(status) && status
     }
-    return waitUntil(look, { what, timeoutMs, intervalMs: 10 })
+    return waitUntil(look, { what, timeoutMs, intervalMs })
   }
 
   async down(): Promise<void> {

@@ -6,6 +6,8 @@ import { RunningSystem } from '../../running-system.ts'
 import { historyApp } from '../history/recorded-load.ts'
 
 const wholeTimeoutMs = 90_000
+/** Rarely: a clone takes seconds, and whoever asks takes processor time from it. */
+const wholeIntervalMs = 100
 
 /** How often a fault is repeated: few times in every run of the tests, often for the record. */
 export const rounds = Number(process.env['TENFOLD_FAULT_ROUNDS'] ?? 3)
@@ -25,7 +27,7 @@ export async function upReplicated(): Promise<RunningSystem> {
 
 /** Every node ready, one primary per shard, and as many replicas as the topology wants, all of them following. */
 export function waitWhole(system: RunningSystem): Promise<Status> {
-  return system.waitStatus('a whole system', isWhole, wholeTimeoutMs)
+  return system.waitStatus('a whole system', isWhole, wholeTimeoutMs, wholeIntervalMs)
 }
 
 function isWhole({ nodes, shards, topology, climbing }: Status): boolean {

@@ -8,14 +8,15 @@ import { type Random, seededRandom } from '../../../../src/base/random.ts'
 import { LoadClient } from '../../../../src/tour/load/client.ts'
 import { runArrivals } from '../../../../src/tour/load/schedule.ts'
 import type { FinalObject, Operation } from '../operation.ts'
+import { Crowd, type CrowdLimits } from './crowd.ts'
 import { readFinal } from './final-state.ts'
-import { type Mix, pickAction } from './mix.ts'
+import { type Action, type Mix, pickAction } from './mix.ts'
 import { SharedObjects } from './objects.ts'
 import { judgeAnswer, judgeError } from './outcome.ts'
 import { type Asked, makeTransfer, readAnswer, requestFor } from './requests.ts'
-import { Session } from './session.ts'
+import type { Session } from './session.ts'
 
-export interface RecorderConfig {
+export interface RecorderConfig extends CrowdLimits {
   /** Base URLs: the public address, web servers' own ones. Each session speaks to them in turn. */
   servers: string[]
   ratePerSecond: number
@@ -24,12 +25,6 @@ export interface RecorderConfig {
   keyedShare: number
   /** From the due time to the last byte of the answer; then the outcome is unknown. */
   timeoutMs: number
-  /** Sessions that join before anybody comes a second time: of many, each has its last write some time behind it. */
-  sessionsMin: number
-  /** Sessions at once, and so operations under way; what is due beyond that counts as failed without being sent. */
-  sessionsMax: number
-  /** After so many operations a session leaves, so that its set stays short. */
-  sessionOperationsMax: number
   /** The load ends by itself when the history has so many operations. */
   historyMax: number
   seed: number
@@ -40,11 +35,9 @@ export class Recorder {
   readonly #run = `r${randomUUID().slice(0, 8)}`
   readonly #random: Random
   readonly #objects: SharedObjects
+  readonly #crowd: Crowd
   readonly #stop = new AbortController()
   #clients: Array<{ server: string; client: LoadClient }> = []
-  #idle: Session[] = []
-  #sessions = 0
-  #joined = 0
   #underWay = 0
   #lastId = 0
   #history: Operation[] = []
@@ -54,6 +47,7 @@ export class Recorder {
     this.#config = config
     this.#random = seededRandom(config.seed)
     this.#objects = new SharedObjects(this.#run, this.#random)
+    this.#crowd = new Crowd(this.#run, this.#random, config)
     this.aim(config.servers)
   }
 
@@ -93,45 +87,30 @@ export class Recorder {
   }
 
   async #arrive(dueAtMs: number): Promise<void> {
-    const session = this.#nextIdle()
-    const isNew = session === undefined
-    const speaker = session ?? this.#newcomer()
-    const asked = this.#ask(speaker, isNew)
-    if (!speaker) {
-      const atMs = performance.timeOrigin + dueAtMs
-      const unsent = { server: 'none', dueMs: atMs, invokedMs: atMs, doneMs: atMs, session: -1 }
-      const failure = `not sent: ${this.#config.sessionsMax} wait for an answer`
-      this.#history.push({ ...asked, ...unsent, outcome: 'failed', failure })
-      return
-    }
+    const action = pickAction(this.#config.mix, this.#random)
+    const known = this.#crowd.take(action.access)
+    const session = known ?? this.#crowd.newcomer()
+    const id = ++this.#lastId
+    if (!session) return void this.#history.push(this.#unsent(id, action, dueAtMs))
+    const asked = known ? this.#ask(id, action, known) : joinOf(id, session)
     this.#underWay++
-    const operation = await this.#perform(speaker, asked, dueAtMs)
+    const operation = await this.#perform(session, asked, dueAtMs)
     this.#underWay--
     this.#history.push(operation)
-    const isJoined = !isNew || operation.outcome === 'ok'
-    if (isJoined && ++speaker.operations < this.#config.sessionOperationsMax) this.#idle.push(speaker)
-    else this.#sessions--
+    this.#crowd.release(session, operation)
   }
 
-  #nextIdle(): Session | undefined {
-    if (this.#sessions < this.#config.sessionsMin) return undefined
-    return this.#idle.splice(this.#random.int(this.#idle.length), 1)[0]
+  #unsent(id: number, { access }: Action, dueAtMs: number): Operation {
+    const atMs = performance.timeOrigin + dueAtMs
+    const nobody = { id, session: -1, object: 'session', key: 'none', server: 'none', access } as const
+    const failure = `not sent: ${this.#config.sessionsMax} wait for an answer`
+    return { ...nobody, dueMs: atMs, invokedMs: atMs, doneMs: atMs, outcome: 'failed', failure }
   }
 
-  #newcomer(): Session | undefined {
-    if (this.#sessions >= this.#config.sessionsMax) return undefined
-    this.#sessions++
-    const number = ++this.#joined
-    return new Session(number, `${this.#run}.u${number}`)
-  }
-
-  #ask(session: Session | undefined, isNew: boolean): Asked {
-    const id = ++this.#lastId
-    if (!session || isNew) return { id, object: 'session', key: session?.user ?? '', access: 'write' }
-    const { access, object } = pickAction(this.#config.mix, this.#random)
+  #ask(id: number, { access, object }: Action, { user }: Session): Asked {
     const isShared = object === 'bank' || object === 'list'
-    if (access === 'read') return { id, object, access, key: isShared ? this.#objects.pick(object) : session.user }
-    const key = isShared ? this.#objects.pickToWrite(object) : session.user
+    if (access === 'read') return { id, object, access, key: isShared ? this.#objects.pick(object) : user }
+    const key = isShared ? this.#objects.pickToWrite(object) : user
     const isKeyed = this.#random.next() < this.#config.keyedShare
     const transfer = object === 'bank' && { transfer: makeTransfer(this.#random) }
     return { id, object, access, key, isKeyed, ...transfer }
@@ -161,6 +140,10 @@ export class Recorder {
       return { ...begin, doneMs: nowMs(), ...judgeError(error) }
     }
   }
+}
+
+function joinOf(id: number, { user }: Session): Asked {
+  return { id, object: 'session', key: user, access: 'write' }
 }
 
 /** Wall-clock milliseconds by the clock that never goes back. */
