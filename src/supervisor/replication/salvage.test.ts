@@ -63,6 +63,12 @@ test('the slot is made while writers write, follows the replica, and stays where
   assert.ok(((await slotOf(pair.primary))?.confirmed ?? 0n) <= second + 4096n)
 })
 
+test('the directory of a replica has nothing of its own, and is not made a primary to find that out', async () => {
+  const lost = { node: nodeOf(2, pair.replica), shard: 's1', divergedAt: '0/1', promotedXid: '1', timeline: 2 }
+  assert.deepEqual(await salvageNode(system, lost), { file: null, transactions: 0, complete: true })
+  assert.equal((await pair.replica.admin.state()).isInRecovery, true, 'it runs on')
+})
+
 test('after the failover the lost writes are in one file, however often it is asked for', async () => {
   await pair.failOver()
   const lost = {
@@ -78,9 +84,6 @@ test('after the failover the lost writes are in one file, however often it is as
   const [transaction] = await readTransactions(salvage.file ?? '')
   assert.deepEqual(transaction?.changes[0]?.values, { id: '3', text: 'only here' })
   assert.match(system.events.recent().at(-1)?.message ?? '', /^1 transactions? that only us-east\/postgres-1 had/)
-  // A replica's directory has nothing of its own, and is not made a primary to find that out.
-  const replica = { ...lost, node: nodeOf(2, pair.replica) }
-  assert.deepEqual(await salvageNode(system, replica), { file: null, transactions: 0, complete: true })
 })
 
 test('the command line lists and shows it, and a replay brings the write back once', async () => {

@@ -109,14 +109,24 @@ export async function listSalvages(home: Home): Promise<ListedSalvage[]> {
   return found.sort((a, b) => b.at.localeCompare(a.at))
 }
 
-/** Configured to follow somebody, and without the slot that a primary has. */
+/**
+ * Without the slot that a primary has, waiting for a primary, and configured to follow one. Not one of them alone says so:
+ * a replica that was promoted a moment ago has no slot yet and the old settings, and what we started alone waits again.
+ */
 async function wasReplica(dataDir: string): Promise<boolean> {
-  const hasSlot = await stat(join(dataDir, 'pg_replslot', salvageSlotName)).then(
+  const [hasSlot, waits] = await Promise.all([
+    isThere(join(dataDir, 'pg_replslot', salvageSlotName)),
+    isThere(join(dataDir, 'standby.signal')),
+  ])
+  const settings = await readFile(join(dataDir, 'postgresql.conf'), 'utf8').catch(() => '')
+  return !hasSlot && waits && /^primary_conninfo = '.+'/m.test(settings)
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   )
-  const settings = await readFile(join(dataDir, 'postgresql.conf'), 'utf8').catch(() => '')
-  return !hasSlot && /^primary_conninfo = '.+'/m.test(settings)
 }
 
 /** By an earlier run that was killed before it could say so. */
