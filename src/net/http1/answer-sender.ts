@@ -19,9 +19,13 @@ import { claimOut, flushOut, takeOut } from './shared-out.ts'
 
 /** Above this an own body is written beside its head, not copied behind it. */
 const copiedBodyBytesMax = 16 * 1024
+/** Of a larger one, as much is written at once. */
+const ownPieceBytes = 256 * 1024
 /** As much is put together before it is written. */
 const flushBytes = 64 * 1024
 const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n'
+
+const emptyBytes: Buffer = Buffer.alloc(0)
 
 type Closing = Pick<AnswerLines, 'connection' | 'requestId'>
 
@@ -63,20 +67,28 @@ export class AnswerSender {
     this.flush()
   }
 
-  whole(status: number, fields: string, body: Buffer, closing: Closing): void {
+  /** The answer is what of a large body has still to be sent, by `ownPiece`. */
+  whole(status: number, fields: string, body: Buffer, closing: Closing): Buffer {
     this.#headSent(status)
     const contentLength = status === 204 ? -1 : body.length
     const out = claimOut(this)
     writePlainHead(out, { status, fields }, { framing: 'length', contentLength, ...closing })
-    if (this.#request.method !== 'HEAD' && status !== 204 && status !== 304) {
+    const hasBody = this.#request.method !== 'HEAD' && status !== 204 && status !== 304
+    if (hasBody && body.length > copiedBodyBytesMax) return this.#writeBeside(body)
+    if (hasBody) {
       this.bodyBytes = body.length
-      if (body.length > copiedBodyBytesMax) {
-        this.#writeBeside(body)
-        return
-      }
       out.put(body, 0, body.length)
     }
     this.flush()
+    return emptyBytes
+  }
+
+  /** A body that does not change needs no copy. The answer is the rest of it. */
+  ownPiece(body: Buffer): Buffer {
+    const piece = body.subarray(0, ownPieceBytes)
+    this.bodyBytes += piece.length
+    this.isBackedUp = !this.#socket.write(piece)
+    return body.subarray(piece.length)
   }
 
   /** HTTP/1.0 knows no chunks: there the end of the connection is the end of a body of unknown length. */
@@ -124,12 +136,13 @@ export class AnswerSender {
     this.isHeadSent = true
   }
 
-  /** A large body that does not change needs no copy: head and body leave in one system call. */
-  #writeBeside(body: Buffer): void {
+  /** Head and first piece leave in one system call. */
+  #writeBeside(body: Buffer): Buffer {
     this.#socket.cork()
     this.#socket.write(takeOut(this))
-    this.#socket.write(body)
+    const rest = this.ownPiece(body)
     this.#socket.uncork()
     this.isBackedUp = this.#socket.writableNeedDrain
+    return rest
   }
 }

@@ -2,7 +2,7 @@
 // itself is dropped; what a trusted peer says is kept and continued.
 
 import type { BlockList } from 'node:net'
-import { isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import type { ByteWriter } from './byte-writer.ts'
 import { fieldKinds } from './field-names.ts'
 import type { RequestHead } from './request-head.ts'
@@ -21,8 +21,9 @@ export class ClientOrigin {
     remoteAddress: string,
     { isSecure, trustedPeers }: { isSecure: boolean; trustedPeers?: BlockList | undefined },
   ) {
-    this.address = remoteAddress.replace(/^::ffff:/, '')
-    this.isTrusted = trustedPeers?.check(this.address, isIPv6(this.address) ? 'ipv6' : 'ipv4') ?? false
+    this.address = remoteAddress.replace(/^::ffff:/, '').replace(/%.*$/, '')
+    const version = isIP(this.address)
+    this.isTrusted = version !== 0 && trustedPeers?.check(this.address, version === 6 ? 'ipv6' : 'ipv4') === true
     this.#proto = isSecure ? 'https' : 'http'
     // RFC 7239, 6: an IPv6 address stands in brackets and quotes.
     this.#node = this.address.includes(':') ? `"[${this.address}]"` : this.address

@@ -251,11 +251,12 @@ test('a drain ends no kept connection before its next answer, and waits for what
   await front.drain(0)
 })
 
-test('a handler that throws costs its request and nothing else', async (t) => {
+test('a handler or a log that throws costs its request at most, and nothing else', async (t) => {
   const server = await openRawServer(t, always(okAnswer))
-  const { port, server: front } = await openFront(t, server.port)
+  const { port, server: front, finished } = await openFront(t, server.port)
   const { handler } = front
   const warned = new Promise((resolve) => process.once('warning', resolve))
+  finished.push = () => assert.fail('a log that throws')
   const handle = handler.handle.bind(handler)
   handler.handle = (exchange) => {
     if (exchange.request.path === '/throw') throw new Error('thrown')
@@ -289,4 +290,22 @@ test('an answer of our own is whole: small, large, to HEAD and without a body', 
   )
   assert.equal(text.match(/L/g)?.length, 300_000)
   assert.equal(text.match(/x-own: 1\r\n/g)?.length, 5)
+})
+
+test('a large answer of our own is whole for a client that takes it slowly, though the connection ends with it', async (t) => {
+  const limits = { lingerMs: 100, sendIdleTimeoutMs: 1000 }
+  const { port, server } = await openFront(t, 1, { limits })
+  const large = Buffer.alloc(40_000_000, 'L')
+  server.handler.handle = (exchange) => exchange.answerWhole(200, '', large)
+  const client = await openClient(t, port)
+  client.socket.removeAllListeners('data')
+  let bytes = 0
+  client.socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    client.socket.pause()
+    setTimeout(() => client.socket.resume(), bytes % 7 === 0 ? 20 : 1)
+  })
+  client.send(get('Connection: close\r\n'))
+  await waitUntil(() => client.isClosed(), { what: 'the end', timeoutMs: 30_000 })
+  assert.ok(bytes > large.length && bytes < large.length + 1000, `${bytes} bytes`)
 })

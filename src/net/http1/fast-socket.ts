@@ -6,6 +6,7 @@
 // `_handle`, and where it is not there (TLS, another runtime) the socket's own `data` events do, at more cost.
 
 import { connect, Socket } from 'node:net'
+import { warnOfFault } from './fault.ts'
 
 const readBufferBytes = 64 * 1024
 const readBuffer = Buffer.allocUnsafeSlow(readBufferBytes)
@@ -34,11 +35,11 @@ export function adoptAccepted(accepted: Socket, readerOf: (socket: Socket) => So
   const onread = {
     buffer: readBuffer,
     callback: (size: number): boolean => {
-      reader?.onBytes(readBuffer, 0, size)
+      if (reader !== undefined) deliver(socket, reader, readBuffer, size)
       return true
     },
   }
-  const socket = new Socket({ handle, onread, allowHalfOpen: true } as ConstructorParameters<typeof Socket>[0])
+  const socket: Socket = new Socket({ handle, onread, allowHalfOpen: true } as ConstructorParameters<typeof Socket>[0])
   reader = listen(socket, readerOf(socket))
   return reader
 }
@@ -47,7 +48,7 @@ export function adoptAccepted(accepted: Socket, readerOf: (socket: Socket) => So
 export function adoptStream(socket: Socket, readerOf: (socket: Socket) => SocketReader): SocketReader {
   socket.allowHalfOpen = true
   const reader = listen(socket, readerOf(socket))
-  socket.on('data', (bytes: Buffer) => reader.onBytes(bytes, 0, bytes.length))
+  socket.on('data', (bytes: Buffer) => deliver(socket, reader, bytes, bytes.length))
   return reader
 }
 
@@ -59,20 +60,39 @@ export function connectFast(
   const onread = {
     buffer: readBuffer,
     callback: (size: number): boolean => {
-      reader.onBytes(readBuffer, 0, size)
+      deliver(socket, reader, readBuffer, size)
       return true
     },
   }
-  const socket = connect({ host: address, port, onread, noDelay: true, allowHalfOpen: true })
-  socket.once('connect', () => reader.onConnect())
+  const socket: Socket = connect({ host: address, port, onread, noDelay: true, allowHalfOpen: true })
+  socket.once('connect', () => guard(socket, () => reader.onConnect()))
   listen(socket, reader)
   return socket
 }
 
+function deliver(socket: Socket, reader: SocketReader, bytes: Buffer, size: number): void {
+  try {
+    reader.onBytes(bytes, 0, size)
+  } catch (error) {
+    warnOfFault(error)
+    socket.destroy()
+  }
+}
+
 function listen<Reader extends SocketReader>(socket: Socket, reader: Reader): Reader {
-  socket.on('end', () => reader.onEnd())
-  socket.on('drain', () => reader.onDrain())
-  socket.on('error', (error) => reader.onError(error))
-  socket.once('close', () => reader.onClose())
+  socket.on('end', () => guard(socket, () => reader.onEnd()))
+  socket.on('drain', () => guard(socket, () => reader.onDrain()))
+  socket.on('error', (error) => guard(socket, () => reader.onError(error)))
+  socket.once('close', () => guard(socket, () => reader.onClose()))
   return reader
+}
+
+/** A fault costs the connection that it happened on. */
+function guard(socket: Socket, call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    warnOfFault(error)
+    socket.destroy()
+  }
 }

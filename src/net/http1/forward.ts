@@ -14,6 +14,7 @@ import { ByteWriter } from './byte-writer.ts'
 import { counters } from './counters.ts'
 import type { ByteStream, Exchange, ExchangeSink } from './exchange.ts'
 import { answerFor, type Failure } from './failure.ts'
+import { warnOfFault } from './fault.ts'
 import type { ForwardContext, ForwardedRequest, Upstream } from './forward-policy.ts'
 import type { HeadParser } from './head-parser.ts'
 import { refusals } from './refusals.ts'
@@ -88,13 +89,33 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   // Attempts.
 
   #attempt(): void {
-    const picked = this.#context.policy.pick(this)
+    const picked = this.#pick()
     if (!('pool' in picked)) {
       this.#answerOwn(picked)
       return
     }
     this.tried.push(picked)
     this.#connect(picked, false)
+  }
+
+  // A fault of the policy is answered, and never leaves a request hanging.
+
+  #pick(): Upstream | OwnAnswer {
+    try {
+      return this.#context.policy.pick(this)
+    } catch (error) {
+      warnOfFault(error)
+      return { status: 500, code: 'unavailable', message: 'the request could not be handled' }
+    }
+  }
+
+  #tell(upstream: Upstream, failure: Failure): boolean {
+    try {
+      return this.#context.policy.failed(this, upstream, failure)
+    } catch (error) {
+      warnOfFault(error)
+      return false
+    }
   }
 
   #connect(upstream: Upstream, isFresh: boolean): void {
@@ -154,12 +175,12 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     }
     this.#release()
     if (this.#isCommitted) {
-      policy.failed(this, upstream, failure)
+      this.#tell(upstream, failure)
       exchange.abort()
       return
     }
     this.#held = undefined
-    const mayRetry = policy.failed(this, upstream, failure)
+    const mayRetry = this.#tell(upstream, failure)
     if (mayRepeat && failure.kind !== 'timeout' && this.tried.length < limits.attemptsMax && mayRetry) {
       counts.add(counters.retries)
       this.#attempt()

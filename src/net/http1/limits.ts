@@ -15,7 +15,7 @@ export interface ServerLimits {
   /** A body that comes slower than this, looked at over `bodyRateWindowMs`, is given up. */
   bodyBytesPerSecondMin: number
   bodyRateWindowMs: number
-  /** A client that takes no byte of its answer for so long is gone. */
+  /** A client that has not taken what waits for it, a read buffer or four, within this is gone: below about 4 KB/s. */
   sendIdleTimeoutMs: number
   /** A connection between two requests. Longer than clients keep theirs, so that none meets one just being closed. */
   keepAliveTimeoutMs: number

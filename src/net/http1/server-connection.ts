@@ -20,7 +20,7 @@ import { Deadline, type DeadlineOwner } from './timer-wheel.ts'
 
 /** One read more than this is kept at most. */
 const stashBytesMax = 32 * 1024
-const emptyBytes = Buffer.alloc(0)
+const emptyBytes: Buffer = Buffer.alloc(0)
 
 export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOwner {
   readonly origin: ClientOrigin
@@ -74,9 +74,11 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
   }
 
   onEnd(): void {
-    // A client that closes its side while it waits has gone, as nginx sees it too: its request need not go on.
+    // A client that closes its side while it waits has gone, as nginx sees it too: its request need not go on. One that
+    // has its answer, and is still taking it, may.
     if (this.#input === 'tunnel') this.closeTunnel()
-    else this.#socket.destroy()
+    else if (this.#exchange.isOpen || this.#input === 'drop') this.#endAfterClient()
+    else this.#closeGently()
   }
 
   onDrain(): void {
@@ -86,7 +88,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
       this.#stream?.onClientDrain()
       return
     }
-    this.#exchange.sink?.onDrain()
+    this.#exchange.drained()
     if (this.#stash.length > 0) this.#continueInput()
   }
 
@@ -347,9 +349,18 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     this.#input = 'drop'
     this.#stash = emptyBytes
     this.#droppedBytes = 0
-    this.#socket.end()
-    this.#context.wheel.set(this.#deadline, this.#context.limits.lingerMs)
+    const { wheel, limits } = this.#context
+    // First our last bytes have their time, then what the client still sends has.
+    wheel.set(this.#deadline, this.#socket.writableLength > 0 ? limits.sendIdleTimeoutMs : limits.lingerMs)
+    this.#socket.end(() => {
+      if (!this.#isClosed) wheel.set(this.#deadline, limits.lingerMs)
+    })
     if (this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  #endAfterClient(): void {
+    if (this.#input !== 'drop' || this.#socket.writableFinished) this.#socket.destroy()
+    // Else the socket goes by itself when our last bytes are out: both sides have ended then.
   }
 
   #timeOut(): void {

@@ -9,6 +9,7 @@ import type { ClientOrigin } from './client-origin.ts'
 import type { ConnectionContext } from './connection-context.ts'
 import { counters } from './counters.ts'
 import type { ByteStream, Exchange, ExchangeSink } from './exchange.ts'
+import { warnOfFault } from './fault.ts'
 import type { HeadParser } from './head-parser.ts'
 import type { Refusal } from './refusals.ts'
 import type { RequestHead } from './request-head.ts'
@@ -33,6 +34,8 @@ export interface ExchangeInput {
   reset(): void
 }
 
+const emptyBytes: Buffer = Buffer.alloc(0)
+
 export class ServerExchange implements Exchange {
   readonly request: RequestHead
   readonly origin: ClientOrigin
@@ -48,6 +51,8 @@ export class ServerExchange implements Exchange {
   readonly #input: ExchangeInput
   #requestId = ''
   #startMs = 0
+  /** Of a large body of our own. */
+  #rest = emptyBytes
 
   constructor(
     request: RequestHead,
@@ -91,6 +96,12 @@ export class ServerExchange implements Exchange {
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  /** The client has taken what was sent. */
+  drained(): void {
+    if (this.#rest.length > 0) this.#sendRest()
+    else this.sink?.onDrain()
   }
 
   /** The client cannot be answered any more. */
@@ -144,8 +155,8 @@ export class ServerExchange implements Exchange {
 
   answerWhole(status: number, fields: string, body: Buffer): void {
     this.#beforeHead()
-    this.#sender.whole(status, fields, body, this.#closing())
-    this.#answered()
+    this.#rest = this.#sender.whole(status, fields, body, this.#closing())
+    this.#sendRest()
   }
 
   interim(head: AnswerHead): void {
@@ -166,6 +177,18 @@ export class ServerExchange implements Exchange {
 
   answerEnd(trailers?: HeadParser): void {
     this.#sender.end(trailers)
+    this.#answered()
+  }
+
+  /** A large body goes out piece by piece, so that a slow client is seen to take it. */
+  #sendRest(): void {
+    while (this.#rest.length > 0) {
+      if (this.isBackedUp) {
+        this.#input.arm()
+        return
+      }
+      this.#rest = this.#sender.ownPiece(this.#rest)
+    }
     this.#answered()
   }
 
@@ -229,17 +252,22 @@ export class ServerExchange implements Exchange {
   #finish(): void {
     if (!this.isOpen) return
     this.isOpen = false
+    this.#rest = emptyBytes
     const { counts, handler } = this.#context
     const { status, bodyBytes } = this.#sender
     counts.add(counters.requestsInFlight, -1)
     counts.add(counters.bodyBytesOut, bodyBytes)
     if (status >= 200 && status < 600) counts.add(counters.answers2xx + Math.floor(status / 100) - 2)
     const durationMs = performance.now() - this.#startMs
-    handler.finished?.({ exchange: this, status, durationMs, bodyBytesOut: bodyBytes })
+    try {
+      handler.finished?.({ exchange: this, status, durationMs, bodyBytesOut: bodyBytes })
+    } catch (error) {
+      warnOfFault(error) // a log that fails is no reason to fail a client
+    }
   }
 
   #failed(error: unknown): void {
-    process.emitWarning(`a handler of requests threw: ${String(error)}`)
+    warnOfFault(error)
     if (!this.isOpen) return
     this.#dismissSink()
     if (this.#sender.isHeadSent) this.abort()

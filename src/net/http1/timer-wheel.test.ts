@@ -75,6 +75,13 @@ test('an owner may set its own deadline again, and clear another that is due at 
   assert.deepEqual(met, ['first', 'first', 'first'])
 })
 
+test('a wheel without deadlines tells the time all the same', () => {
+  let nowMs = 1000
+  const wheel = new TimerWheel({ clock: () => nowMs })
+  nowMs = 60_000
+  assert.equal(wheel.nowMs, 60_000)
+})
+
 test('a wheel without deadlines keeps no timer', () => {
   const wheel = new TimerWheel()
   const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length

@@ -4,6 +4,8 @@
 // where it is and is put further when its old time comes. So a connection can set its deadline with each request.
 // Precision is one tick, and never too early.
 
+import { warnOfFault } from './fault.ts'
+
 const tickMs = 100
 const slotCount = 256
 
@@ -27,11 +29,10 @@ export class Deadline {
 }
 
 export class TimerWheel {
-  /** Time of the last tick; at most one tick old while there are deadlines. */
-  nowMs: number
   readonly #clock: () => number
   readonly #slots: Array<Deadline | undefined> = new Array(slotCount).fill(undefined)
   readonly #isDriven: boolean
+  #nowMs: number
   #tick: number
   #size = 0
   #timer: NodeJS.Timeout | undefined
@@ -40,13 +41,19 @@ export class TimerWheel {
   constructor({ clock = () => performance.now(), isDriven = true } = {}) {
     this.#clock = clock
     this.#isDriven = isDriven
-    this.nowMs = clock()
-    this.#tick = Math.floor(this.nowMs / tickMs)
+    this.#nowMs = clock()
+    this.#tick = Math.floor(this.#nowMs / tickMs)
   }
 
   /** Deadlines that are set, or were and have not come round yet. */
   get size(): number {
     return this.#size
+  }
+
+  /** At most one tick old. */
+  get nowMs(): number {
+    if (this.#timer === undefined && this.#isDriven) this.#nowMs = this.#clock()
+    return this.#nowMs
   }
 
   /** Calls the owner once, `afterMs` from now or up to two ticks later. Replaces what was set before. */
@@ -74,7 +81,7 @@ export class TimerWheel {
 
   /** Moves on to `nowMs` and calls whoever is due. */
   advance(nowMs: number): void {
-    this.nowMs = nowMs
+    this.#nowMs = nowMs
     const tick = Math.floor(nowMs / tickMs)
     // After a long pause of the process one turn covers every slot.
     const from = Math.max(this.#tick + 1, tick - slotCount + 1)
@@ -104,7 +111,11 @@ export class TimerWheel {
       // One that was called before may have cleared or moved this one.
       if (each.slot >= 0 || each.dueMs > nowMs) continue
       this.clear(each)
-      each.owner.onDeadline()
+      try {
+        each.owner.onDeadline()
+      } catch (error) {
+        warnOfFault(error) // the others must still hear of theirs
+      }
     }
   }
 
@@ -133,8 +144,8 @@ export class TimerWheel {
 
   #wake(): void {
     if (!this.#isDriven) return
-    this.nowMs = this.#clock()
-    this.#tick = Math.floor(this.nowMs / tickMs)
+    this.#nowMs = this.#clock()
+    this.#tick = Math.floor(this.#nowMs / tickMs)
     this.#timer ??= setInterval(() => this.advance(this.#clock()), tickMs).unref()
   }
 

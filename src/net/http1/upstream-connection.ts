@@ -55,6 +55,9 @@ export interface PoolContext {
 
 const bytesAtFirst = 1024
 
+/** Where a piece of a body is put together, of whatever connection. */
+const pieceOut = new ByteWriter(80 * 1024)
+
 export class UpstreamConnection implements SocketReader, DeadlineOwner {
   /** The request as it is sent; whole in here when it is small. */
   readonly out = new ByteWriter(bytesAtFirst)
@@ -118,11 +121,10 @@ export class UpstreamConnection implements SocketReader, DeadlineOwner {
   /** A piece of the body. False when the server takes it slowly: wait for `onServerDrain`. */
   sendBody(bytes: Buffer, start: number, end: number, isChunked: boolean): boolean {
     this.#pool.wheel.set(this.#deadline, this.#pool.limits.bodyIdleTimeoutMs)
-    const { out } = this
-    out.size = 0
-    writeBody(out, bytes, start, end, isChunked)
+    pieceOut.size = 0
+    writeBody(pieceOut, bytes, start, end, isChunked)
     // A copy of its own: the socket may still hold it when the next piece comes.
-    return this.#socket.write(Buffer.from(out.view()))
+    return this.#socket.write(Buffer.from(pieceOut.view()))
   }
 
   endBody(isChunked: boolean): void {
@@ -288,6 +290,7 @@ export class UpstreamConnection implements SocketReader, DeadlineOwner {
     const mayServeOn =
       isClean &&
       this.#isRequestSent &&
+      this.#socket.writableLength === 0 &&
       this.head.isPersistent &&
       this.#requests < limits.requestsPerConnectionMax &&
       wheel.nowMs - this.#openedMs < limits.ageMsMax

@@ -259,3 +259,18 @@ test('a server that says how long it keeps connections is believed', async (t) =
   await askOnce(t, port, get(''), /ok$/)
   await waitUntil(() => pool.size === 0, { what: 'the end of the connection', timeoutMs: 1000 })
 })
+
+test('a policy that throws is taken for a no, and its request is answered', async (t) => {
+  const server = await openRawServer(t, (socket) => {
+    socket.destroy()
+    return true
+  })
+  const warned = new Promise<Error & { code?: string }>((resolve) => process.once('warning', resolve))
+  const { port } = await openFront(t, server.port, {
+    mayRetry: () => {
+      throw new Error('a fault of the policy')
+    },
+  })
+  assert.match(await askOnce(t, port, get('Connection: close\r\n')), /^HTTP\/1\.1 502 /)
+  assert.equal((await warned).code, 'TENFOLD_HTTP1')
+})
