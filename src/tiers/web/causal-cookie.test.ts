@@ -1,6 +1,8 @@
 // The cookie that carries what a user has seen, over real sockets and a real primary with its replica.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { pino } from 'pino'
 import { waitUntil } from '../../base/limits.ts'
@@ -123,6 +125,19 @@ describe('the cookie of what was seen', () => {
   it('a write of anybody gives a token, and a request with a body is in its scope', async () => {
     for (const cookie of [undefined, 'tenfold.sid=1', 'tenfold.sid=1; tenfold.seen=s1.1.1'])
       assert.match(seen(await post('/write', cookie)) ?? 'none', /^tenfold\.seen=s1\.1\.[0-9A-F]{2,}$/)
+  })
+
+  it('a request whose body comes late is in its scope all the same', async () => {
+    const headers = { 'content-type': 'application/json', 'content-length': '9' }
+    const late = request(`${base}/write`, { method: 'POST', headers })
+    const answered = once(late, 'response')
+    late.flushHeaders()
+    // The head has been read when another request has been answered.
+    await get('/nothing')
+    late.end('{"n":"2"}')
+    const [response] = (await answered) as [IncomingMessage]
+    response.resume()
+    assert.match(String(response.headers['set-cookie']), /^tenfold\.seen=/)
   })
 
   it('an answer that sets the session does not begin a token, but carries on one that is kept', async () => {

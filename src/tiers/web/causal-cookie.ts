@@ -18,7 +18,10 @@ export function addScopes(root: FastifyInstance): void {
   root.decorateRequest(scope, undefined)
 }
 
-/** Opens the request's scope and begins `work` in it: the session's load, the hooks after this one, the handler. */
+/**
+ * Opens the request's scope and begins `work` in it: the session's load, the hooks after this one, the handler. Fastify
+ * brings the handler of a request with a body back into it (content-type-parser.js binds to an AsyncResource).
+ */
 export function openScope(request: FastifyRequest, causality: Causality | undefined, work: () => void): void {
   if (causality) {
     const opened = causality.open(tokenOf(request.headers.cookie))
@@ -26,16 +29,6 @@ export function openScope(request: FastifyRequest, causality: Causality | undefi
     kept[scope] = opened
     causality.run(opened, work)
   } else work()
-}
-
-/** A body's end is an event of the socket, which knows of no scope: what comes after it has to enter again. */
-export function keepScopes(http: FastifyInstance, causality: Causality | undefined): void {
-  if (!causality) return
-  http.addHook('preValidation', (request, _reply, done) => {
-    const opened = (request as WithScope)[scope]
-    if (opened && request.body !== undefined) causality.run(opened, done)
-    else done()
-  })
 }
 
 /** To be called when all else of the answer is known, the session's cookie too. */

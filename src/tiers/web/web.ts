@@ -7,7 +7,7 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { TenfoldError } from '../../base/errors.ts'
 import { addAssets } from './assets.ts'
 import { type BeginRequest, requestBeginner } from './begin-request.ts'
-import { addScopes, keepScopes, openScope, setToken } from './causal-cookie.ts'
+import { addScopes, openScope, setToken } from './causal-cookie.ts'
 import { answerError, answerNotFound } from './errors.ts'
 import { addHealth } from './health.ts'
 import { requestIdOf } from './request-id.ts'
@@ -50,7 +50,6 @@ export async function openWeb<DB>(options: WebOptions<DB>): Promise<Web> {
   })
   await root.register(async (http) => {
     addRequestHook(http, options, begin)
-    keepScopes(http, options.causality)
     saveSessions(http, sessions, setToken)
     await app.setup({ ...tiers, http })
   })
