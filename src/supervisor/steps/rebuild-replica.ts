@@ -37,7 +37,9 @@ export async function salvageWrites(system: System, { node: id, shard }: Rebuild
   )
   if (isWhole) return
   const kept = `${dataDirOf(node)}.deposed-${timeline}`
-  await rename(dataDirOf(node), kept)
+  await rename(dataDirOf(node), kept).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error // an earlier run was killed just after it
+  })
   system.events.emit('error', `the data of ${id}, whose last writes could not be written down, is kept at ${kept}`, {
     node: id,
   })
