@@ -1,27 +1,31 @@
 // Backups as an operator has them: by the command line, on the running sample, and after its end.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import pg from 'pg'
 import { waitUntil } from '../../src/base/limits.ts'
 import type { ArchiveListing, Status } from '../../src/control/api.ts'
 import { isProcessAlive } from '../../src/programs/process.ts'
 import type { RestoredServer } from '../../src/supervisor/backup/restore/restore.ts'
 import type { VerifyReport } from '../../src/supervisor/backup/verify/verify.ts'
+import { namesIn, nodesDir, Operator, pause } from '../operator.ts'
 import { RunningSystem } from '../running-system.ts'
 
 const timeoutMs = 60_000
 
 let system: RunningSystem
+let operator: Operator
 let dir: string
 let between = ''
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tenfold-backups-'))
   system = await RunningSystem.up()
+  operator = new Operator(system)
   const topology = join(dir, 'topology.json')
   await writeFile(topology, JSON.stringify({ rung: 1, database: { backup: { to: join(dir, 'backups') } } }))
   await system.tenfold('apply', topology)
@@ -45,17 +49,17 @@ test('a system that is told where to begins to archive and takes its first backu
 })
 
 test('a backup by hand, and the list of what can be restored', async () => {
-  await signUp('Ada')
-  const listing = await json<{ shards: ArchiveListing[] }>('db', 'backup')
+  await operator.signUp('Ada')
+  const listing = await operator.json<{ shards: ArchiveListing[] }>('db', 'backup')
   assert.equal(listing.shards[0]?.backups.length, 2)
   await pause()
   between = new Date().toISOString()
   await pause()
-  await signUp('Bob')
+  await operator.signUp('Bob')
   const until = Date.now()
   const list = await waitUntil(
     async () => {
-      const { shards } = await json<{ shards: ArchiveListing[] }>('db', 'restore', '--list')
+      const { shards } = await operator.json<{ shards: ArchiveListing[] }>('db', 'restore', '--list')
       return Date.parse(shards[0]?.ranges[0]?.to ?? '') > until && shards
     },
     { what: 'the archive', timeoutMs, intervalMs: 500 },
@@ -64,10 +68,10 @@ test('a backup by hand, and the list of what can be restored', async () => {
 })
 
 test('a restore to a time has what was there then, beside the system that goes on', async () => {
-  const { servers } = await json<{ servers: RestoredServer[] }>('db', 'restore', '--to', between)
+  const { servers } = await operator.json<{ servers: RestoredServer[] }>('db', 'restore', '--to', between)
   const [server] = servers
   assert.ok(server)
-  assert.deepEqual(await namesIn(server), ['Ada'])
+  assert.deepEqual(await namesIn(system, server), ['Ada'])
   assert.equal((await fetch(`${system.appUrl}/-/ready`)).status, 200)
   const said = await system.tenfold('db', 'restore', '--remove', server.dir)
   assert.match(said.stdout, /stopped and removed/)
@@ -86,17 +90,17 @@ test('a wrong time, a time without zone and a time before the first backup are t
 })
 
 test('verify proves the newest backup against the running database, and leaves nothing', async () => {
-  const { isSound, shards } = await json<{ isSound: boolean; shards: VerifyReport[] }>('db', 'verify')
+  const { isSound, shards } = await operator.json<{ isSound: boolean; shards: VerifyReport[] }>('db', 'verify')
   assert.equal(isSound, true)
   assert.ok((shards[0]?.tables ?? 0) > 500 && (shards[0]?.rows ?? 0) > 2)
   assert.deepEqual(
-    (await readdir(join(await nodesDir()))).filter((name) => name.startsWith('verify')),
+    (await readdir(join(await nodesDir(system)))).filter((name) => name.startsWith('verify')),
     [],
   )
 })
 
 test('verify ends with 1 when a backup is damaged', async () => {
-  const listing = await json<{ shards: ArchiveListing[] }>('db', 'backup', '--list')
+  const listing = await operator.json<{ shards: ArchiveListing[] }>('db', 'backup', '--list')
   const file = join(dir, 'backups/s1/base', listing.shards[0]?.backups.at(-1)?.id ?? '', 'base.tar.zst')
   const content = await readFile(file)
   const damaged = Buffer.from(content)
@@ -111,7 +115,7 @@ test('verify ends with 1 when a backup is damaged', async () => {
 test('a supervisor that is killed archives on after its return', async () => {
   const { supervisor } = await system.status()
   process.kill(supervisor?.pid ?? 0, 'SIGKILL')
-  await signUp('Cleo')
+  await operator.signUp('Cleo')
   const since = Date.now()
   await system.tenfold('up', '--detach')
   const isBack = ({ backup }: Status) => Date.parse(backup?.archivedUntil ?? '') > since
@@ -119,18 +123,18 @@ test('a supervisor that is killed archives on after its return', async () => {
 })
 
 test('when nothing is left but the archive and the passwords, everything comes back', async () => {
-  await signUp('Dora')
+  await operator.signUp('Dora')
   await system.tenfold('down')
   const lost = await RunningSystem.prepare()
   await copyFile(join(system.dir, 'secrets.json'), join(lost.dir, 'secrets.json'))
   try {
-    const into = join(await nodesDir(), 'brought-back')
+    const into = join(await nodesDir(system), 'brought-back')
     const place = join(dir, 'backups')
     const said = await lost.tenfold('db', 'restore', '--to', 'latest', '--from', place, '--into', into, '--json')
     const [server] = (JSON.parse(said.stdout) as { servers: RestoredServer[] }).servers
     assert.ok(server)
     try {
-      assert.deepEqual(await namesIn(server), ['Ada', 'Bob', 'Cleo', 'Dora'])
+      assert.deepEqual(await namesIn(system, server), ['Ada', 'Bob', 'Cleo', 'Dora'])
     } finally {
       await lost.tenfold('db', 'restore', '--remove', server.dir)
     }
@@ -139,40 +143,13 @@ test('when nothing is left but the archive and the passwords, everything comes b
   }
 })
 
-async function json<Value>(...words: string[]): Promise<Value> {
-  return JSON.parse((await system.tenfold(...words, '--json')).stdout) as Value
-}
-
-async function signUp(name: string): Promise<void> {
-  const response = await fetch(`${system.appUrl}/api/signup`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name }),
-  })
-  assert.equal(response.status, 201)
-}
-
-async function namesIn({ address, port }: RestoredServer): Promise<string[]> {
-  const { postgres } = JSON.parse(await readFile(join(system.dir, 'secrets.json'), 'utf8'))
-  const client = new pg.Client({
-    ...{ host: address, port, database: 'app', user: 'tenfold', password: postgres.superuser },
-  })
-  await client.connect()
-  try {
-    return (await client.query('SELECT name FROM users ORDER BY name')).rows.map(({ name }) => name)
-  } finally {
-    await client.end()
-  }
-}
-
-/** Where the system's own databases are, since the server's user can reach that. */
-async function nodesDir(): Promise<string> {
-  const map = JSON.parse(await readFile(join(system.dir, 'map.json'), 'utf8'))
-  const dataDir = map.nodes.find((node: { role: string }) => node.role === 'postgres').dataDir
-  return join(dataDir, '..')
-}
-
-/** Times are compared in milliseconds. */
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50))
-}
+test('an interrupted verify leaves no server and no directory', async () => {
+  await system.tenfold('up', '--detach')
+  const child = spawn(process.execPath, [...system.command, 'db', 'verify', ...system.where], { stdio: 'ignore' })
+  const exit = once(child, 'exit')
+  const copies = async () => (await readdir(await nodesDir(system))).filter((name) => name.startsWith('verify'))
+  await waitUntil(async () => (await copies()).length > 0, { what: 'the copy', timeoutMs, intervalMs: 5 })
+  child.kill('SIGINT')
+  assert.deepEqual(await exit, [130, null])
+  assert.deepEqual(await copies(), [])
+})

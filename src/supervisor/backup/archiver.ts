@@ -216,9 +216,9 @@ export class WalArchiver extends Lifecycle {
             await this.#options.archive.putSegment(whole, whole.content)
             await this.#record(whole.next, mark)
             stream.confirm(whole.next.lsn)
+            this.#noteEndOfTrouble()
           }
         }
-        this.#noteEndOfTrouble()
         const nowMs = systemClock.monotonic()
         if (!mark && nowMs - tickedAtMs >= this.#partialEveryMs) {
           tickedAtMs = nowMs
@@ -232,6 +232,7 @@ export class WalArchiver extends Lifecycle {
           storedAtMs = nowMs
         }
         stream.confirm(buffer.position.lsn)
+        this.#noteEndOfTrouble()
         mark = undefined
         if (isUrgent || nowMs - slotsAtMs < replicaSlotsEveryMs) continue
         slotsAtMs = nowMs
