@@ -49,9 +49,9 @@ export class Crowd {
     return new Session(number, `${this.#run}.u${number}`)
   }
 
-  /** After an operation; the session goes when it has done its share or was never let in. */
-  release(session: Session, { object, outcome }: Operation): void {
-    const isStranger = object === 'session' && outcome !== 'ok'
+  /** After an operation; the session goes when it has done its share, was never let in, or is not known any more. */
+  release(session: Session, { object, outcome, failure }: Operation): void {
+    const isStranger = (object === 'session' && outcome !== 'ok') || failure === 'unauthorized'
     if (isStranger || ++session.operations >= this.#limits.sessionOperationsMax) this.#present--
     else (session.number % readersOneIn === 0 ? this.#idle.readers : this.#idle.writers).push(session)
   }
