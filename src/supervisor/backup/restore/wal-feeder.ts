@@ -51,7 +51,9 @@ export class WalFeeder extends Lifecycle {
   /** For postgresql.conf, in which % and the shell both have a say. */
   get restoreCommand(): string {
     const script = `'${join(this.#options.dir, 'fetch').replaceAll("'", `'\\''`)}'`
-    return `/bin/sh ${script.replaceAll('%', '%%')} %f %p`
+    const quoted = script.replaceAll('%', '%%')
+    // A shell that does not find its script may end with 2, which the server would take for the end of the log.
+    return `[ -r ${quoted} ] || exit 200; exec /bin/sh ${quoted} %f %p`
   }
 
   protected async open(): Promise<void> {
