@@ -18,7 +18,9 @@ import { asRoot, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 import { showSupervisorLogOfFailures } from './supervisor-log.ts'
 
 const calmMs = 1500
-const fullMs = 8000
+/** How long it may take until the full disk hurts, and how long it then stays full. */
+const fullMsMax = 15_000
+const hurtMs = 3000
 const lookIntervalMs = 50
 /** Less than the half of a segment at a time, so that the server is hurt by its own writes too. */
 const logBytes = 6 * 1024 * 1024
@@ -71,13 +73,14 @@ for (const [victim, pick] of Object.entries(victims))
 /** Writes log until no room is left even in the segments that were kept for it; answers the states that were seen. */
 async function useUpLog({ id }: DatabaseNode): Promise<Set<string>> {
   const seen = new Set<string>()
-  const untilMs = nowMs() + fullMs
+  let untilMs = nowMs() + fullMsMax
   while (nowMs() < untilMs) {
     const status = await system.status()
     const { database, state, pid } = status.nodes.find((node) => node.id === id) ?? {}
     seen.add(`${database}, ${state}, pid ${pid}`)
     // Once the node is hurt, more log would only fill the others' disks.
-    if (seen.size === 1) await writeLog(primaryOf(status)).catch(() => {}) // refused: it is full
+    if (seen.size > 1) untilMs = Math.min(untilMs, nowMs() + hurtMs)
+    else await writeLog(primaryOf(status)).catch(() => {}) // refused: it is full
     await systemClock.sleep(lookIntervalMs)
   }
   return seen

@@ -3,6 +3,8 @@
 
 import { nameOf, type Operation } from './operation.ts'
 
+const failuresShownMax = 20
+
 export interface Span {
   fromMs: number
   toMs: number
@@ -107,7 +109,9 @@ export function describeFigures(history: readonly Operation[], startMs: number):
     lineOf('write'),
     lineOf('read'),
     `${stale} of ${reads} reads of shared objects were behind others' writes, by ${behindMsMax.toFixed(0)} ms at most`,
-    ...failuresOf(history).map(({ what, count, fromMs, toMs }) => `${count} x ${what}, ${at(fromMs)} .. ${at(toMs)}`),
+    ...failuresOf(history)
+      .slice(0, failuresShownMax)
+      .map(({ what, count, fromMs, toMs }) => `${count} x ${what}, ${at(fromMs)} .. ${at(toMs)}`),
   ]
 }
 

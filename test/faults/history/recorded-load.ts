@@ -23,7 +23,7 @@ export const historyApp = join(import.meta.dirname, 'app')
 const shownMax = 12
 
 const defaults: Omit<RecorderConfig, 'servers'> = {
-  ratePerSecond: 300,
+  ratePerSecond: Number(process.env['TENFOLD_FAULT_RATE'] ?? 300),
   mix: usualMix,
   keyedShare: 0.5,
   timeoutMs: 30_000,

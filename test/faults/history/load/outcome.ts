@@ -1,6 +1,6 @@
 // What an answer says about its operation: done, certainly not done, or nobody knows.
 
-import { describeError } from '../../../../src/base/errors.ts'
+import { describeError, isTenfoldError } from '../../../../src/base/errors.ts'
 import type { Answer } from '../../../../src/tour/load/client.ts'
 import type { Outcome } from '../operation.ts'
 
@@ -26,5 +26,6 @@ export function judgeAnswer({ status, body }: Answer): Judged {
 /** Nobody listened: nothing was sent. Any other end of the transport tells nothing. */
 export function judgeError(error: unknown): Judged {
   const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
-  return { outcome: isRefused ? 'failed' : 'unknown', failure: describeError(error) }
+  const failure = isTenfoldError(error, 'timeout') ? 'no answer in time' : describeError(error)
+  return { outcome: isRefused ? 'failed' : 'unknown', failure }
 }
