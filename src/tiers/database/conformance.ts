@@ -176,6 +176,47 @@ export function databaseConformance(name: string, open: () => Promise<Conformanc
       await assert.rejects(write as Promise<unknown>, { code: 'bad-input', message: /scatter only reads/ })
     })
 
+    test('wherever it is read and however long it may take, it is the same row', async () => {
+      const token = db.causality.open('unknown')
+      await db.causality.run(token, () =>
+        db.of('joe').insertInto('counters').values({ user_id: 'joe', n: '5' }).execute(),
+      )
+      const views = [
+        db.of('joe'),
+        db.of('joe').from('primary'),
+        db.of('joe').within(5_000),
+        db.of('joe').from('primary').within(5_000),
+      ]
+      for (const view of views)
+        assert.equal(
+          (await view.selectFrom('counters').selectAll().where('user_id', '=', 'joe').executeTakeFirst())?.n,
+          '5',
+        )
+      const scope = db.causality.open(token.token ?? 'unknown')
+      const read = () => db.of('joe').selectFrom('counters').select('n').where('user_id', '=', 'joe').execute()
+      const readOnly = () =>
+        db.of('joe').transaction((tx) => tx.selectFrom('counters').select('n').where('user_id', '=', 'joe').execute(), {
+          readOnly: true,
+        })
+      const all = () =>
+        db.scatter((every) => every.selectFrom('counters').select('n').where('user_id', '=', 'joe'), {
+          withinMs: 5_000,
+        })
+      for (const ask of [read, readOnly, all]) assert.deepEqual(await db.causality.run(scope, ask), [{ n: '5' }])
+      assert.equal(db.of('joe').from('replica').slot, db.slotOf('joe'))
+      for (const reference of [db.reference.from('primary'), db.reference.within(5_000)])
+        assert.ok(Array.isArray(await reference.selectFrom('countries').selectAll().execute()))
+      assert.throws(() => db.of('joe').from('elsewhere' as never), { code: 'bad-input' })
+      assert.throws(() => db.of('joe').within(0), { code: 'bad-input' })
+    })
+
+    test('what only reads refuses to write', async () => {
+      const write = db
+        .of('kim')
+        .transaction((tx) => tx.insertInto('counters').values({ user_id: 'kim', n: '1' }).execute(), { readOnly: true })
+      await assert.rejects(write, { code: '25006' })
+    })
+
     test('nothing is lost and nothing happens twice while holds come and go', async () => {
       const writers = await startWriters(db, { writers: 8, keys: 8, prefix: 'held' })
       for (let cycle = 0; cycle < 15; cycle++) {

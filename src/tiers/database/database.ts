@@ -101,8 +101,14 @@ function openShard(router: DatabaseRouter, id: string): ShardDatabase {
 }
 
 function narrowing<Self>(terms: Terms, open: (terms: Terms) => Self) {
+  const narrower: Partial<Record<ReadFrom, Self>> = {}
   return {
-    from: (from: ReadFrom) => open({ ...terms, from }),
+    from(from: ReadFrom) {
+      if (from !== 'primary' && from !== 'replica')
+        throw new TenfoldError('bad-input', `from() takes "primary" or "replica"; got ${String(from)}`)
+      narrower[from] ??= open({ ...terms, from })
+      return narrower[from]
+    },
     within(ms: number) {
       if (!(ms > 0)) throw new TenfoldError('bad-input', `within() takes milliseconds, more than none; got ${ms}`)
       return open({ ...terms, withinMs: ms })
