@@ -9,6 +9,9 @@ import { pino } from 'pino'
 import { waitUntil } from '../../base/limits.ts'
 import { type Home, homeOf } from '../../map/home.ts'
 import type { MapNode, SystemMap } from '../../map/map.ts'
+import { PostgresAdmin } from '../../programs/postgres/admin.ts'
+import { configureCluster } from '../../programs/postgres/configure.ts'
+import { startServer, stopServer, waitForServer } from '../../programs/postgres/server.ts'
 import { connectAs, startTestPostgres, startTestReplica, type TestPostgres } from '../../programs/postgres/testing.ts'
 import { resolveTopology } from '../../topology/topology.ts'
 import { EventLog } from '../events.ts'
@@ -136,6 +139,36 @@ test('a place that cannot be is trouble that is told once, and the way out of it
   assert.equal(warnings.length, 1, JSON.stringify(warnings))
 })
 
+test('when the only backup is of a branch that a failover left behind, another one is taken at once', async () => {
+  await using successor = await startTestReplica(primary, { slot: 'us_east_postgres_3' })
+  // It hears nothing more of the primary, which alone is backed up.
+  await successor.admin.close()
+  await stopServer(successor.pid, 'fast', timeoutMs)
+  await setBackup({ to: 'here', everyMs: 3_600_000 })
+  await keeper.change(({ shards: [shard] }) => shard && Object.assign(shard, { replicas: [] }))
+  await writeSegments(1)
+  await backups.start()
+  const first = await nextBackup('')
+  const { address, port, secrets, dataDir, logFile } = successor
+  const follow = { address, port: 1, password: secrets.replicator } // a primary that is not there
+  await configureCluster({ dataDir, address, port, connectionsMax: 50, follow })
+  const { pid } = await startServer({ dataDir, logFile })
+  await waitForServer({ address, port, secrets, pid, timeoutMs })
+  successor.admin = await PostgresAdmin.connect({ address, port, secrets })
+  await successor.admin.promote()
+  await keeper.change((draft) => {
+    draft.nodes.push(nodeOf(3, successor))
+    for (const shard of draft.shards) shard.primary = 'us-east/postgres-3'
+  })
+  await nextBackup(first)
+  const archive = new ShardArchive(new FolderStore(join(dir, 'here')), 's1')
+  const taken = (await archive.listBackups()).map(({ timeline, source }) => [timeline, source])
+  assert.deepEqual(taken, [
+    [1, 'us-east/postgres-1'],
+    [2, 'us-east/postgres-3'],
+  ])
+})
+
 async function setBackup(backup: { to?: string; everyMs?: number; keepMs?: number }): Promise<void> {
   await keeper.change((draft) => {
     const defaults = resolveTopology({}).database.backup
@@ -168,16 +201,19 @@ async function writeSegments(count: number): Promise<void> {
   }
 }
 
-function mapOf(): SystemMap {
-  const node = (number: number, { address, port, pid }: TestPostgres): MapNode => ({
+function nodeOf(number: number, { address, port, pid }: TestPostgres): MapNode {
+  return {
     ...{ id: `us-east/postgres-${number}`, role: 'postgres', region: 'us-east', host: 'us-east/host-1' },
     ...{ address, port, pid, state: 'ready', since: '', restarts: 0, entry: false, shard: 's1' },
     database: number === 1 ? 'primary' : 'replica',
-  })
+  }
+}
+
+function mapOf(): SystemMap {
   return {
     ...{ version: 1, system: 'backups', rung: 4, topology: resolveTopology({}), appDir: dir, portBase: 8000 },
     ...{ entry: { address: '127.0.0.1', port: 0 }, hasHostAddresses: false },
-    nodes: [node(1, primary), node(2, replica)],
+    nodes: [nodeOf(1, primary), nodeOf(2, replica)],
     shards: [
       {
         ...{ id: 's1', slots: [], primary: 'us-east/postgres-1', replicas: ['us-east/postgres-2'], quorums: [] },

@@ -8,6 +8,7 @@ import { withTimeout } from '../../base/limits.ts'
 import { systemRandom } from '../../base/random.ts'
 import type { PostgresSecrets } from '../../programs/postgres/contract.ts'
 import { parseLsn } from '../../programs/postgres/lsn.ts'
+import { historyName, parseHistory } from '../../programs/postgres/wal-segment.ts'
 import { type BackupRecord, backupIdOf, ShardArchive } from './archive.ts'
 import { type ArchivedServer, WalArchiver } from './archiver.ts'
 import { readContent } from './restore/read-content.ts'
@@ -45,6 +46,8 @@ export class ShardBackup extends Lifecycle {
   /** Undefined until the store was asked. */
   #backups: BackupRecord[] | undefined
   #isDue = false
+  /** The backup and the timeline that were found to belong together. */
+  #judged = ''
   #running: { bytes: number; totalBytes: number } | null = null
   #attempts = 0
   #failure: string | null = null
@@ -123,8 +126,18 @@ export class ShardBackup extends Lifecycle {
     const last = this.#backups.at(-1)
     if (this.#isDue || !last) return true
     // After a gap the last one leads nowhere beyond it.
-    if (last.runStartedAt !== this.#archiver.run?.startedAt) return true
+    if (last.runStartedAt !== this.#archiver.run?.startedAt || !(await this.#isOfThisHistory(last))) return true
     return systemClock.now() - Date.parse(last.startedAt) >= this.#options.intervals().everyMs
+  }
+
+  /** After a failover the newest backup may be of the branch that was left behind: then there is none of what lives. */
+  async #isOfThisHistory({ id, timeline, stopLsn }: BackupRecord): Promise<boolean> {
+    const now = this.#archiver.run?.timeline ?? timeline
+    if (timeline === now || this.#judged === `${id} ${now}`) return true
+    const history = parseHistory((await this.#archive.readWalFile(historyName(now))).toString('utf8'))
+    const isOfIt = isOnPath(pathTo(now, history), { timeline, lsn: parseLsn(stopLsn) })
+    if (isOfIt) this.#judged = `${id} ${now}`
+    return isOfIt
   }
 
   /** From a replica where there is one, since reading everything costs; from the primary where that does not work. */
