@@ -42,15 +42,15 @@ test('an upload goes up at the pace of its server, whole and at flat memory', as
   let received = 0
   const server = await openServer(t, (socket) => {
     let head = true
-    let nextRest = 32 * megabyte
+    let nextRest = 64 * megabyte
     socket.on('data', (chunk: Buffer) => {
       received += head ? chunk.length - chunk.indexOf('\r\n\r\n') - 4 : chunk.length
       head = false
       if (received === size) socket.write(okAnswer)
       if (received < nextRest) return
-      nextRest += 32 * megabyte
+      nextRest += 64 * megabyte
       socket.pause()
-      setTimeout(() => socket.resume(), 50)
+      setTimeout(() => socket.resume(), 400)
     })
   })
   const { port } = await openFront(t, server.port, { forward: { bodyBytesMax: size } })
@@ -87,8 +87,39 @@ test('a client that does not read holds its server back', async (t) => {
   assert.ok(written < memoryMax, `${written} bytes were taken for a client that reads none`)
 })
 
+test('a client that sends requests and takes no answers is not read any more, and gets them all when it does', async (t) => {
+  const count = 2000
+  const { port, server, counts } = await openFront(t, 1)
+  const answer = Buffer.alloc(16 * 1024, 'a')
+  server.handler.handle = (exchange) => exchange.answerWhole(200, '', answer)
+  const client = await openClient(t, port)
+  client.socket.removeAllListeners('data')
+  client.socket.pause()
+  client.send(get('').repeat(count))
+  let before = -1
+  await waitUntil(
+    () => {
+      const answered = counts.get('requests')
+      const isStill = answered > 0 && answered === before
+      before = answered
+      return isStill
+    },
+    { what: 'a front that stands still', timeoutMs: limitMs, intervalMs: 200 },
+  )
+  assert.ok(counts.get('requests') < count, 'every answer was made for a client that takes none')
+  let bytes = 0
+  client.socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  client.socket.resume()
+  await waitUntil(() => counts.get('requests') === count && bytes > count * answer.length, {
+    what: 'all answers',
+    timeoutMs: limitMs,
+  })
+})
+
 test('a tunnel goes at the pace of the slower end, in both directions', async (t) => {
-  const size = 64 * megabyte
+  const size = 256 * megabyte
   const server = await openServer(t, (socket) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
     socket.once('data', (head: Buffer) => {
@@ -106,13 +137,13 @@ test('a tunnel goes at the pace of the slower end, in both directions', async (t
   client.socket.on('data', (chunk: Buffer) => {
     const before = echoed
     echoed += chunk.length
-    if (Math.floor(before / (8 * megabyte)) === Math.floor(echoed / (8 * megabyte))) return
+    if (Math.floor(before / (64 * megabyte)) === Math.floor(echoed / (64 * megabyte))) return
     client.socket.pause()
-    setTimeout(() => client.socket.resume(), 20)
+    setTimeout(() => client.socket.resume(), 400)
   })
   for (let sent = 0; sent < size; sent += piece.length)
     if (!client.socket.write(piece)) await once(client.socket, 'drain')
-  await waitUntil(() => echoed === size, { what: 'the whole echo', timeoutMs: limitMs })
+  await waitUntil(() => echoed === size, { what: 'the whole echo', timeoutMs: 30_000 })
   assert.ok(memory() < memoryMax, `${Math.round(memory() / megabyte)} MB`)
 })
 

@@ -221,15 +221,18 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
       else this.exchange.answer(refusals.bodyTooLarge)
       return
     }
-    const isFree = this.#connection?.sendBody(bytes, start, end, request.framing.bodyKind === 'chunked')
-    if (isFree === false) this.exchange.pauseBody()
+    this.#connection?.putBody(bytes, start, end, request.framing.bodyKind === 'chunked')
   }
 
   onBodyPause(): void {
-    if (this.#body !== 'opening') return
-    this.#body = 'streamed'
-    this.exchange.pauseBody()
-    this.#attempt()
+    if (this.#body === 'opening') {
+      this.#body = 'streamed'
+      this.exchange.pauseBody()
+      this.#attempt()
+      return
+    }
+    this.#connection?.flush()
+    if (this.#connection?.isBackedUp) this.exchange.pauseBody()
   }
 
   onBodyEnd(): void {

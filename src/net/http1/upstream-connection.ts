@@ -14,6 +14,7 @@ import { type Failure, failureOf } from './failure.ts'
 import { connectFast, type SocketReader } from './fast-socket.ts'
 import type { HeadParser } from './head-parser.ts'
 import type { UpstreamLimits } from './limits.ts'
+import { claimOut, flushOut } from './shared-out.ts'
 import { Deadline, type DeadlineOwner, type TimerWheel } from './timer-wheel.ts'
 
 /** Who has the connection. After `onAnswerEnd` or `onFailure` it has it no more. Bytes are valid during the call only. */
@@ -55,8 +56,8 @@ export interface PoolContext {
 
 const bytesAtFirst = 1024
 
-/** Where a piece of a body is put together, of whatever connection. */
-const pieceOut = new ByteWriter(80 * 1024)
+/** As much of a body is put together before it is written. */
+const flushBytes = 64 * 1024
 
 export class UpstreamConnection implements SocketReader, DeadlineOwner {
   /** The request as it is sent; whole in here when it is small. */
@@ -96,6 +97,7 @@ export class UpstreamConnection implements SocketReader, DeadlineOwner {
     return this.#state === 'connecting'
   }
 
+  /** The server takes bytes more slowly than they come: wait for `onServerDrain`. */
   get isBackedUp(): boolean {
     return this.#socket.writableNeedDrain
   }
@@ -118,20 +120,25 @@ export class UpstreamConnection implements SocketReader, DeadlineOwner {
     this.#socket.write(this.out.view())
   }
 
-  /** A piece of the body. False when the server takes it slowly: wait for `onServerDrain`. */
-  sendBody(bytes: Buffer, start: number, end: number, isChunked: boolean): boolean {
-    this.#pool.wheel.set(this.#deadline, this.#pool.limits.bodyIdleTimeoutMs)
-    pieceOut.size = 0
-    writeBody(pieceOut, bytes, start, end, isChunked)
-    // A copy of its own: the socket may still hold it when the next piece comes.
-    return this.#socket.write(Buffer.from(pieceOut.view()))
+  /** A piece of the body; it leaves with `flush`, or when there is enough of it. */
+  putBody(bytes: Buffer, start: number, end: number, isChunked: boolean): void {
+    const out = claimOut(this)
+    writeBody(out, bytes, start, end, isChunked)
+    if (out.size >= flushBytes) this.flush()
   }
 
   endBody(isChunked: boolean): void {
+    if (isChunked) claimOut(this).text('0\r\n\r\n')
+    this.flush()
     this.#isRequestSent = true
-    if (isChunked) this.#socket.write('0\r\n\r\n', 'latin1')
     // An answer that has begun keeps its own time.
     if (this.#state === 'head') this.#pool.wheel.set(this.#deadline, this.#pool.limits.answerTimeoutMs)
+  }
+
+  flush(): void {
+    if (this.#state === 'closed') return
+    flushOut(this, this.#socket)
+    if (this.#state === 'head') this.#pool.wheel.set(this.#deadline, this.#pool.limits.bodyIdleTimeoutMs)
   }
 
   /** The client takes the answer slowly. */

@@ -122,7 +122,7 @@ test('a POST on a kept connection that breaks is not sent again: nobody knows wh
     await askOnce(t, port, post('Connection: close\r\nContent-Length: 1\r\n', 'x')),
     /^HTTP\/1\.1 502 .*outcome-unknown/s,
   )
-  assert.equal(server.streams.join('').match(/^POST /gm)?.length, 1)
+  assert.equal(server.streams.join('').match(/POST \/echo/g)?.length, 1)
 })
 
 test('what can be sent again is, with its body, as often as it may be and no more', async (t) => {
@@ -165,7 +165,7 @@ test('a connection is used again only when request and answer were whole and not
     socket.write(answer)
     return true
   })
-  const { port, pool } = await openFront(t, server.port)
+  const { port, pool } = await openFront(t, server.port, { upstream: { keepAliveTimeoutMs: 60_000 } })
   for (const [what, [request, bytes]] of Object.entries(unfit)) {
     answer = bytes
     const text = await askOnce(t, port, request, /ok$/)
@@ -179,7 +179,7 @@ test('bytes on an idle connection end it: they would be taken for the next answe
     socket.write(okAnswer)
     return true
   })
-  const { port, pool } = await openFront(t, server.port)
+  const { port, pool } = await openFront(t, server.port, { upstream: { keepAliveTimeoutMs: 60_000 } })
   await askOnce(t, port, get(''), /ok$/)
   assert.equal(pool.idle, 1)
   for (const socket of server.sockets) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison')
@@ -273,4 +273,24 @@ test('a policy that throws is taken for a no, and its request is answered', asyn
   })
   assert.match(await askOnce(t, port, get('Connection: close\r\n')), /^HTTP\/1\.1 502 /)
   assert.equal((await warned).code, 'TENFOLD_HTTP1')
+})
+
+test('a body of very many very small chunks passes, in few writes', async (t) => {
+  const count = 100_000
+  let pieces = 0
+  const server = await openRawServer(t, (socket, text) => {
+    pieces++
+    if (!text.endsWith('\r\n0\r\n\r\n')) return false
+    socket.write(okAnswer)
+    return true
+  })
+  const { port } = await openFront(t, server.port)
+  const client = await openClient(t, port)
+  client.send(chunked(`${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`))
+  await client.until(/ok$/)
+  assert.equal(
+    server.streams.join('').match(/1\r\nx\r\n/g)?.length ?? 0,
+    count - (server.streams[0]?.match(/x{2,}/)?.[0].length ?? 0),
+  )
+  assert.ok(pieces < 200, `${pieces} pieces`)
 })
