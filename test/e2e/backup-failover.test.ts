@@ -18,8 +18,9 @@ let dir: string
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tenfold-backups-'))
-  system = await RunningSystem.up()
+  system = await RunningSystem.prepare()
   operator = new Operator(system)
+  await system.tenfold('up', '--detach', '--rung', '4')
 })
 after(async () => {
   await system?.down()
