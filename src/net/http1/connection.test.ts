@@ -309,3 +309,13 @@ test('a large answer of our own is whole for a client that takes it slowly, thou
   await waitUntil(() => client.isClosed(), { what: 'the end', timeoutMs: 30_000 })
   assert.ok(bytes > large.length && bytes < large.length + 1000, `${bytes} bytes`)
 })
+
+test('a malformed request behind a HEAD is refused with a body', async (t) => {
+  const server = await openRawServer(t, always('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'))
+  const { port } = await openFront(t, server.port)
+  const client = await openClient(t, port)
+  client.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until(/\r\n\r\n$/)
+  client.send('nonsense\r\n\r\n')
+  assert.match(await client.closed(), /HTTP\/1\.1 400 .*\}\}$/s)
+})

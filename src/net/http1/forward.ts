@@ -151,8 +151,8 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     const framing = isUnchunked ? { bodyKind: 'length' as const, contentLength: kept?.size ?? 0 } : request.framing
     writeRequestHead(out, request, exchange, framing)
     if (kept !== undefined && kept.size > 0) writeBody(out, kept.bytes, 0, kept.size, framing.bodyKind === 'chunked')
-    // Needed again where it is sent again.
-    if (this.isRepeatable) request.own()
+    // Needed again where it is sent again, and by whoever writes a log.
+    request.own()
     connection.send({ isHead: request.method === 'HEAD', wantsUpgrade: request.isUpgrade, isWhole })
     if (isWhole) return
     this.#awaitsContinue = request.expectsContinue
@@ -203,7 +203,12 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     this.#awaitsContinue = false
     this.#connection = undefined
     this.#upstream = undefined
-    if (upstream !== undefined) this.#context.policy.released(this, upstream)
+    if (upstream === undefined) return
+    try {
+      this.#context.policy.released(this, upstream)
+    } catch (error) {
+      warnOfFault(error)
+    }
   }
 
   // The request's body.

@@ -31,6 +31,11 @@ export class RequestHead extends HeadParser {
     super('request', limits)
   }
 
+  override reset(): void {
+    super.reset()
+    this.method = '' // a refusal of the next request must not be taken for an answer to this one
+  }
+
   /** Whether another message may follow on the connection. */
   get isPersistent(): boolean {
     return this.minorVersion === 1 ? !this.framing.hasClose : this.framing.hasKeepAlive && !this.framing.hasClose

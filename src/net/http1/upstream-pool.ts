@@ -69,6 +69,8 @@ export class UpstreamPool implements PoolContext, DeadlineOwner {
   leave(user: UpstreamUser): void {
     const index = this.#waiters.findIndex((waiter) => waiter.user === user)
     if (index >= 0) this.#waiters.splice(index, 1)
+    // A connection may be on its way to it already.
+    else for (const connection of this.#open) if (connection.user === user) connection.close()
   }
 
   /** Idle connections end now, the others with their answers. Requests can still be made. May be called twice. */

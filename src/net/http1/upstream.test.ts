@@ -294,3 +294,22 @@ test('a body of very many very small chunks passes, in few writes', async (t) =>
   )
   assert.ok(pieces < 200, `${pieces} pieces`)
 })
+
+test('a client that goes while the connection it waited for is being made takes its request back', async (t) => {
+  let answers = 0
+  const server = await openRawServer(t, (socket, text) => {
+    if (text.includes('/first')) setTimeout(() => socket.end('HTTP/1.1 200 OK\r\n\r\nbye'), 100)
+    answers++
+    return true
+  })
+  const { port, pool, inHand } = await openFront(t, server.port, { upstream: { connectionsMax: 1 } })
+  const [first, second] = [await openClient(t, port), await openClient(t, port)]
+  first.send(get('', '/first'))
+  await waitUntil(() => answers === 1, { what: 'the first request', timeoutMs: limitMs })
+  second.send(get('', '/second'))
+  await waitUntil(() => pool.waiting === 1, { what: 'the second one in line', timeoutMs: limitMs })
+  const connects = () => pool.waiting === 0
+  await waitUntil(connects, { what: 'its turn', timeoutMs: limitMs, intervalMs: 0 })
+  second.socket.destroy()
+  await waitUntil(() => pool.size === 0 && inHand() === 0, { what: 'nothing left', timeoutMs: limitMs })
+})
