@@ -36,7 +36,9 @@ import { EventLog } from '../src/supervisor/events.ts'
 import { Fleet } from '../src/supervisor/fleet.ts'
 import { LogRotation } from '../src/supervisor/log-rotation.ts'
 import { MapKeeper } from '../src/supervisor/map-keeper.ts'
+import { ReplicationWatch } from '../src/supervisor/replication/replication-watch.ts'
 import { Supervisor } from '../src/supervisor/supervisor.ts'
+import type { System } from '../src/supervisor/system.ts'
 import { openDatabase } from '../src/tiers/database/database.ts'
 import { DatabaseRouter } from '../src/tiers/database/router.ts'
 import { KpiCollector } from '../src/tiers/telemetry/kpi-collector.ts'
@@ -114,6 +116,11 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   },
   LogRotation: async () => ({ service: new LogRotation(dir) }),
   MapSubscription: async () => ({ service: new MapSubscription(system.home.map) }),
+  ReplicationWatch: async () => {
+    const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
+    const mender = { repair: () => false, isRepairing: () => false, apply: () => [], progress: null }
+    return { service: new ReplicationWatch({ keeper } as unknown as System, mender) }
+  },
   ShardBackup: async () => {
     const service = new ShardBackup({
       ...{ id: 's1', store: new FolderStore(join(dir, 'shard')), secrets: system.postgres.secrets },

@@ -56,6 +56,7 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   unavailable: 503,
   overloaded: 503,
   timeout: 504,
+  'disk-full': 507,
 }
 
 /** The HTTP status that a code stands for; 500 where the fault is ours. */

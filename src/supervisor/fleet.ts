@@ -90,13 +90,18 @@ export class Fleet extends Lifecycle {
   }
 
   /**
-   * Starts what is down, those that answer before those that ask, but for the nodes that a step goes on with. What fails
-   * is left to the watcher.
+   * Starts what is down, those that answer before those that ask, but for the nodes that a step goes on with or that
+   * others mend. What fails is left to the watcher.
    */
-  async startAll(inStep: ReadonlySet<string> = new Set()): Promise<void> {
+  async startAll(inStep: ReadonlySet<string> = new Set(), only?: readonly Role[]): Promise<void> {
     for (const roles of startOrder) {
       const down = this.#keeper.map.nodes.filter(
-        ({ id, role, state, diverged }) => roles.includes(role) && state === 'down' && !diverged && !inStep.has(id),
+        (node) =>
+          roles.includes(node.role) &&
+          (only?.includes(node.role) ?? true) &&
+          node.state === 'down' &&
+          !inStep.has(node.id) &&
+          !this.#isMendedByOthers(node),
       )
       await Promise.all(
         down.map((node) =>

@@ -78,12 +78,17 @@ export class Supervisor extends Lifecycle {
     await this.executor.load()
     const inStep = this.executor.nodesInStep()
     await this.#fleet.adopt(inStep)
-    this.#boot = this.#fleet.startAll(inStep).then(async () => {
-      this.executor.resume()
-      await this.#fleet.start()
-      await this.replication.start()
-      await this.backups.start()
-    })
+    this.#boot = this.#bootUp(inStep)
+  }
+
+  /** Databases first, and whoever mends them: a web server starts only when there is a primary. */
+  async #bootUp(inStep: ReadonlySet<string>): Promise<void> {
+    await this.#fleet.startAll(inStep, ['postgres'])
+    this.executor.resume()
+    await this.#fleet.start()
+    await this.replication.start()
+    await this.#fleet.startAll(inStep)
+    await this.backups.start()
   }
 
   /** Resolves when whatever was down has been started once, and an unfinished plan goes on. */

@@ -47,7 +47,8 @@ export class PrimaryWatch {
       return { is: 'gone', why: 'its process died' }
     }
     this.#stoppedSinceMs = isServerStopped(primary.pid) ? (this.#stoppedSinceMs ?? nowMs) : undefined
-    if (this.#stoppedSinceMs !== undefined && nowMs - this.#stoppedSinceMs >= hangMsMax)
+    // What the operating system says needs no second opinion, and so less patience.
+    if (this.#stoppedSinceMs !== undefined && nowMs - this.#stoppedSinceMs >= hangMsMax / 2)
       return { is: 'gone', why: `it has been stopped for ${Math.round(nowMs - this.#stoppedSinceMs)} ms` }
     if (nowMs >= this.#nextBeatMs) this.#beating ??= this.#beat(primary, hangMsMax)
     if (this.#recoveringSinceMs !== undefined) {

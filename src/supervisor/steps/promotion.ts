@@ -45,7 +45,8 @@ export async function prepareCandidate(
     rest,
   )
   await postgres.configure(keeper.node(change.to) as MapNode, { quorum: quorum ?? null })
-  await Promise.all([to.reload(), ...rest.map((id) => to.createSlot(slotNameOf(id)))])
+  await to.reload()
+  for (const id of rest) await to.createSlot(slotNameOf(id))
   return quorum
 }
 

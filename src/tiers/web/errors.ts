@@ -43,6 +43,7 @@ function answerOf(error: unknown): Answer {
   if (isTenfoldError(error)) {
     const status = statusOf(error)
     if (status < 500 || status === 503 || status === 504) return { status, code: error.code, message: error.message }
+    if (error.code === 'disk-full') return { status, code: error.code, message: diskFull }
     if (error.code === 'outcome-unknown') return { status, code: error.code, message: outcomeUnknown }
     return internal
   }
@@ -61,6 +62,7 @@ const internal: Answer = {
   code: 'internal',
   message: 'something failed on our side; the log has the request id',
 }
+const diskFull = 'there is no room left to store anything; nothing of this request was stored'
 const outcomeUnknown = 'the write was sent and its result was lost; look before you send it again'
 
 function sendError(reply: FastifyReply, { status, code, message }: Answer): void {
