@@ -193,7 +193,7 @@ function nodeOptions(limits: DrainableServerLimits, onUpgrade: UpgradeHook | und
   }
 }
 
-function listenError(error: NodeJS.ErrnoException, on: ListenOn): TenfoldError {
+export function listenError(error: NodeJS.ErrnoException, on: ListenOn): TenfoldError {
   const where = 'fd' in on ? `the inherited socket ${on.fd}` : `${on.address}:${on.port}`
   if (error.code === 'EADDRINUSE')
     return new TenfoldError(

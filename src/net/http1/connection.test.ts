@@ -4,8 +4,10 @@
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
+import { isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
-import { askOnce, body, limitMs, okAnswer, openClient, openFront, openRawServer } from './testing/front.ts'
+import { Http1Server } from './server.ts'
+import { address, askOnce, body, limitMs, okAnswer, openClient, openFront, openRawServer } from './testing/front.ts'
 import { chunked, get, post } from './testing/malformed.ts'
 
 /** Answers each request head that has come whole. */
@@ -318,4 +320,14 @@ test('a malformed request behind a HEAD is refused with a body', async (t) => {
   await client.until(/\r\n\r\n$/)
   client.send('nonsense\r\n\r\n')
   assert.match(await client.closed(), /HTTP\/1\.1 400 .*\}\}$/s)
+})
+
+test('a taken port is an error that names it', async (t) => {
+  const { port } = await openFront(t, 1)
+  const second = new Http1Server({ handle() {} })
+  await assert.rejects(
+    second.listen({ address, port }),
+    (error) => isTenfoldError(error, 'port-taken') && error.message.includes(`${port}`),
+  )
+  await second.drain(0)
 })

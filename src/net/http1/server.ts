@@ -4,7 +4,7 @@
 
 import { type AddressInfo, type BlockList, createServer, type Server, type Socket } from 'node:net'
 import { type Clock, systemClock } from '../../base/clock.ts'
-import { TenfoldError } from '../../base/errors.ts'
+import { type ListenOn, listenError } from '../drainable-server.ts'
 import { ClientOrigin } from './client-origin.ts'
 import type { ConnectionContext } from './connection-context.ts'
 import { Counters, counters } from './counters.ts'
@@ -48,7 +48,7 @@ export class Http1Server implements ConnectionContext {
   }
 
   /** @throws port-taken when another process listens there; bad-input for an address that is not ours or a bad descriptor. */
-  listen(on: { fd: number } | { address: string; port: number }): Promise<void> {
+  listen(on: ListenOn): Promise<void> {
     const { backlog } = this.limits
     return new Promise((resolve, reject) => {
       const refuse = (error: NodeJS.ErrnoException) => reject(listenError(error, on))
@@ -152,22 +152,4 @@ export class Http1Server implements ConnectionContext {
       else this.#onEmpty.push(resolve)
     })
   }
-}
-
-function listenError(
-  error: NodeJS.ErrnoException,
-  on: { fd: number } | { address: string; port: number },
-): TenfoldError {
-  const where = 'fd' in on ? `the inherited socket ${on.fd}` : `${on.address}:${on.port}`
-  const details = { ...on }
-  if (error.code === 'EADDRINUSE')
-    return new TenfoldError(
-      'port-taken',
-      `${where} is in use by another process; stop it, or choose another --port-base`,
-      { cause: error, details },
-    )
-  return new TenfoldError('bad-input', `cannot listen on ${where}: ${error.code ?? error.message}`, {
-    cause: error,
-    details,
-  })
 }
