@@ -1,6 +1,6 @@
 // What the rounds say: medians of each way, its ratios to others round by round, and whether the targets are held.
 
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import type { LoadOutcome } from './load-process.ts'
 import { poolMax, type Way } from './ways.ts'
 
@@ -29,6 +29,9 @@ const titles: Record<Way, string> = {
   pgbouncer: 'pg through PgBouncer',
 }
 
+/** Before anything of ours ran: what others did on the machine. */
+const [loadBefore = 0] = loadavg()
+
 const targets: readonly Target[] = [
   { of: 'router', against: 'pg', throughputMin: 0.95, p99Max: 1.2 },
   { of: 'tenfold', against: 'pg', throughputMin: 0.95, p99Max: 1.2 },
@@ -38,10 +41,9 @@ const targets: readonly Target[] = [
 
 export function printReport(rounds: Rounds, { clients, seconds }: { clients: number; seconds: number }): void {
   const count = [...rounds.values()][0]?.length
-  console.log(
-    `\n${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, PostgreSQL 18, ${clients} clients, pools`,
-  )
-  console.log(`of ${poolMax}, ${count} rounds of ${seconds} s in turns; medians\n`)
+  const machine = `${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, PostgreSQL 18`
+  console.log(`\n${machine}, load average ${loadBefore.toFixed(1)} before;`)
+  console.log(`${clients} clients, pools of ${poolMax}, ${count} rounds of ${seconds} s in turns, medians\n`)
   console.log('| way | reads/s | of pg | p50 ms | p99 ms | p99 of pg | failures |')
   console.log('|---|---|---|---|---|---|---|')
   for (const [way, its] of rounds) {
