@@ -118,7 +118,13 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   MapSubscription: async () => ({ service: new MapSubscription(system.home.map) }),
   ReplicationWatch: async () => {
     const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
-    const mender = { repair: () => false, isRepairing: () => false, apply: () => [], progress: null }
+    const mender = {
+      repair: () => false,
+      isRepairing: () => false,
+      lastErrorOf: () => undefined,
+      apply: () => [],
+      progress: null,
+    }
     return { service: new ReplicationWatch({ keeper } as unknown as System, mender) }
   },
   ShardBackup: async () => {

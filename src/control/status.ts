@@ -53,7 +53,7 @@ function describeMap(map: SystemMap, token: string): Status {
     urls: { app: `http://${map.entry.address}:${map.entry.port}`, dashboard: `${control}/#token=${token}`, control },
     nodes: map.nodes.map(({ dataDir: _, ...node }) => node),
     shards: map.shards.map(({ id, slots, primary, replicas, timeline, durability, quorums }) => {
-      const [quorum] = quorums
+      const quorum = quorums.at(-1)
       const waitsFor = quorum ? { count: quorum.count, of: quorum.names } : null
       return { id, slots: slots.length, primary, replicas, timeline, durability, quorum: waitsFor }
     }),

@@ -35,8 +35,16 @@ export interface MapNode {
   database?: 'primary' | 'replica'
   /** Its data went another way than the primary's: it is not started, but cloned anew. */
   diverged?: boolean
-  /** Where the timeline began that took its place as primary: what it wrote behind that is on no other node. */
-  deposed?: { timeline: number; start: string; firstXid: string }
+  /**
+   * Where the timeline began that took its place as primary, and the durability that held until then: what it wrote
+   * behind that is on no other node.
+   */
+  deposed?: { timeline: number; start: string; firstXid: string; durability: Durability }
+  /**
+   * It is about to be promoted, or was, and will then wait for this quorum (null: for nobody). As long as the map does not
+   * name it primary, nobody writes to it; when another is named, its data went another way.
+   */
+  candidate?: { quorum: Quorum | null }
   /** What was done to a replica on purpose: it shows changes late, or gets none. */
   fault?: 'slow' | 'cut'
   dataDir?: string

@@ -1,6 +1,7 @@
 // The map on disk. One writer, the supervisor; the rename makes every version appear whole.
 
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { isTenfoldError, TenfoldError } from '../base/errors.ts'
 import type { SystemMap } from './map.ts'
 
@@ -49,9 +50,20 @@ export async function replaceFile(file: string, text: string, mode = 0o644): Pro
   try {
     await writeFile(draft, text, { mode, flush: true })
     await rename(draft, file)
+    await syncDirectory(dirname(file))
   } catch (error) {
     await rm(draft, { force: true })
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
     throw new TenfoldError('disk-full', `the disk is full: ${file} could not be written`, { cause: error })
+  }
+}
+
+/** Without it a power loss may bring the old file back after the new one was acted on. */
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }

@@ -27,7 +27,7 @@ const replansMax = 10
 const mendTimeoutMs = 60_000
 
 /** What a watch may ask for. */
-export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'apply' | 'progress'>
+export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | 'apply' | 'progress'>
 
 export class Executor {
   readonly #system: System
@@ -92,6 +92,11 @@ export class Executor {
     const { rung } = this.#system.keeper.map
     this.#repairLane(id).begin(this.#journalOf(steps, rung))
     return true
+  }
+
+  /** What the last repair was given up for. */
+  lastErrorOf(id: string): unknown {
+    return this.#repairs.get(id)?.lastError
   }
 
   isRepairing(id: string): boolean {

@@ -153,6 +153,11 @@ export class Fleet extends Lifecycle {
     await this.#keeper.changeEverywhere((draft) => {
       draft.nodes = draft.nodes.filter((node) => node.id !== id)
     })
+    this.forget(id)
+  }
+
+  /** Forgets what an earlier node of that name did. */
+  forget(id: string): void {
     this.#watched.delete(id)
   }
 
@@ -215,7 +220,8 @@ export class Fleet extends Lifecycle {
       } else if (node.state === 'draining') continue
       else if (!this.#driverOf(node).isAlive(node, node.pid))
         void this.exclusively(node.id, () => this.#noteDeath(node, watched))
-      else if (nowMs >= watched.nextBeatMs && !this.#isMendedByOthers(node)) void this.#beat(node, node.pid, watched)
+      else if (nowMs >= watched.nextBeatMs && (node.state === 'starting' || !this.#isMendedByOthers(node)))
+        void this.#beat(node, node.pid, watched)
     }
   }
 
@@ -257,7 +263,8 @@ export class Fleet extends Lifecycle {
       if (node.state === 'starting' && ((await driver.isUsable?.(node)) ?? true)) await this.#becomeReady(node.id, pid)
     } catch (error) {
       watched.missedBeats++
-      if (watched.missedBeats >= beatTimeoutsMax && this.#keeper.node(node.id)?.pid === pid && watched.workers === 0) {
+      const isOurs = watched.workers === 0 && !this.#isMendedByOthers(node)
+      if (watched.missedBeats >= beatTimeoutsMax && this.#keeper.node(node.id)?.pid === pid && isOurs) {
         this.#events.emit('error', `${node.id} answers nothing any more (${describeError(error)}); killing it`, {
           node: node.id,
         })

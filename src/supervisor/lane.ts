@@ -23,7 +23,7 @@ export class Lane {
   #journal: Journal | undefined
   #running: Promise<void> | undefined
   #isStopped = false
-  #lastFailure: string | null = null
+  #lastError: unknown
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -36,7 +36,11 @@ export class Lane {
 
   /** Why the last plan of this supervisor was given up; null once a later one has begun. */
   get lastFailure(): string | null {
-    return this.#lastFailure
+    return this.#lastError === undefined ? null : describeError(this.#lastError)
+  }
+
+  get lastError(): unknown {
+    return this.#lastError
   }
 
   /** Reads what an earlier supervisor left. */
@@ -85,7 +89,7 @@ export class Lane {
 
   #run(journal: Journal): void {
     this.#journal = journal
-    this.#lastFailure = null
+    this.#lastError = undefined
     this.#running = this.#carryOut(journal).finally(() => {
       this.#running = undefined
       this.#options.onChange?.()
@@ -96,9 +100,10 @@ export class Lane {
     const { file, events, nameOf } = this.#options
     try {
       await writeJournal(file, journal)
-      while (journal.done < journal.steps.length && !this.#isStopped) {
+      while (!this.#isStopped) {
         this.#follow(journal, await this.#options.replan?.(journal))
-        const step = journal.steps[journal.done] as Step
+        const step = journal.steps[journal.done]
+        if (!step) break
         this.#options.onChange?.()
         events.emit('info', titleOf(step), { step: step.kind })
         try {
@@ -114,9 +119,12 @@ export class Lane {
       }
       if (journal.done === journal.steps.length) journal.finishedAt = new Date().toISOString()
     } catch (error) {
-      journal.failure = describeError(error)
-      this.#lastFailure = journal.failure
-      events.emit('error', `${nameOf(journal)} stopped: ${journal.failure}`)
+      // Given up since the supervisor stops: the next one goes on.
+      if (!this.#isStopped) {
+        journal.failure = describeError(error)
+        this.#lastError = error
+        events.emit('error', `${nameOf(journal)} stopped: ${journal.failure}`)
+      }
     }
     // When the disk is full, the journal stays as it was: the next supervisor then goes on with the plan.
     await writeJournal(file, journal).catch((error) =>

@@ -1,5 +1,6 @@
 // The only writer of the map: changes one at a time, each on disk before anyone hears of it.
 
+import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
 import { type MapNode, type NodeState, nodeOf, type SystemMap } from '../map/map.ts'
 import { writeMap } from '../map/store.ts'
@@ -35,10 +36,14 @@ export class MapKeeper {
     void this.#tellProcesses()
   }
 
-  /** Resolves when every process that answers its door has applied the new version. */
-  async changeEverywhere(edit: (draft: SystemMap) => void): Promise<void> {
+  /**
+   * Resolves when every process that answers its door has applied the new version; at the latest after `patienceMs`,
+   * since one that hangs must not keep the others waiting.
+   */
+  async changeEverywhere(edit: (draft: SystemMap) => void, patienceMs?: number): Promise<void> {
     await this.#write(edit)
-    await this.#tellProcesses()
+    const telling = this.#tellProcesses()
+    await (patienceMs === undefined ? telling : Promise.race([telling, systemClock.sleep(patienceMs)]))
   }
 
   setState(id: string, state: NodeState, more: Partial<MapNode> = {}): Promise<void> {

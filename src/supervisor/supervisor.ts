@@ -38,6 +38,7 @@ export class Supervisor extends Lifecycle {
   #entry: EntrySocket | undefined
   readonly #rotation: LogRotation
   #boot: Promise<void> = Promise.resolve()
+  #stopping = new AbortController()
 
   constructor(home: Home, map: SystemMap, secrets: Secrets, log: Logger) {
     super()
@@ -60,6 +61,7 @@ export class Supervisor extends Lifecycle {
       fleet: this.#fleet,
       events: this.events,
       locks: new Locks(),
+      stopping: () => this.#stopping.signal,
       postgres: this.#postgres,
     }
     this.executor = new Executor(system)
@@ -74,6 +76,7 @@ export class Supervisor extends Lifecycle {
       process: new ProcessDriver(this.home, this.#entry, () => this.keeper.map.topology.web.drainMs),
       command: new CommandDriver(this.home, this.#secrets, () => this.keeper.map),
     }
+    this.#stopping = new AbortController()
     await this.#rotation.start()
     await this.executor.load()
     const inStep = this.executor.nodesInStep()
@@ -98,6 +101,7 @@ export class Supervisor extends Lifecycle {
 
   /** Lets go: every process goes on without a supervisor. */
   protected async close(): Promise<void> {
+    this.#stopping.abort()
     await this.#boot
     this.faults.stop()
     await this.backups.stop()
@@ -110,6 +114,7 @@ export class Supervisor extends Lifecycle {
 
   /** Stops every node in order; data and map stay for the next start. */
   async stopAll(): Promise<string[]> {
+    this.#stopping.abort()
     await this.#boot
     this.faults.stop()
     await this.replication.stop()
@@ -155,5 +160,7 @@ function isMendedByReplication({ shards, nodes }: SystemMap, node: MapNode): boo
   if (node.role !== 'postgres') return false
   if (node.diverged) return true
   const shard = shards.find(({ primary }) => primary === node.id)
+  // Nobody promised that a replica has everything: the primary's own disk does.
+  if (shard?.durability === 'single') return false
   return nodes.some(({ id, state }) => state === 'ready' && shard?.replicas.includes(id))
 }

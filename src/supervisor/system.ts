@@ -15,5 +15,7 @@ export interface System {
   fleet: Fleet
   events: EventLog
   locks: Locks
+  /** Aborted when the supervisor stops: what takes long gives up, and is gone on with by the next one. */
+  stopping(): AbortSignal
   postgres: PostgresDriver
 }

@@ -6,7 +6,7 @@ import { bootstrapDatabase, bootstrapRoles } from './bootstrap.ts'
 import { type ConnectionOptions, PostgresConnection } from './connection.ts'
 import { databaseName, type PostgresSecrets, type PostgresState } from './contract.ts'
 import { fenceServer, throwOutClients, unfenceServer } from './fence.ts'
-import { parseLsn } from './lsn.ts'
+import { formatLsn, parseLsn } from './lsn.ts'
 import { lagSql, stateSql } from './state-sql.ts'
 
 const promoteTimeoutMs = 35_000
@@ -128,8 +128,18 @@ export class PostgresAdmin {
     if (broken) throw (broken as { cause: unknown }).cause
   }
 
-  async checkpoint(): Promise<void> {
-    await this.#connection.queryFor(checkpointTimeoutMs, 'CHECKPOINT')
+  async checkpoint(timeoutMs = checkpointTimeoutMs): Promise<void> {
+    await this.#connection.queryFor(timeoutMs, 'CHECKPOINT')
+  }
+
+  /** How many of the replicas that follow through these slots have everything on disk that is written up to `lsn`. */
+  async countFlushed(slots: readonly string[], lsn: bigint): Promise<number> {
+    const [row] = await this.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM pg_stat_replication
+       WHERE application_name = ANY ($1) AND flush_lsn >= $2::pg_lsn`,
+      [slots, formatLsn(lsn)],
+    )
+    return row?.count ?? 0
   }
 
   /** Rereads the configuration files. The server does so a moment later. */
@@ -137,8 +147,14 @@ export class PostgresAdmin {
     await this.query('SELECT pg_reload_conf()')
   }
 
-  /** A physical slot that keeps the log from now on. May be called again. */
+  /** A physical slot that keeps the log from now on; one that has lost it is made anew. May be called again. */
   async createSlot(name: string): Promise<void> {
+    const [lost] = await this.query(
+      `SELECT FROM pg_replication_slots
+       WHERE slot_name = $1 AND (wal_status = 'lost' OR invalidation_reason IS NOT NULL)`,
+      [name],
+    )
+    if (lost) await this.dropSlot(name)
     await this.query(
       `SELECT pg_create_physical_replication_slot($1::name, true)
        WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1::name)`,

@@ -5,8 +5,8 @@
 // disk, so that a crash in the middle leaves nothing that looks whole. It is born with standby.signal: started before it
 // is configured, it waits for a primary and never becomes a second one.
 
-import { rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { rm, statfs } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import { BackupWriter } from './backup-writer.ts'
@@ -21,6 +21,8 @@ import { TarReader } from './tar-reader.ts'
 const connectTimeoutMs = 5000
 /** The manifest is held in memory: about 200 bytes a file. */
 const manifestBytesMax = 256 * 1024 * 1024
+/** Left for the log of servers on the same disk. */
+const reserveBytes = 32 * 1024 * 1024
 const progressEveryBytes = 4 * 1024 * 1024
 
 export interface CloneOptions {
@@ -29,6 +31,8 @@ export interface CloneOptions {
   dataDir: string
   /** Made when it is missing, before the backup, so that the source keeps every change since its beginning. */
   slot?: string
+  /** Ends the clone early; it then throws `closed`. */
+  signal?: AbortSignal
   /** After every few megabytes, and at the end. The total is the source's own estimate. */
   onProgress?: (progress: { bytes: number; totalBytes: number }) => void
 }
@@ -49,6 +53,8 @@ export async function cloneCluster(options: CloneOptions): Promise<void> {
   await makeDirFor(owner, making)
   const writer = new BackupWriter(making, owner)
   const client = replicationClient(options)
+  const giveUp = () => client.connection.stream.destroy()
+  options.signal?.addEventListener('abort', giveUp, { once: true })
   try {
     await client.connect()
     if (options.slot !== undefined) await reserveSlot(client, options.slot)
@@ -60,8 +66,10 @@ export async function cloneCluster(options: CloneOptions): Promise<void> {
   } catch (error) {
     await writer.abandon()
     await rm(making, { recursive: true, force: true })
+    if (options.signal?.aborted) throw new TenfoldError('closed', `the clone to ${dataDir} was given up`)
     throw explain(error, from, dataDir)
   } finally {
+    options.signal?.removeEventListener('abort', giveUp)
     // Not `end`, which waits for the server to take its leave and so for ever in a backup that was broken off.
     client.connection.stream.destroy()
   }
@@ -74,8 +82,10 @@ async function receive(client: Client, writer: BackupWriter, { dataDir, onProgre
   let [target, bytes, totalBytes, manifestBytes] = ['none' as 'none' | 'archive' | 'manifest', 0, 0, 0]
   let toldBytes = 0
   for await (const part of readBaseBackup(client, `tenfold ${basename(dataDir)}`)) {
-    if (part.kind === 'size') totalBytes = part.estimatedBytes
-    else if (part.kind !== 'data') target = part.kind
+    if (part.kind === 'size') {
+      totalBytes = part.estimatedBytes
+      await checkRoom(dataDir, totalBytes)
+    } else if (part.kind !== 'data') target = part.kind
     else if (target === 'archive') {
       await archive.write(part.chunk)
       bytes += part.chunk.length
@@ -93,6 +103,15 @@ async function receive(client: Client, writer: BackupWriter, { dataDir, onProgre
   archive.end()
   onProgress?.({ bytes, totalBytes: Math.max(bytes, totalBytes) })
   return Buffer.concat(manifest).toString('utf8')
+}
+
+/** A copy that cannot fit is not begun: on a shared disk it would take the last room from the primary. */
+async function checkRoom(dataDir: string, neededBytes: number): Promise<void> {
+  const dir = dirname(dataDir)
+  const { bavail, bsize } = await statfs(dir)
+  if (bavail * bsize >= neededBytes + reserveBytes) return
+  const [needed, free] = [neededBytes + reserveBytes, bavail * bsize].map((bytes) => Math.ceil(bytes / 2 ** 20))
+  throw new TenfoldError('disk-full', `a clone needs ${needed} MiB, and the disk of ${dir} has ${free} MiB left`)
 }
 
 function replicationClient({ from, secrets }: CloneOptions): Client {

@@ -2,7 +2,7 @@
 // then one of them may still finish a statement, and even acknowledge it. So a fence has to end them all.
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { waitUntil } from '../../base/limits.ts'
 import { isProcessAlive, stateOfProcess } from '../process.ts'
@@ -40,9 +40,20 @@ export function signalServer(dataDir: string, name: 'SIGSTOP' | 'SIGCONT'): void
   for (const pid of processesOfServer(dataDir)) send(pid, name)
 }
 
-/** Whether the postmaster was stopped by a signal: it is there, and answers nobody until somebody continues it. */
-export function isServerStopped(pid: number): boolean {
-  return /^[Tt]/.test(stateOfProcess(pid))
+/**
+ * Undefined unless the process was stopped by a signal: it is there, and answers nobody until somebody continues it. A
+ * mark that stays the same says that it has not run since.
+ */
+export function stopMarkOf(pid: number): string | undefined {
+  if (!/^[Tt]/.test(stateOfProcess(pid))) return undefined
+  if (process.platform !== 'linux') return 'stopped'
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'latin1')
+      .match(/ctxt_switches:\t\d+/g)
+      ?.join()
+  } catch {
+    return undefined
+  }
 }
 
 function workingIn(dataDir: string): number[] {
@@ -66,8 +77,8 @@ function isServerIn(pid: number, real: string): boolean {
 function titled(dataDir: string): number[] {
   const lines = execFileSync('ps', ['-axo', 'pid=,command='], { encoding: 'utf8' }).split('\n')
   const name = basename(dataDir)
-  const titles = [`-D ${dataDir}`, `postgres: ${name}: `, `postgres: ${name.replace(/[^a-z0-9]/g, '_')}: `]
-  return lines.filter((line) => titles.some((title) => line.includes(title))).map((line) => Number.parseInt(line, 10))
+  const isOwn = (line: string) => `${line} `.includes(`-D ${dataDir} `) || line.includes(`postgres: ${name}: `)
+  return lines.filter(isOwn).map((line) => Number.parseInt(line, 10))
 }
 
 function realpathOf(path: string): string {

@@ -14,6 +14,7 @@ export async function pointAtPrimary(system: System, node: MapNode): Promise<voi
     await using primary = await postgres.admin(primaryOf(system, node.shard))
     await primary.createSlot(slotNameOf(node.id))
   }
+  if (system.keeper.node(node.id)?.database !== 'replica') return // promoted meanwhile
   await postgres.configure(node)
   await using replica = await postgres.admin(node)
   await replica.reload()

@@ -3,16 +3,18 @@
 // the process is stopped, or when no web server or worker gets an answer either.
 
 import { systemClock } from '../../base/clock.ts'
-import { describeError } from '../../base/errors.ts'
+import { describeError, TenfoldError } from '../../base/errors.ts'
 import { withTimeout } from '../../base/limits.ts'
 import type { MapNode } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import type { PostgresAdmin, ReplicaLag } from '../../programs/postgres/admin.ts'
-import { isServerStopped } from '../../programs/postgres/processes.ts'
+import { stopMarkOf } from '../../programs/postgres/processes.ts'
 import type { System } from '../system.ts'
 
 const beatIntervalMs = 250
 const reachTimeoutMs = 500
+/** Between two looks: a supervisor that stood still itself has no word on who was silent. */
+const lookGapMsMax = 500
 /** While it recovers from a crash it answers, that it is not ready. It gets so many times longer than one that hangs. */
 const recoveryPatience = 5
 const startingUp = '57P03'
@@ -28,7 +30,9 @@ export class PrimaryWatch {
   #nextBeatMs = 0
   #answeredAtMs = 0
   #recoveringSinceMs: number | undefined
-  #stoppedSinceMs: number | undefined
+  #stopped: { mark: string; sinceMs: number } | undefined
+  #isInRecovery = false
+  #lookedAtMs = 0
   #lastError: unknown
   /** What the primary last said of its replicas; undefined until it did. */
   replicas: { atMs: number; lag: ReplicaLag[] } | undefined
@@ -41,15 +45,20 @@ export class PrimaryWatch {
   async look(primary: MapNode): Promise<PrimaryState> {
     const nowMs = systemClock.monotonic()
     if (primary.id !== this.#node) await this.#begin(primary.id, nowMs)
+    if (nowMs - this.#lookedAtMs > lookGapMsMax) this.#answeredAtMs = nowMs
+    this.#lookedAtMs = nowMs
     const { hangMsMax } = this.#system.keeper.map.topology.database
     if (primary.pid === null || !this.#system.postgres.isAlive(primary, primary.pid)) {
       await this.forget()
       return { is: 'gone', why: 'its process died' }
     }
-    this.#stoppedSinceMs = isServerStopped(primary.pid) ? (this.#stoppedSinceMs ?? nowMs) : undefined
+    const mark = stopMarkOf(primary.pid)
+    if (mark === undefined || mark !== this.#stopped?.mark)
+      this.#stopped = mark === undefined ? undefined : { mark, sinceMs: nowMs }
     // What the operating system says needs no second opinion, and so less patience.
-    if (this.#stoppedSinceMs !== undefined && nowMs - this.#stoppedSinceMs >= hangMsMax / 2)
-      return { is: 'gone', why: `it has been stopped for ${Math.round(nowMs - this.#stoppedSinceMs)} ms` }
+    if (this.#stopped && nowMs - this.#stopped.sinceMs >= hangMsMax / 2)
+      return { is: 'gone', why: `it has been stopped for ${Math.round(nowMs - this.#stopped.sinceMs)} ms` }
+    if (this.#isInRecovery) return { is: 'gone', why: 'it follows somebody, as no primary does' }
     if (nowMs >= this.#nextBeatMs) this.#beating ??= this.#beat(primary, hangMsMax)
     if (this.#recoveringSinceMs !== undefined) {
       const recoveringMs = nowMs - this.#recoveringSinceMs
@@ -78,7 +87,8 @@ export class PrimaryWatch {
     this.#answeredAtMs = nowMs
     this.#nextBeatMs = nowMs
     this.#recoveringSinceMs = undefined
-    this.#stoppedSinceMs = undefined
+    this.#stopped = undefined
+    this.#isInRecovery = false
     this.#lastError = undefined
     this.replicas = undefined
   }
@@ -105,9 +115,21 @@ export class PrimaryWatch {
   }
 
   async #askLag(primary: MapNode): Promise<ReplicaLag[]> {
-    const admin = this.#admin ?? (await this.#system.postgres.admin(primary))
-    this.#admin = admin
+    const admin = this.#admin ?? (await this.#connect(primary))
+    this.#isInRecovery = await admin.isInRecovery()
     return admin.lag()
+  }
+
+  /** One that comes after its beat was given up is closed: somebody else has been asked by then. */
+  async #connect(primary: MapNode): Promise<PostgresAdmin> {
+    const beat = this.#beating
+    const admin = await this.#system.postgres.admin(primary)
+    if (beat !== this.#beating || this.#node !== primary.id) {
+      void admin.close()
+      throw new TenfoldError('timeout', `${primary.id} took a connection too late`)
+    }
+    this.#admin = admin
+    return admin
   }
 
   /** The second path: whether any process of the app gets an answer from it. */

@@ -10,6 +10,7 @@ import { killServer } from '../../programs/postgres/processes.ts'
 import type { Mender } from '../executor.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
 import { slotNameOf } from '../replication-slot.ts'
+import { dismissCandidates } from '../steps/promotion.ts'
 import type { System } from '../system.ts'
 import { elect } from './election.ts'
 import { pointAtPrimary } from './follow.ts'
@@ -31,7 +32,7 @@ const replaceStartingAfterMs = 60_000
 const memberLagBytes = 1024 * 1024
 const housekeepingMs = 5000
 /** Between two attempts to mend the same thing. */
-const retryMs = { shard: 500, node: 5000, start: 1000 }
+const retryMs = { shard: 500, node: 5000, start: 1000, programs: 10_000, noRoom: 60_000 }
 
 export class ShardWatch {
   readonly #system: System
@@ -43,6 +44,8 @@ export class ShardWatch {
   #lastWhy = ''
   #silentSinceMs = new Map<string, number>()
   readonly #retryAtMs = new Map<string, number>()
+  /** Bytes, when the primary last told. */
+  readonly #lastLag = new Map<string, number>()
   #nextHousekeepingMs = 0
   #chores: Promise<void> | undefined
 
@@ -64,7 +67,11 @@ export class ShardWatch {
       return this.#forgetPrimary()
     try {
       const state = await this.#primary.look(primary)
-      if (state.is === 'gone') return await this.#replacePrimary(shard, primary, state.why)
+      if (state.is === 'gone') {
+        // With `single` nobody promised that a replica has everything: the fleet starts the primary again.
+        if (shard.durability !== 'single') await this.#replacePrimary(shard, primary, state.why)
+        return
+      }
       this.#goneSinceMs = undefined
       this.#tellSlow(primary, state.is === 'slow')
       if (state.is === 'well') await this.#keepReplicas(shard)
@@ -101,30 +108,45 @@ export class ShardWatch {
     if (isDead) await killServer(dataDirOf(primary))
     const standbys = await askStandbys(this.#system, shard)
     const election = elect(shard, standbys)
-    if (election.to !== undefined) {
+    const isPatient = nowMs - this.#goneSinceMs < electionMs
+    if (election.to !== undefined && !(isPatient && isDead && this.#wouldLoseMuch(shard, election.to))) {
       const step: Step = { kind: 'fail-over', shard: shard.id, from: primary.id, to: election.to }
       this.#repair(shard.id, [step], retryMs.shard)
       return
     }
-    if (election.why !== this.#lastWhy)
-      events.emit('warn', `no replica takes the place of ${primary.id} yet: ${election.why}`)
-    this.#lastWhy = election.why
+    const reason = election.to === undefined ? election.why : `${election.to} is too far behind`
+    if (reason !== this.#lastWhy) events.emit('warn', `no replica takes the place of ${primary.id} yet: ${reason}`)
+    this.#lastWhy = reason
     const noneComes = shard.replicas.every((id) => this.#system.keeper.node(id)?.pid == null)
-    if (isDead && (noneComes || nowMs - this.#goneSinceMs >= electionMs)) await this.#startAgain(primary)
+    const isLate = election.to === undefined ? !isPatient : true
+    if ((isDead && noneComes) || isLate) await this.#startAgain(primary)
   }
 
-  /** It has every write that it acknowledged, and no other was named primary. */
-  async #startAgain(primary: MapNode): Promise<void> {
-    const { keeper, fleet, events } = this.#system
-    if (systemClock.monotonic() < (this.#retryAtMs.get(primary.id) ?? 0)) return
-    this.#retryAtMs.set(primary.id, systemClock.monotonic() + retryMs.start)
-    await lowerFence(dataDirOf(primary))
-    if (primary.pid !== null) await keeper.setState(primary.id, 'down', { pid: null })
-    await fleet
-      .startNode(primary.id)
-      .catch((error) =>
-        events.emit('error', `${primary.id} did not come back: ${describeError(error)}`, { node: primary.id }),
-      )
+  /** Asynchronous replicas may lack anything; before much is lost, the primary's own disk is tried. */
+  #wouldLoseMuch(shard: MapShard, to: string): boolean {
+    const lag = this.#lastLag.get(to) ?? 0
+    return shard.durability === 'async' && lag > this.#system.keeper.map.topology.database.replicaLagBytesMax
+  }
+
+  /** It has every write that it acknowledged, and no other was named primary. One that hangs is ended first. */
+  async #startAgain(looked: MapNode): Promise<void> {
+    const { keeper, fleet, events, locks } = this.#system
+    if (systemClock.monotonic() < (this.#retryAtMs.get(looked.id) ?? 0)) return
+    this.#retryAtMs.set(looked.id, systemClock.monotonic() + retryMs.start)
+    await locks.run(this.#id, async () => {
+      const primary = keeper.node(looked.id)
+      const isSame = primary?.pid === looked.pid || primary?.pid === null
+      if (!primary || !isSame || shardOf(keeper.map.shards, this.#id).primary !== primary.id) return
+      await killServer(dataDirOf(primary))
+      await dismissCandidates(this.#system, this.#id)
+      await lowerFence(dataDirOf(primary))
+      if (primary.pid !== null) await keeper.setState(primary.id, 'down', { pid: null })
+      await fleet
+        .startNode(primary.id)
+        .catch((error) =>
+          events.emit('error', `${primary.id} did not come back: ${describeError(error)}`, { node: primary.id }),
+        )
+    })
   }
 
   #tellSlow(primary: MapNode, isSlow: boolean): void {
@@ -141,6 +163,12 @@ export class ShardWatch {
     const nowMs = systemClock.monotonic()
     const streaming = new Map(said.lag.map((lag) => [lag.name, lag]))
     for (const id of shard.replicas) {
+      const lagBytes = streaming.get(slotNameOf(id))?.lagBytes
+      if (lagBytes !== undefined) this.#lastLag.set(id, lagBytes)
+    }
+    // One after the other: of two that are both silent for a moment, one stays.
+    const isMending = shard.replicas.some((id) => this.#executor.isRepairing(id))
+    for (const id of shard.replicas) {
       const node = this.#system.keeper.node(id)
       if (!node || this.#executor.isRepairing(id) || this.#system.locks.isHeld(id)) continue
       if (node.diverged) this.#replace(node)
@@ -151,7 +179,8 @@ export class ShardWatch {
         this.#silentSinceMs.set(id, sinceMs)
         const isComing = node.pid !== null && node.state === 'starting'
         if (node.pid !== null) this.#pointAgain(node, nowMs - sinceMs)
-        if (nowMs - sinceMs >= (isComing ? replaceStartingAfterMs : replaceAfterMs)) await this.#giveUp(node)
+        const patienceMs = isComing ? replaceStartingAfterMs : replaceAfterMs
+        if (nowMs - sinceMs >= patienceMs && !isMending) return this.#giveUp(node)
       }
     }
     this.#replaceOutdatedPrograms()
@@ -207,13 +236,19 @@ export class ShardWatch {
     const { map } = this.#system.keeper
     const { primary } = shardOf(map.shards, this.#id)
     const isOutdated = map.nodes.some((node) => node.primary !== undefined && node.primary !== primary)
-    if (isOutdated && this.#executor.progress === null) this.#executor.apply(map.topology)
+    const nowMs = systemClock.monotonic()
+    if (!isOutdated || this.#executor.progress !== null || nowMs < (this.#retryAtMs.get('programs') ?? 0)) return
+    this.#retryAtMs.set('programs', nowMs + retryMs.programs)
+    this.#executor.apply(map.topology)
   }
 
   #repair(id: string, steps: Step[], againAfterMs: number): void {
     const nowMs = systemClock.monotonic()
+    // Each attempt to copy what does not fit costs the disk that others write to.
+    const isFull = isTenfoldError(this.#executor.lastErrorOf(id), 'disk-full')
+    const waitMs = isFull ? retryMs.noRoom : againAfterMs
     if (nowMs < (this.#retryAtMs.get(id) ?? 0)) return
-    if (this.#executor.repair(id, steps)) this.#retryAtMs.set(id, nowMs + againAfterMs)
+    if (this.#executor.repair(id, steps)) this.#retryAtMs.set(id, nowMs + waitMs)
   }
 
   /** Whoever streams and is close belongs to it. Nobody leaves it by being silent: what it has acknowledged stays its word. */
@@ -234,8 +269,12 @@ export class ShardWatch {
     const known = keeper.map.nodes.filter((node) => node.role === 'postgres').map((node) => slotNameOf(node.id))
     for (const node of nodes) {
       await using admin = await postgres.admin(node)
-      const isPrimary = node.id === shard.primary
-      const isNeeded = (name: string) => isPrimary && shard.replicas.some((id) => slotNameOf(id) === name)
+      // Asked anew for each: meanwhile another may have become primary, or a replica joined.
+      const isNeeded = (name: string) => {
+        const now = shardOf(keeper.map.shards, shard.id)
+        const isBecoming = keeper.node(node.id)?.candidate !== undefined
+        return isBecoming || (now.primary === node.id && now.replicas.some((id) => slotNameOf(id) === name))
+      }
       // Slots of others than replicas (the archive of the log) have names of another kind.
       const isOurs = (name: string) => known.includes(name) || /_postgres_\d+$/.test(name)
       for (const { name, isActive } of await admin.slots())

@@ -8,24 +8,20 @@ import type { Standby } from './election.ts'
 
 const answerTimeoutMs = 1000
 
-/** A replica that was promoted, though the map does not say so, is in nobody's way: nobody was told to write to it. */
-export interface AskedStandby extends Standby {
-  isPromoted: boolean
-}
-
-export async function askStandbys(system: System, shard: MapShard): Promise<AskedStandby[]> {
+export async function askStandbys(system: System, shard: MapShard): Promise<Standby[]> {
   const nodes = shard.replicas.flatMap((id) => system.keeper.node(id) ?? [])
   const usable = nodes.filter((node) => node.pid !== null && !node.diverged)
   const answers = await Promise.all(usable.map((node) => ask(system, node).catch(() => undefined)))
   return answers.filter((answer) => answer !== undefined)
 }
 
-async function ask({ postgres }: System, node: MapNode): Promise<AskedStandby | undefined> {
+async function ask({ postgres }: System, node: MapNode): Promise<Standby | undefined> {
   const asking = async () => {
     await using admin = await postgres.admin(node)
     const { isInRecovery, timeline, writtenLsn, replayedLsn, isComplete } = await admin.state()
-    if (!isComplete) return undefined
-    return { node: node.id, timeline, receivedLsn: writtenLsn, replayedLsn, isPromoted: !isInRecovery }
+    // One that was promoted, though the map does not say so, goes another way.
+    if (!isComplete || !isInRecovery) return undefined
+    return { node: node.id, timeline, receivedLsn: writtenLsn, replayedLsn }
   }
   return withTimeout(asking(), answerTimeoutMs, `${node.id} saying where it stands`)
 }

@@ -10,9 +10,10 @@ import type { NodeSpec } from '../../plan/step.ts'
 import { cloneCluster } from '../../programs/postgres/clone.ts'
 import { createCluster } from '../../programs/postgres/cluster.ts'
 import { placeDataDir } from '../../programs/postgres/owner.ts'
+import { killServer } from '../../programs/postgres/processes.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
 import { pointAtPrimary } from '../replication/follow.ts'
-import { setQuorum } from '../replication/set-quorum.ts'
+import { settleQuorum } from '../replication/set-quorum.ts'
 import { primaryOf, shardOf } from '../replication/shards.ts'
 import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
@@ -77,7 +78,8 @@ export async function copyUntilItRuns(system: System, step: { node: NodeSpec; sh
     try {
       return await copyAndStart(system, step)
     } catch (error) {
-      if (attempt === cloneAttemptsMax || isTenfoldError(error, 'disk-full')) throw error
+      const isFinal = isTenfoldError(error, 'disk-full') || system.stopping().aborted
+      if (attempt === cloneAttemptsMax || isFinal) throw error
       const message = `${step.node.id} is cloned once more: ${describeError(error)}`
       system.events.emit('warn', message, { node: step.node.id })
       await systemClock.sleep(cloneRetryMs)
@@ -101,7 +103,12 @@ export async function caughtUp(system: System, id: string, shard: string): Promi
     }
     return false
   }
-  await waitUntil(isClose, { what: `${id} catching up`, timeoutMs: catchUpTimeoutMs, intervalMs: 50 })
+  await waitUntil(isClose, {
+    what: `${id} catching up`,
+    timeoutMs: catchUpTimeoutMs,
+    intervalMs: 50,
+    signal: system.stopping(),
+  })
 }
 
 /** From the beginning, whatever an attempt before has left. */
@@ -110,8 +117,10 @@ export async function copyAndStart(system: System, step: { node: NodeSpec; shard
   const source = primaryOf(system, step.shard)
   const node = await addNode(system, step.node, step.shard, 'replica')
   await fleet.stopNode(node.id)
+  await killServer(dataDirOf(node)) // stopped children of one that was paused would stay
   {
     await using admin = await postgres.admin(source)
+    await admin.dropSlot(slotNameOf(node.id))
     await admin.createSlot(slotNameOf(node.id))
   }
   await rm(dataDirOf(node), { recursive: true, force: true })
@@ -121,6 +130,7 @@ export async function copyAndStart(system: System, step: { node: NodeSpec; shard
     secrets: secrets.postgres,
     dataDir: dataDirOf(node),
     slot: slotNameOf(node.id),
+    signal: system.stopping(),
     onProgress: ({ bytes, totalBytes }) => {
       if (systemClock.monotonic() - toldAtMs < progressEveryMs) return
       toldAtMs = systemClock.monotonic()
@@ -128,11 +138,12 @@ export async function copyAndStart(system: System, step: { node: NodeSpec; shard
       events.emit('info', `${node.id}: ${done} of ${all} MiB copied`, { node: node.id })
     },
   })
-  if (node.diverged)
+  if (node.diverged || node.candidate)
     await keeper.change((draft) => {
       const found = nodeOf(draft, node.id)
       delete found?.diverged
       delete found?.deposed
+      delete found?.candidate
     })
   await fleet.startNode(node.id)
 }
@@ -144,7 +155,7 @@ export async function removeDatabase(system: System, step: { node: string; shard
     const shard = keeper.map.shards.find((candidate) => candidate.id === step.shard)
     if (!node || shard?.primary === step.node) return
     // Before its data goes: nobody may count on its word from here on.
-    if (shard) await setQuorum(system, shard.id, { leaving: node.id })
+    if (shard) await settleQuorum(system, shard.id, { leaving: node.id })
     await fleet.stopNode(node.id)
     await rm(dataDirOf(node), { recursive: true, force: true })
     if (shard) {
@@ -158,6 +169,9 @@ export async function removeDatabase(system: System, step: { node: string; shard
       const owner = draft.shards.find((candidate) => candidate.id === step.shard)
       if (owner) owner.replicas = owner.replicas.filter((replica) => replica !== node.id)
     })
+    // A later node of that name has nothing to do with this one.
+    fleet.forget(node.id)
+    await rm(system.home.repairJournalOf(node.id), { force: true })
   })
 }
 

@@ -10,13 +10,14 @@
 
 import { systemClock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
+import { withTimeout } from '../../base/limits.ts'
 import type { MapNode, MapShard } from '../../map/map.ts'
-import { raiseFence } from '../../programs/postgres/fence.ts'
-import { killServer } from '../../programs/postgres/processes.ts'
+import { isFenced, raiseFence } from '../../programs/postgres/fence.ts'
+import { killServer, stopMarkOf } from '../../programs/postgres/processes.ts'
 import { dataDirOf } from '../nodes/postgres-driver.ts'
-import { elect } from '../replication/election.ts'
+import { elect, type Standby } from '../replication/election.ts'
 import { shardOf } from '../replication/shards.ts'
-import { type AskedStandby, askStandbys } from '../replication/standbys.ts'
+import { askStandbys } from '../replication/standbys.ts'
 import type { System } from '../system.ts'
 import {
   followPrimary,
@@ -30,14 +31,18 @@ import {
 /** What is on its way from a dead primary is on the replicas' disks within this. */
 const receiveTimeoutMs = 300
 const receivePollMs = 10
+/** A primary that hangs is asked once more for so long. */
+const answerTimeoutMs = 300
 
 export async function failOver(system: System, change: PrimaryChange): Promise<void> {
-  await system.locks.run(change.shard, async () => {
-    const { primary } = shardOf(system.keeper.map.shards, change.shard)
-    if (primary === change.to) return
+  const { keeper, fleet, locks } = system
+  await locks.run(change.shard, async () => {
+    const { primary } = shardOf(keeper.map.shards, change.shard)
+    if (primary === change.to) return settle(system, change)
     if (primary !== change.from)
       throw new TenfoldError('step-failed', `the primary of ${change.shard} is ${primary} by now, not ${change.from}`)
-    await system.fleet.exclusively(change.from, () => takeOver(system, change))
+    await fleet.exclusively(change.from, () => takeOver(system, change))
+    await settle(system, change)
   })
 }
 
@@ -46,20 +51,39 @@ async function takeOver(system: System, change: PrimaryChange): Promise<void> {
   const startedAtMs = systemClock.monotonic()
   const [source, target] = [keeper.node(change.from), keeper.node(change.to)]
   if (!source || !target) throw new TenfoldError('step-failed', `${change.from} or ${change.to} is not in the map`)
+  await checkGone(system, source)
   await fence(system, source)
   await using to = await postgres.admin(target)
-  if (!(await isPromoted(to))) await checkElected(system, change)
-  const quorum = await prepareCandidate(system, change, to)
+  const isDone = await isPromoted(to)
+  if (isDone && !target.candidate)
+    throw new TenfoldError('step-failed', `${change.to} is on a way of its own, nobody told it to be primary`)
+  if (!isDone) await checkElected(system, change)
+  await prepareCandidate(system, change, to)
   await to.promote()
-  const others = othersOf(system, change)
-  await publishPrimary(system, change, to, { quorum, isDiverged: true })
+  await publishPrimary(system, change, to, { isDiverged: true })
   const tookMs = Math.round(systemClock.monotonic() - startedAtMs)
   events.emit('warn', `${change.to} is the primary of ${change.shard}, ${tookMs} ms after the decision`, {
     node: change.to,
   })
-  // The app first: it waits for them with its first commit, and for nothing else.
-  await followPrimary(system, others)
-  await postgres.configure(target)
+}
+
+/** The app first: it waits for the other replicas with its first commit, and for nothing else. */
+async function settle(system: System, change: PrimaryChange): Promise<void> {
+  await followPrimary(system, othersOf(system, change))
+  const primary = system.keeper.node(change.to)
+  if (primary) await system.postgres.configure(primary)
+}
+
+/** What was decided may be long ago: a supervisor died, or a start came first. One that serves is not killed. */
+async function checkGone({ postgres }: System, source: MapNode): Promise<void> {
+  const isThere = source.pid !== null && postgres.isAlive(source, source.pid)
+  if (!isThere || stopMarkOf(source.pid as number) !== undefined || (await isFenced(dataDirOf(source)))) return
+  const answering = async () => {
+    await using admin = await postgres.admin(source)
+    return !(await admin.isInRecovery())
+  }
+  const serves = await withTimeout(answering(), answerTimeoutMs, `${source.id} answering`).catch(() => false)
+  if (serves) throw new TenfoldError('step-failed', `${source.id} serves again`)
 }
 
 /** Nobody can have a write acknowledged by it any more. A full disk may refuse the file; the end of its processes counts. */
@@ -83,10 +107,9 @@ async function checkElected(system: System, { shard: id, to }: PrimaryChange): P
     throw new TenfoldError('step-failed', `${to} has less than ${election.to}, which shall be promoted instead`)
 }
 
-async function settledStandbys(system: System, shard: MapShard): Promise<AskedStandby[]> {
+async function settledStandbys(system: System, shard: MapShard): Promise<Standby[]> {
   const deadline = systemClock.monotonic() + receiveTimeoutMs
-  const positions = (standbys: AskedStandby[]) =>
-    standbys.map(({ node, receivedLsn }) => `${node} ${receivedLsn}`).join()
+  const positions = (standbys: Standby[]) => standbys.map(({ node, receivedLsn }) => `${node} ${receivedLsn}`).join()
   let before = await askStandbys(system, shard)
   for (;;) {
     await systemClock.sleep(receivePollMs)

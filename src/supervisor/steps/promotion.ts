@@ -2,7 +2,7 @@
 // the other replicas then follow it.
 
 import { waitUntil } from '../../base/limits.ts'
-import type { MapNode, Quorum } from '../../map/map.ts'
+import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'
 import type { PostgresAdmin } from '../../programs/postgres/admin.ts'
 import { quorumOf } from '../replication/quorum.ts'
 import { shardOf } from '../replication/shards.ts'
@@ -10,6 +10,8 @@ import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 
 const promoteTimeoutMs = 30_000
+/** A process that hangs learns of it later; the replicas must follow before the first commit can be acknowledged. */
+const publishPatienceMs = 300
 
 export interface PrimaryChange {
   shard: string
@@ -28,26 +30,42 @@ export function othersOf({ keeper }: System, { shard, from, to }: PrimaryChange)
 
 /**
  * Before the promotion: whom its commits will wait for stands in its configuration, since a primary that opens with the
- * list of its predecessor would wait for ever; and it keeps from now on what the others have yet to read.
+ * list of its predecessor would wait for ever; it keeps from now on what the others have yet to read; and the map knows
+ * that it may be promoted, should we be gone before it says so.
  */
-export async function prepareCandidate(
-  system: System,
-  change: PrimaryChange,
-  to: PostgresAdmin,
-): Promise<Quorum | undefined> {
+export async function prepareCandidate(system: System, change: PrimaryChange, to: PostgresAdmin): Promise<void> {
   const { keeper, postgres } = system
   const { durability, replicas } = shardOf(keeper.map.shards, change.shard)
-  const others = othersOf(system, change)
+  const others = othersOf(system, change).map(({ id }) => id)
   const rest = [...replicas.filter((id) => id !== change.to), change.from]
-  const quorum = quorumOf(
-    durability,
-    others.map(({ id }) => id),
-    rest,
-  )
-  await postgres.configure(keeper.node(change.to) as MapNode, { quorum: quorum ?? null })
+  const quorum = quorumOf(durability, others, rest) ?? null
+  await keeper.change((draft) => {
+    const node = nodeOf(draft, change.to)
+    if (node) node.candidate = { quorum }
+  })
+  if (await to.isInRecovery()) await postgres.configure(keeper.node(change.to) as MapNode)
   await to.reload()
   for (const id of rest) await to.createSlot(slotNameOf(id))
-  return quorum
+}
+
+/**
+ * Before another serves as primary: a candidate that was promoted, or may have been, goes another way than that one.
+ * Whoever was not comes back to be a replica like the others.
+ */
+export async function dismissCandidates(system: System, shard: string): Promise<void> {
+  const { keeper, postgres } = system
+  for (const node of keeper.map.nodes.filter((node) => node.shard === shard && node.candidate)) {
+    const wasPromoted = async () => {
+      await using admin = await postgres.admin(node)
+      return isPromoted(admin)
+    }
+    const diverged = await wasPromoted().catch(() => true)
+    await keeper.change((draft) => {
+      const found = nodeOf(draft, node.id)
+      delete found?.candidate
+      if (found && diverged) found.diverged = true
+    })
+  }
 }
 
 /**
@@ -71,33 +89,41 @@ export async function isPromoted(to: PostgresAdmin): Promise<boolean> {
   return true
 }
 
-/** The moment from which on everybody writes to the new primary. The old one is down, and a replica from now on. */
+/**
+ * The moment from which on everybody writes to the new primary. The old one is down, and a replica from now on. Until the
+ * others have all that was acknowledged before, only the new primary's own disk surely has it (set-quorum.ts).
+ */
 export async function publishPrimary(
   system: System,
   change: PrimaryChange,
   to: PostgresAdmin,
-  { quorum, isDiverged }: { quorum: Quorum | undefined; isDiverged: boolean },
+  { isDiverged }: { isDiverged: boolean },
 ): Promise<void> {
   const { timeline, start, firstXid } = await to.timelineStart()
-  await system.keeper.changeEverywhere((draft) => {
+  const edit = (draft: SystemMap) => {
     const shard = shardOf(draft.shards, change.shard)
+    const { durability } = shard
+    const quorum = nodeOf(draft, change.to)?.candidate?.quorum
     const replicas = shard.replicas.filter((id) => id !== change.to && id !== change.from)
-    Object.assign(shard, { primary: change.to, timeline, timelineStart: start })
-    shard.replicas = [...replicas, change.from]
-    shard.quorums = quorum ? [quorum] : []
+    Object.assign(shard, { primary: change.to, timeline, timelineStart: start, replicas: [...replicas, change.from] })
+    shard.quorums = quorum ? [{ count: 1, names: [change.to] }, quorum] : []
     const since = new Date().toISOString()
-    for (const node of draft.nodes) {
+    for (const node of draft.nodes.filter((node) => node.shard === change.shard)) {
+      if (node.candidate && node.id !== change.to) node.diverged = true
+      delete node.candidate
       if (node.id === change.to) {
         node.database = 'primary'
         delete node.fault
       }
-      if (node.id === change.from) Object.assign(node, { database: 'replica', state: 'down', pid: null, since })
-      if (node.id === change.from && isDiverged)
-        Object.assign(node, { diverged: true, deposed: { timeline, start, firstXid } })
+      if (node.id === change.from) {
+        Object.assign(node, { database: 'replica', state: 'down', pid: null, since })
+        if (isDiverged) Object.assign(node, { diverged: true, deposed: { timeline, start, firstXid, durability } })
+      }
       // Not read from until it is known to follow: it may show what the new primary never had.
       if (replicas.includes(node.id) && node.state === 'ready') Object.assign(node, { state: 'starting', since })
     }
-  })
+  }
+  await system.keeper.changeEverywhere(edit, publishPatienceMs)
 }
 
 /** One that cannot be told now is told by its next start, or replaced. */

@@ -18,6 +18,7 @@ export async function rebuildReplica(system: System, { node: id, shard }: Rebuil
   await system.locks.run(id, async () => {
     const node = system.keeper.node(id)
     if (!node || shardOf(system.keeper.map.shards, shard).primary === id) return
+    // Should the old quorum count on: a clone of the primary holds every word that this node gave.
     await setQuorum(system, shard, { leaving: id })
     await copyUntilItRuns(system, { node, shard })
     await caughtUp(system, id, shard)

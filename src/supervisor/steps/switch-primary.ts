@@ -16,6 +16,7 @@ import { waitUntil } from '../../base/limits.ts'
 import type { MapNode } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import type { PostgresAdmin } from '../../programs/postgres/admin.ts'
+import { readShutdownLsn } from '../../programs/postgres/control-file.ts'
 import { isFenced, lowerFence, raiseFence } from '../../programs/postgres/fence.ts'
 import { killServer } from '../../programs/postgres/processes.ts'
 import { stopServer } from '../../programs/postgres/server.ts'
@@ -25,6 +26,7 @@ import { slotNameOf } from '../replication-slot.ts'
 import type { System } from '../system.ts'
 import { copyAndStart } from './database-steps.ts'
 import {
+  dismissCandidates,
   followPrimary,
   isPromoted,
   othersOf,
@@ -44,17 +46,16 @@ const drainMs = 300
 const stopTimeoutMs = 1500
 const receiveTimeoutMs = 2000
 const followTimeoutMs = 8000
+const checkpointTimeoutMs = 10_000
 
 type Outcome = { isDone: true } | { isDone: false; why: string; mustRestart?: boolean }
 
 export async function switchPrimary(system: System, change: PrimaryChange): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await system.locks
-      .run(change.shard, () => trySwitch(system, change))
-      .catch((error: unknown): Outcome => {
-        if (error instanceof TenfoldError && error.code === 'step-failed') throw error
-        return { isDone: false, why: describeError(error) }
-      })
+    const outcome = await trySwitch(system, change).catch((error: unknown): Outcome => {
+      if (error instanceof TenfoldError && error.code === 'step-failed') throw error
+      return { isDone: false, why: describeError(error) }
+    })
     if (outcome.isDone) return
     if (attempt === attemptsMax)
       throw new TenfoldError(
@@ -66,8 +67,9 @@ export async function switchPrimary(system: System, change: PrimaryChange): Prom
   }
 }
 
+/** What may take long comes first, without the shard's lock: meanwhile the primary may die, and be replaced. */
 async function trySwitch(system: System, change: PrimaryChange): Promise<Outcome> {
-  const { keeper, postgres, fleet } = system
+  const { keeper, postgres, locks } = system
   const { primary } = shardOf(keeper.map.shards, change.shard)
   const target = keeper.node(change.to)
   const source = keeper.node(change.from)
@@ -76,21 +78,40 @@ async function trySwitch(system: System, change: PrimaryChange): Promise<Outcome
     throw new TenfoldError('step-failed', `the primary of ${change.shard} is ${primary}, not ${change.from}`)
   if (!target || !source)
     throw new TenfoldError('step-failed', `${change.to} or ${change.from} is gone, they cannot change places`)
+  if (await isFenced(dataDirOf(source))) return locks.run(change.shard, () => resume(system, change, source))
+  if (!postgres.isAlive(source, source.pid ?? 0)) return { isDone: false, why: `${source.id} is down` }
   await using to = await postgres.admin(target)
-  const isDown = !postgres.isAlive(source, source.pid ?? 0)
-  if (isDown || (await isFenced(dataDirOf(source)))) return resume(system, change, source, to)
   await using from = await postgres.admin(source)
   // A cut that broke off: the replica may have been promoted, and is on a timeline of its own that leads nowhere.
   if (!(await follows(from, change.to))) {
-    await copyAndStart(system, { node: target, shard: change.shard })
+    await locks.run(target.id, () => copyAndStart(system, { node: target, shard: change.shard }))
     return { isDone: false, why: `${change.to} did not follow ${change.from} any more and was cloned anew` }
   }
-  const quorum = await prepareCandidate(system, change, to)
-  const others = othersOf(system, change)
-  await Promise.all(others.map((node) => postgres.configure(node, { follow: target })))
   // Little to write at the stop and at the promotion, and so a short pause.
-  await Promise.all([from.checkpoint(), to.checkpoint()])
-  const outcome = await fleet.exclusively(change.from, async (): Promise<Outcome> => {
+  await Promise.all([from.checkpoint(checkpointTimeoutMs), to.checkpoint(checkpointTimeoutMs)])
+  const outcome = await locks.run(change.shard, () => cutOver(system, change, from, to))
+  if (outcome.isDone) return bringBack(system, change)
+  await dismissCandidates(system, change.shard)
+  if (outcome.mustRestart) await serveAgain(system, source)
+  await followPrimary(system, othersOf(system, change))
+  return outcome
+}
+
+async function cutOver(
+  system: System,
+  change: PrimaryChange,
+  from: PostgresAdmin,
+  to: PostgresAdmin,
+): Promise<Outcome> {
+  const { keeper, postgres, fleet } = system
+  return fleet.exclusively(change.from, async () => {
+    const [source, target] = [keeper.node(change.from), keeper.node(change.to)]
+    const isStill = shardOf(keeper.map.shards, change.shard).primary === change.from
+    if (!isStill || !source || !target || !postgres.isAlive(source, source.pid ?? 0))
+      return { isDone: false, why: `${change.from} is not the primary any more, or is down` }
+    await prepareCandidate(system, change, to)
+    const others = othersOf(system, change)
+    await Promise.all(others.map((node) => postgres.configure(node, { follow: target })))
     const routers = keeper.map.nodes.filter((node) => node.role === 'web' || node.role === 'worker')
     const heldAtMs = systemClock.monotonic()
     try {
@@ -98,7 +119,7 @@ async function trySwitch(system: System, change: PrimaryChange): Promise<Outcome
       if (busy !== undefined) return { isDone: false, why: busy }
       await endInOrder(source, from, to)
       await Promise.all([to.promote(), reloadAll(system, others)])
-      await publishPrimary(system, change, to, { quorum, isDiverged: false })
+      await publishPrimary(system, change, to, { isDiverged: false })
     } catch (error) {
       return { isDone: false, why: describeError(error), mustRestart: true }
     } finally {
@@ -110,28 +131,28 @@ async function trySwitch(system: System, change: PrimaryChange): Promise<Outcome
     system.events.emit('info', message, { node: change.to })
     return { isDone: true }
   })
-  if (outcome.isDone) return bringBack(system, change)
-  if (outcome.mustRestart) await serveAgain(system, source)
-  await followPrimary(system, others)
-  return outcome
 }
 
-/** The old primary is down by itself, or was stopped by an earlier supervisor that died in the middle of this. */
-async function resume(system: System, change: PrimaryChange, source: MapNode, to: PostgresAdmin): Promise<Outcome> {
-  if (!(await isFenced(dataDirOf(source)))) {
-    await system.fleet.startNode(source.id)
-    return { isDone: false, why: `${source.id} was down` }
+/** The old primary was stopped by an earlier supervisor that died in the middle of this. */
+async function resume(system: System, change: PrimaryChange, source: MapNode): Promise<Outcome> {
+  const { keeper, postgres, fleet } = system
+  const target = keeper.node(change.to) as MapNode
+  const isPublished = await fleet.exclusively(change.from, async () => {
+    // Nobody may have started the old one: what it then acknowledged would be lost.
+    const runs = postgres.isAlive(source, source.pid ?? 0)
+    if (runs || !target.candidate || !(await isFenced(dataDirOf(source)))) return false
+    await using to = await postgres.admin(target)
+    if (!(await isPromoted(to))) return false
+    await publishPrimary(system, change, to, { isDiverged: false })
+    return true
+  })
+  if (isPublished) {
+    await followPrimary(system, othersOf(system, change))
+    return bringBack(system, change)
   }
-  if (!(await isPromoted(to))) {
-    await serveAgain(system, source)
-    return { isDone: false, why: `${source.id} was stopped, and ${change.to} not yet promoted` }
-  }
-  await killServer(dataDirOf(source)) // somebody may have started it again; behind its fence it took no write
-  const others = othersOf(system, change)
-  const quorum = await prepareCandidate(system, change, to)
-  await publishPrimary(system, change, to, { quorum, isDiverged: false })
-  await followPrimary(system, others)
-  return bringBack(system, change)
+  await dismissCandidates(system, change.shard)
+  await serveAgain(system, source)
+  return { isDone: false, why: `${source.id} was stopped, and ${change.to} not yet promoted` }
 }
 
 /** The old primary as a replica of the new one; when it cannot follow, the watch replaces it. */
@@ -162,14 +183,18 @@ async function follows(from: PostgresAdmin, replica: string): Promise<boolean> {
   return waitUntil(isConnected, { what: `${replica} following`, timeoutMs: followTimeoutMs }).catch(() => false)
 }
 
-/** @throws timeout when the replica has not received all of it. */
+/** @throws timeout when the replica has not received all of it, program-failed when the stop was none in order. */
 async function endInOrder(source: MapNode, from: PostgresAdmin, to: PostgresAdmin): Promise<void> {
   const dataDir = dataDirOf(source)
-  const { writtenLsn } = await from.state()
-  const stopping = stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs)
-  const [how] = await Promise.all([stopping, raiseFence(dataDir)])
-  if (how !== 'fast') await killServer(dataDir)
-  await waitUntil(async () => (await to.state()).writtenLsn >= writtenLsn, {
+  await from.close()
+  await Promise.all([stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs), raiseFence(dataDir)])
+  // Its last record tells of its end: whoever has that has everything, also what came after the hold from others.
+  const endLsn = await readShutdownLsn(dataDir)
+  if (endLsn === undefined) {
+    await killServer(dataDir)
+    throw new TenfoldError('program-failed', `${source.id} did not stop in order`)
+  }
+  await waitUntil(async () => (await to.state()).writtenLsn > endLsn, {
     what: `all that ${source.id} wrote being received`,
     timeoutMs: receiveTimeoutMs,
     intervalMs: 2,
