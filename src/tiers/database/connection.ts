@@ -144,6 +144,14 @@ export class Connection {
     })
   }
 
+  /**
+   * One Sync spares a replica a transaction, and both sides an answer. Nothing commits there; on a primary the commit
+   * happens at Sync, also that of a SELECT whose function writes, and what is asked before it is too little.
+   */
+  get asksBeforeSync(): boolean {
+    return this.#hasPositionQuery && this.#settings.expected.role === 'replica'
+  }
+
   /** The bytes that ask for the position; once they are written, its answer is expected. */
   positionRequest(): Uint8Array {
     return this.#hasPositionQuery ? askPosition : parseAndAskPosition

@@ -6,7 +6,7 @@
 
 import pg from 'pg'
 import { TenfoldError } from '../../base/errors.ts'
-import type { PositionReport } from './causality/position-query.ts'
+import { askPosition, type PositionReport, positionOfRow } from './causality/position-query.ts'
 
 export type Row = Record<string, unknown>
 
@@ -51,12 +51,16 @@ export interface StatementOwner {
 /** The connection that it runs on, which may have others in line. */
 interface Line {
   next(): void
+  /** The question for the position may go before the Sync of a statement, into its transaction. */
+  readonly asksBeforeSync: boolean
   positionRequest(): Uint8Array
   expectPosition(done: (report: PositionReport | undefined) => void): void
 }
 
 // The bytes never change: Describe portal '', Execute portal '' without a row limit, Sync.
-const executeAndSync = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0x53, 0, 0, 0, 4])
+const execute = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0])
+const executeAndSync = Buffer.concat([execute, Buffer.from([0x53, 0, 0, 0, 4])])
+const executeAndAskPosition = Buffer.concat([execute, askPosition])
 const describeExecuteAndSync = Buffer.concat([Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]), executeAndSync])
 const noShape: RowShape = { names: [], types: [], parsers: [], blank: {} }
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils
@@ -87,6 +91,9 @@ export class Statement {
   readonly #line: Line
   #failure: Error | undefined
   #hasEnded = false
+  #asksBeforeSync = false
+  /** Its own answer is complete, but for Sync's; the row that follows says the position. */
+  #isPositionNext = false
 
   constructor(text: string, values: readonly unknown[], owner: StatementOwner, line: Line, limitMs: number) {
     this.text = text
@@ -124,9 +131,10 @@ export class Statement {
     wire.bind({ statement: prepared?.name ?? '', values })
     if (prepared?.shape) {
       this.shape = prepared.shape
-      wire.stream.write(executeAndSync)
+      this.#asksBeforeSync = this.asksPosition && this.#line.asksBeforeSync
+      wire.stream.write(this.#asksBeforeSync ? executeAndAskPosition : executeAndSync)
     } else wire.stream.write(describeExecuteAndSync)
-    if (this.asksPosition) wire.stream.write(this.#line.positionRequest())
+    if (this.asksPosition && !this.#asksBeforeSync) wire.stream.write(this.#line.positionRequest())
     wire.stream.uncork()
     return null
   }
@@ -137,6 +145,10 @@ export class Statement {
   }
 
   handleDataRow(message: { fields: Array<string | null> }): void {
+    if (this.#isPositionNext) {
+      this.position = positionOfRow(message.fields)
+      return
+    }
     if (this.#failure) return
     const { names, parsers, blank } = this.shape
     const row: Row = { ...blank }
@@ -154,6 +166,7 @@ export class Statement {
 
   handleCommandComplete(message: { text: string }): void {
     if (this.tag === '') this.tag = message.text
+    this.#isPositionNext = this.#asksBeforeSync
     if (!this.prepared) return
     this.prepared.isParsed = true
     this.prepared.shape ??= noShape // a statement without rows
@@ -178,11 +191,11 @@ export class Statement {
 
   handleCopyData(): void {}
 
-  /** Its own answer is there; the position's comes next, also when the connection ends (as an error). */
+  /** Its own answer is there; one behind its Sync comes next, also when the connection ends (as an error). */
   #end(error: Error | undefined): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    if (this.asksPosition && this.isSent)
+    if (this.asksPosition && this.isSent && !this.#asksBeforeSync)
       this.#line.expectPosition((report) => {
         this.position = report
         this.#settle(error)

@@ -1,5 +1,7 @@
-// Asks a server where it stands, in the same flight as the statement before it: the question is written behind the
-// statement's Sync, so that it is answered after the commit, or after the read's snapshot, and costs no round trip.
+// Asks a server where it stands, in the same flight as the statement before it, so that it costs no round trip. The
+// question is written behind the statement's Sync, so that it is answered after the commit, or after the read's
+// snapshot; on a replica, where nothing commits, already behind its Execute, once both are prepared. An error of the
+// statement then leaves it unanswered, and an error of its own is the statement's, whom the primary answers.
 //
 // floor: what the server's own next snapshot surely holds. ceiling: what no snapshot so far can have gone beyond.
 // On a primary both are the flushed position: a commit is flushed before it becomes visible. (The insert position is
@@ -52,6 +54,11 @@ export function positionOf(
   return { isInRecovery, floor, ceiling: isInRecovery && received !== reached ? floor + 1n : floor }
 }
 
+/** Its row as it comes over the wire. */
+export function positionOfRow([recovering, reached, received]: Array<string | null>): PositionReport | undefined {
+  return positionOf(recovering === 't', reached, received)
+}
+
 let lastText = '0/0'
 let lastFloor = 0n
 
@@ -78,8 +85,8 @@ export class PositionAnswer {
     return null
   }
 
-  handleDataRow({ fields: [recovering, reached, received] }: { fields: Array<string | null> }): void {
-    this.report = positionOf(recovering === 't', reached, received)
+  handleDataRow({ fields }: { fields: Array<string | null> }): void {
+    this.report = positionOfRow(fields)
   }
 
   handleRowDescription(): void {}
