@@ -27,6 +27,8 @@ export class PrimaryWatch {
   #node = ''
   #admin: PostgresAdmin | undefined
   #beating: Promise<void> | undefined
+  /** Beats that have ended. */
+  #beats = 0
   #nextBeatMs = 0
   #answeredAtMs = 0
   #recoveringSinceMs: number | undefined
@@ -109,6 +111,7 @@ export class PrimaryWatch {
       this.#admin = undefined
       void broken?.close()
     } finally {
+      this.#beats++
       this.#nextBeatMs = systemClock.monotonic() + beatIntervalMs
       this.#beating = undefined
     }
@@ -122,9 +125,9 @@ export class PrimaryWatch {
 
   /** One that comes after its beat was given up is closed: somebody else has been asked by then. */
   async #connect(primary: MapNode): Promise<PostgresAdmin> {
-    const beat = this.#beating
+    const beat = this.#beats
     const admin = await this.#system.postgres.admin(primary)
-    if (beat !== this.#beating || this.#node !== primary.id) {
+    if (beat !== this.#beats || this.#node !== primary.id) {
       void admin.close()
       throw new TenfoldError('timeout', `${primary.id} took a connection too late`)
     }
