@@ -119,6 +119,15 @@ export class ConnectionPool {
     this.#pump()
   }
 
+  /** Takes over the free connections of a pool of the same server, whose role has changed: no login, only its check. */
+  adopt(former: ConnectionPool): void {
+    const onDead = (dead: Connection) => this.#drop(dead)
+    for (const connection of former.#idle.splice(0)) {
+      former.#all.delete(connection)
+      void outsideOfScopes(() => this.#admit(connection, connection.moveTo(this.settings, onDead)))
+    }
+  }
+
   /** Takes no more; ends each connection as it comes free. Answers who was in line. */
   retire(): Waiter[] {
     this.#isRetired = true
@@ -157,11 +166,16 @@ export class ConnectionPool {
     for (let i = 0; i < wanted; i++) void outsideOfScopes(() => this.#connect())
   }
 
-  async #connect(): Promise<void> {
-    this.#connecting++
+  #connect(): Promise<void> {
     const connection = new Connection(this.settings, this.#options.silenceMs, (dead) => this.#drop(dead))
+    return this.#admit(connection, connection.connect())
+  }
+
+  /** It serves from the end of `check` on. */
+  async #admit(connection: Connection, check: Promise<void>): Promise<void> {
+    this.#connecting++
     try {
-      await connection.connect()
+      await check
     } catch (error) {
       this.#connecting--
       connection.end()

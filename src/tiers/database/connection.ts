@@ -34,14 +34,15 @@ export class Connection {
   /** Monotonic time at which it was given back. */
   idleSince = 0
   /** See Source.generation. */
-  readonly generation: number
+  generation: number
   /** The timeline that the server was on at connect; of a primary, which keeps it as long as it runs. */
   timeline: number
   /** The server is on a newer timeline than the map said. */
   isMapOld = false
   /** Resolves when a cancel request that was sent for it can hit nothing any more. */
   cancelling: Promise<void> | undefined
-  readonly #settings: ConnectionSettings
+  #settings: ConnectionSettings
+  #onDead: (connection: Connection) => void
   readonly #client: pg.Client
   readonly #prepared: PreparedBook
   readonly #silentAfterMs: number
@@ -56,6 +57,7 @@ export class Connection {
 
   constructor(settings: ConnectionSettings, silenceMs: number, onDead: (connection: Connection) => void) {
     this.#settings = settings
+    this.#onDead = onDead
     this.generation = settings.expected.generation
     this.timeline = settings.expected.timeline
     this.#silentAfterMs = settings.statementMs + silenceMs
@@ -75,7 +77,7 @@ export class Connection {
     })
     const die = () => {
       this.isUsable = false
-      onDead(this)
+      this.#onDead(this)
     }
     this.#client.on('error', die)
     this.#client.on('end', die)
@@ -89,6 +91,21 @@ export class Connection {
     await this.#client.connect()
     // A server that is being fenced may greet and say goodbye in one breath.
     if (!this.isUsable) throw new Error('the connection ended as soon as it was made')
+    await this.#checkRole()
+  }
+
+  /**
+   * Its server has another role by now, and another pool: checks that it has. What it prepared stays, and a session that
+   * began on a replica writes once the replica is promoted. Nothing may be under way. @throws as `connect` does.
+   */
+  async moveTo(settings: ConnectionSettings, onDead: (connection: Connection) => void): Promise<void> {
+    this.#settings = settings
+    this.#onDead = onDead
+    this.generation = settings.expected.generation
+    await this.#checkRole()
+  }
+
+  async #checkRole(): Promise<void> {
     const { address, port, connectMs, expected } = this.#settings
     const timer = setTimeout(() => this.destroy(connectionSilent(`${address}:${port}`)), connectMs)
     try {

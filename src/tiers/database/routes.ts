@@ -1,7 +1,8 @@
 // Which servers each slot's statements go to: the map as sources with their pools, kept up with every version of it.
 //
 // A server that is no longer its shard's takes nothing more, and whoever stood in its line goes elsewhere: to the new
-// primary, or to where a read goes now. What it has under way ends as it lets it.
+// primary, or to where a read goes now. What it has under way ends as it lets it. A replica that becomes the primary is
+// another source, with the free connections of the former one: a login takes longer than the rest of a switchover's end.
 
 import type { Random } from '../../base/random.ts'
 import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'

@@ -39,6 +39,8 @@ export interface TestDatabase extends AsyncDisposable {
   openRouter(options?: Partial<RouterOptions>): Promise<DatabaseRouter>
   /** Writes a map whose primary is this server. Routers hear of it as they do in life: when they look. */
   makePrimary(server: Address): Promise<void>
+  /** Writes a map in which a replica that it named is the primary, and of the new timeline. */
+  promote(replica: Address, timeline: { timeline: number; timelineStart: string }): Promise<void>
   /** Writes a map of these replicas, each ready unless it says otherwise; of that timeline, when it changed. */
   setReplicas(
     replicas: ReadonlyArray<Address & { state?: NodeState }>,
@@ -86,7 +88,18 @@ export async function startTestDatabase(
     db: openDatabase<TestTables>(router),
     openRouter,
     makePrimary(next) {
-      Object.assign(terms, { version: terms.version + 1, primary: terms.primary + 1, server: next })
+      Object.assign(terms, {
+        version: terms.version + 1,
+        primary: terms.primary + 1,
+        server: next,
+        primaryId: undefined,
+      })
+      return writeMap(mapFile, mapOf(terms))
+    },
+    promote(replica, timeline) {
+      const replicas = terms.replicas.filter(({ port }) => port !== replica.port)
+      const primaryId = replicaId(replica)
+      Object.assign(terms, { version: terms.version + 1, server: replica, replicas, primaryId, ...timeline })
       return writeMap(mapFile, mapOf(terms))
     },
     setReplicas(replicas, timeline = {} as never) {
@@ -102,6 +115,8 @@ interface MapTerms {
   version: number
   /** Number of the first shard's primary; the others follow. */
   primary: number
+  /** The first shard's primary was a replica, and keeps its id. */
+  primaryId?: string | undefined
   /** Shards, which share the slots and, in these tests, one server. */
   shards: number
   server: Address
@@ -112,13 +127,20 @@ interface MapTerms {
   lagBytesMax?: number
 }
 
+const replicaId = ({ port }: Address) => `r/postgres-at-${port}`
+
 function mapOf(terms: MapTerms): SystemMap {
-  const { version, primary, shards, server, replicas, timeline, timelineStart, lagBytesMax } = terms
+  const { version, primary, primaryId, shards, server, replicas, timeline, timelineStart, lagBytesMax } = terms
   const nodes = Array.from({ length: shards }, (_, i) =>
-    nodeOf({ ...server, id: `r/postgres-${primary + i}`, shard: `s${i + 1}`, database: 'primary' }),
+    nodeOf({
+      ...server,
+      id: (i === 0 && primaryId) || `r/postgres-${primary + i}`,
+      shard: `s${i + 1}`,
+      database: 'primary',
+    }),
   )
   const replicaNodes = replicas.map((replica) =>
-    nodeOf({ ...replica, id: `r/postgres-at-${replica.port}`, shard: 's1', database: 'replica' }),
+    nodeOf({ ...replica, id: replicaId(replica), shard: 's1', database: 'replica' }),
   )
   return {
     version,

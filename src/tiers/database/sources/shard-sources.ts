@@ -88,6 +88,8 @@ export class ShardSources {
       if (isNewTimeline) source.forgetPosition()
       source.timeline = timeline
     }
+    const promoted = before.find((source) => source.leadsTo(terms.primary, 'replica'))
+    if (promoted) this.#primary.pool.adopt(promoted.pool)
     for (const source of before) if (!after.includes(source)) this.#retire(source)
     this.#follow()
     return before[0] !== this.#primary
