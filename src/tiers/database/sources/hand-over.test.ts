@@ -4,13 +4,14 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { waitUntil } from '../../../base/limits.ts'
 import { startTestReplica, type TestPostgres } from '../../../programs/postgres/testing.ts'
+import type { ReadFrom } from '../contract.ts'
 import type { DatabaseRouter } from '../router.ts'
 import { startTestDatabase, type TestDatabase } from '../testing.ts'
 
 const timeoutMs = 15_000
 const poolMax = 4
 const application = 'r/web-1'
-const pidSql = 'SELECT pg_backend_pid() AS pid, pg_sleep(0.02)'
+const readSql = 'SELECT pg_backend_pid() AS pid, pg_sleep(0.02)'
 const writeSql = 'INSERT INTO notes VALUES (DEFAULT) RETURNING pg_backend_pid() AS pid, pg_sleep(0.02)'
 
 describe('the connections to a replica that becomes the primary', () => {
@@ -30,7 +31,7 @@ describe('the connections to a replica that becomes the primary', () => {
     await database.setReplicas([replica])
     await database.map.refresh()
     const isWhole = async () => {
-      pids = await pidsOf(pidSql)
+      pids = await pidsOf(readSql, 'replica')
       return pids.length === poolMax && (await sessionsAt(replica)).includes(pids[0] as number)
     }
     await waitUntil(isWhole, { what: 'a full pool at the replica', timeoutMs })
@@ -41,9 +42,8 @@ describe('the connections to a replica that becomes the primary', () => {
   })
 
   /** Of the sessions that ran `poolMax` statements at once. */
-  async function pidsOf(text: string): Promise<number[]> {
-    const terms = text === pidSql ? ({ from: 'replica' } as const) : {}
-    const run = () => router.query(0, text, [], terms)
+  async function pidsOf(text: string, from: ReadFrom): Promise<number[]> {
+    const run = () => router.query(0, text, [], { from })
     const answers = await Promise.all(Array.from({ length: poolMax }, run))
     return [...new Set(answers.map(({ rows }) => rows[0]?.['pid'] as number))].sort()
   }
@@ -64,7 +64,7 @@ describe('the connections to a replica that becomes the primary', () => {
     await replica.admin.promote()
     await database.promote(replica, newTimeline)
     await database.map.refresh()
-    assert.deepEqual(await pidsOf(writeSql), pids)
+    assert.deepEqual(await pidsOf(writeSql, 'primary'), pids)
     // A transaction's, too.
     const { rows } = await router.transaction(0, (session) => session.query(writeSql, []))
     assert.ok(pids.includes(rows[0]?.['pid'] as number))
@@ -75,13 +75,13 @@ describe('the connections to a replica that becomes the primary', () => {
     await fenceAndCatchUp()
     await database.promote(replica, newTimeline)
     await database.map.refresh()
-    const writing = pidsOf(writeSql)
+    const reading = pidsOf(readSql, 'primary') // which a replica would answer, too
     const areClosed = async () => {
       const sessions = await sessionsAt(replica)
       return !pids.some((pid) => sessions.includes(pid))
     }
     await waitUntil(areClosed, { what: 'the end of the former sessions', timeoutMs })
     await replica.admin.promote()
-    assert.ok((await writing).every((pid) => !pids.includes(pid)))
+    assert.ok((await reading).every((pid) => !pids.includes(pid)))
   })
 })
