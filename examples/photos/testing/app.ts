@@ -80,7 +80,16 @@ function mapOf(port: number, postgres: { address: string; port: number }): Syste
       { ...node, id: 'us-east/postgres-1', role: 'postgres', ...database },
     ],
     shards: [
-      { id: 's1', slots, primary: 'us-east/postgres-1', replicas: [], timeline: 1, timelineStart: '0/0', durability: 'single', quorums: [] },
+      {
+        id: 's1',
+        slots,
+        primary: 'us-east/postgres-1',
+        replicas: [],
+        timeline: 1,
+        timelineStart: '0/0',
+        durability: 'single',
+        quorums: [],
+      },
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],
   }
