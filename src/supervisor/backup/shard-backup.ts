@@ -51,6 +51,7 @@ export class ShardBackup extends Lifecycle {
   #running: { bytes: number; totalBytes: number } | null = null
   #attempts = 0
   #failure: string | null = null
+  #retainFailure: string | null = null
 
   constructor(options: ShardBackupOptions) {
     super()
@@ -79,7 +80,7 @@ export class ShardBackup extends Lifecycle {
       archivedLsn: run?.lsn ?? null,
       running: this.#running,
       attempts: this.#attempts,
-      trouble: trouble ?? this.#failure,
+      trouble: trouble ?? this.#failure ?? this.#retainFailure,
     }
   }
 
@@ -109,8 +110,8 @@ export class ShardBackup extends Lifecycle {
           retainAtMs = nowMs
         }
         if (this.#backups && nowMs >= retainAtMs) {
-          retainAtMs = nowMs + retainEveryMs
-          await this.#retain()
+          const isDone = await this.#tryRetain()
+          retainAtMs = systemClock.monotonic() + (isDone ? retainEveryMs : backoff.baseMs)
         }
       } catch (error) {
         if (signal.aborted) return
@@ -194,6 +195,20 @@ export class ShardBackup extends Lifecycle {
     this.#backups = content.backups.filter(({ id }) => !expired.backups.includes(id))
     if (expired.backups.length > 0)
       this.#options.tell('info', `backups of ${this.id} that are too old are gone: ${expired.backups.join(', ')}`)
+  }
+
+  /** What is too old and could not be deleted is no reason to call the backups bad for longer than that lasts. */
+  async #tryRetain(): Promise<boolean> {
+    try {
+      await this.#retain()
+      this.#retainFailure = null
+      return true
+    } catch (error) {
+      if (this.#retainFailure === null)
+        this.#options.tell('warn', `old backups of ${this.id} stay: ${describeError(error)}`)
+      this.#retainFailure = describeError(error)
+      return false
+    }
   }
 
   #noteSuccess(): void {

@@ -61,7 +61,7 @@ test('a database comes back out of a bucket that had failed for a while', async 
     } finally {
       await removeRestored(server.dir)
     }
-    assert.equal(backup.status().trouble, null)
+    await waitUntil(() => backup.status().trouble === null, { what: 'the end of the trouble', timeoutMs })
   } finally {
     await backup.stop()
     await rm(dir, { recursive: true, force: true })
