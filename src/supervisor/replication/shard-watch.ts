@@ -226,8 +226,7 @@ export class ShardWatch {
 
   #replace(node: MapNode): void {
     const about = { node: node.id, shard: this.#id }
-    const isAsync = shardOf(this.#system.keeper.map.shards, this.#id).durability === 'async'
-    const salvage: Step[] = isAsync && node.deposed ? [{ kind: 'salvage-writes', ...about }] : []
+    const salvage: Step[] = node.deposed?.durability === 'async' ? [{ kind: 'salvage-writes', ...about }] : []
     this.#repair(node.id, [...salvage, { kind: 'rebuild-replica', ...about }], retryMs.node)
   }
 
