@@ -24,8 +24,8 @@ const hurtMs = 3000
 const lookIntervalMs = 50
 /** Less than the half of a segment at a time, so that the server is hurt by its own writes too. */
 const logBytes = 6 * 1024 * 1024
-/** More than the log may take (max_wal_size), so that only the disk that is filled on purpose is full. */
-const diskMiB = 1280
+/** So much that only the disk that is filled on purpose gets full, also while the log is kept for its server. */
+const diskMiB = 640
 
 let system: RunningSystem
 const disks = new Map<string, SmallDisk>()

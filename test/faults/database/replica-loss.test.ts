@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { systemClock } from '../../../src/base/clock.ts'
+import { waitUntil } from '../../../src/base/limits.ts'
 import type { RunningSystem } from '../../running-system.ts'
 import type { Mix } from '../history/load/mix.ts'
 import { RecordedLoad } from '../history/recorded-load.ts'
@@ -26,6 +27,7 @@ const mostlyReads: Mix = {
 const readShareMin = 0.6
 /** PostgreSQL counts what it did with a delay of at most a second. */
 const countDelayMs = 1100
+const askedTimeoutMs = 30_000
 
 let system: RunningSystem
 
@@ -63,6 +65,10 @@ test(`read your own writes on any web server, a replica two seconds behind among
   await using load = await RecordedLoad.start(system, { ratePerSecond, sessionsMin, mix: mostlyReads })
   const joiningMs = (sessionsMin / ratePerSecond) * 1000
   await systemClock.sleep(joiningMs + (readsMin / readShareMin / ratePerSecond) * 1000)
+  // It can answer only who has written nothing for two seconds.
+  const wasAsked = async () => (await scansOn(system, slow)) > (before[0] ?? 0)
+  const asked = { what: 'a read that the slow replica answers', timeoutMs: askedTimeoutMs, intervalMs: countDelayMs }
+  await waitUntil(wasAsked, asked).catch(() => {}) // told below
   const verdict = await load.end(t)
   await systemClock.sleep(countDelayMs)
   const reads = verdict.history.filter(({ access, outcome }) => access === 'read' && outcome === 'ok').length
