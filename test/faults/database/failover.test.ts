@@ -1,4 +1,4 @@
-// The primary dies, or hangs, under 300 requests a second. Every acknowledged write is there, once; reads go on; whoever may
+// The primary dies, or hangs, under load. Every acknowledged write is there, once; reads go on; whoever may
 // wait waits, and only a write without a key may end unknown. Times are reported: TENFOLD_FAULT_ROUNDS=20 for the record.
 
 import assert from 'node:assert/strict'
