@@ -65,8 +65,7 @@ export class Faults {
       else delete found?.fault
     })
     await postgres.configure(keeper.node(node.id) as MapNode)
-    await using admin = await postgres.admin(node)
-    await admin.reload()
+    await postgres.reload(node)
   }
 
   #slow(node: MapNode): void {

@@ -116,6 +116,12 @@ export class PostgresDriver implements NodeDriver {
     if (this.isAlive(node, pid)) await stopServer(pid, 'fast', stopTimeoutMs)
   }
 
+  /** A running server takes what `configure` wrote, a moment later. @throws the connection's own error. */
+  async reload(node: MapNode): Promise<void> {
+    await using admin = await this.admin(node)
+    await admin.reload()
+  }
+
   /** A connection as superuser; the caller closes it. */
   admin(node: MapNode): Promise<PostgresAdmin> {
     return PostgresAdmin.connect({ address: node.address, port: node.port, secrets: this.#secrets.postgres })

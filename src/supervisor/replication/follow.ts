@@ -16,6 +16,5 @@ export async function pointAtPrimary(system: System, node: MapNode): Promise<voi
   }
   if (system.keeper.node(node.id)?.database !== 'replica') return // promoted meanwhile
   await postgres.configure(node)
-  await using replica = await postgres.admin(node)
-  await replica.reload()
+  await postgres.reload(node)
 }

@@ -127,11 +127,10 @@ export async function publishPrimary(
 }
 
 /** One that cannot be told now is told by its next start, or replaced. */
-export async function followPrimary(system: System, nodes: readonly MapNode[], primary?: MapNode): Promise<void> {
+export async function followPrimary({ postgres }: System, nodes: readonly MapNode[]): Promise<void> {
   const follow = async (node: MapNode) => {
-    await system.postgres.configure(node, primary ? { follow: primary } : {})
-    await using admin = await system.postgres.admin(node)
-    await admin.reload()
+    await postgres.configure(node)
+    await postgres.reload(node)
   }
   await Promise.allSettled(nodes.map(follow))
 }

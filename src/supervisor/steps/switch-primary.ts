@@ -118,7 +118,9 @@ async function cutOver(
       const busy = await hold(system, routers)
       if (busy !== undefined) return { isDone: false, why: busy }
       await endInOrder(source, from, to)
-      await Promise.all([to.promote(), reloadAll(system, others)])
+      // The others follow the new primary in their configuration already; one that cannot be told now is told later.
+      const telling = Promise.allSettled(others.map((node) => postgres.reload(node)))
+      await Promise.all([to.promote(), telling])
       await publishPrimary(system, change, to, { isDiverged: false })
     } catch (error) {
       return { isDone: false, why: describeError(error), mustRestart: true }
@@ -217,13 +219,4 @@ async function hold(system: System, routers: MapNode[]): Promise<string | undefi
 
 async function release(system: System, routers: MapNode[]): Promise<void> {
   await Promise.allSettled(routers.map((node) => new DoorClient(system.home, node.id).release()))
-}
-
-/** They read their configuration anew, in which they follow the new primary already. */
-async function reloadAll({ postgres }: System, nodes: readonly MapNode[]): Promise<void> {
-  const reload = async (node: MapNode) => {
-    await using admin = await postgres.admin(node)
-    await admin.reload()
-  }
-  await Promise.allSettled(nodes.map(reload))
 }
