@@ -26,7 +26,7 @@ const electionMs = 2000
 const replaceAfterMs = 5000
 /** Before that it is told once more whom to follow. */
 const pointAgainMs = 1000
-/** One that recovers from a crash, or is being started, gets longer. */
+/** One that recovers from a crash, or is being started, gets longer, until it answers. */
 const replaceStartingAfterMs = 60_000
 /** A replica that is no further behind may acknowledge: its word then costs commits no wait. */
 const memberLagBytes = 1024 * 1024
@@ -42,7 +42,8 @@ export class ShardWatch {
   #goneSinceMs: number | undefined
   #isSlow = false
   #lastWhy = ''
-  #silentSinceMs = new Map<string, number>()
+  /** Since when a replica has not streamed, and whether it answers all the same. */
+  readonly #silent = new Map<string, { sinceMs: number; answers: boolean }>()
   readonly #retryAtMs = new Map<string, number>()
   /** Bytes, when the primary last told. */
   readonly #lastLag = new Map<string, number>()
@@ -93,7 +94,7 @@ export class ShardWatch {
 
   async #forgetPrimary(): Promise<void> {
     this.#goneSinceMs = undefined
-    this.#silentSinceMs.clear()
+    this.#silent.clear()
     await this.#primary.forget()
   }
 
@@ -172,15 +173,14 @@ export class ShardWatch {
       const node = this.#system.keeper.node(id)
       if (!node || this.#executor.isRepairing(id) || this.#system.locks.isHeld(id)) continue
       if (node.diverged) this.#replace(node)
-      else if (streaming.has(slotNameOf(id)) || node.fault === 'cut' || this.#hasNoRoom(id))
-        this.#silentSinceMs.delete(id)
+      else if (streaming.has(slotNameOf(id)) || node.fault === 'cut' || this.#hasNoRoom(id)) this.#silent.delete(id)
       else {
-        const sinceMs = this.#silentSinceMs.get(id) ?? nowMs
-        this.#silentSinceMs.set(id, sinceMs)
-        const isComing = node.pid !== null && node.state === 'starting'
-        if (node.pid !== null) this.#pointAgain(node, nowMs - sinceMs)
+        const silent = this.#silent.get(id) ?? { sinceMs: nowMs, answers: false }
+        this.#silent.set(id, silent)
+        const isComing = node.pid !== null && node.state === 'starting' && !silent.answers
+        if (node.pid !== null) this.#pointAgain(node, silent, nowMs)
         const patienceMs = isComing ? replaceStartingAfterMs : replaceAfterMs
-        if (nowMs - sinceMs >= patienceMs && !isMending) return this.#giveUp(node)
+        if (nowMs - silent.sinceMs >= patienceMs && !isMending) return this.#giveUp(node)
       }
     }
     this.#replaceOutdatedPrograms()
@@ -202,11 +202,16 @@ export class ShardWatch {
     }
   }
 
-  #pointAgain(node: MapNode, silentMs: number): void {
-    const nowMs = systemClock.monotonic()
-    if (silentMs < pointAgainMs || nowMs < (this.#retryAtMs.get(`${node.id} follow`) ?? 0)) return
+  #pointAgain(node: MapNode, silent: { sinceMs: number; answers: boolean }, nowMs: number): void {
+    if (nowMs - silent.sinceMs < pointAgainMs || nowMs < (this.#retryAtMs.get(`${node.id} follow`) ?? 0)) return
     this.#retryAtMs.set(`${node.id} follow`, nowMs + pointAgainMs)
-    pointAtPrimary(this.#system, node).catch(() => {}) // it is replaced when it goes on like this
+    const told = () => {
+      silent.answers = true
+    }
+    const failed = () => {
+      silent.answers = false // it is replaced when it goes on like this
+    }
+    pointAtPrimary(this.#system, node).then(told, failed)
   }
 
   /** Its disk is full: another copy would not fit there either, and its own comes back when there is room. */
@@ -216,7 +221,7 @@ export class ShardWatch {
 
   async #giveUp(node: MapNode): Promise<void> {
     const { keeper, events } = this.#system
-    this.#silentSinceMs.delete(node.id)
+    this.#silent.delete(node.id)
     events.emit('warn', `${node.id} does not follow its primary; it is replaced`, { node: node.id })
     await keeper.change((draft) => {
       const found = nodeOf(draft, node.id)
