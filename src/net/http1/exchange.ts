@@ -29,6 +29,16 @@ export interface ByteStream {
   onClientClosed(): void
 }
 
+/** What those who answered know of it, for logs. Empty where there is nothing to say. */
+export interface ExchangeNotes {
+  /** The server that was asked last. */
+  server: string
+  /** Servers that were asked. */
+  attempts: number
+  /** How a cache dealt with it, in the words of RFC 9211. */
+  cache: string
+}
+
 export interface Exchange {
   readonly request: RequestHead
   readonly origin: ClientOrigin
@@ -37,6 +47,8 @@ export interface Exchange {
   /** The client takes bytes more slowly than they are sent: wait for `onDrain`. */
   readonly isBackedUp: boolean
 
+  /** Of this request; anew for each. */
+  readonly notes: ExchangeNotes
   /** What a handler keeps from one request of a connection to the next. */
   kept: unknown
 

@@ -8,7 +8,7 @@ import type { AnswerLines, OwnAnswer } from './answer-writer.ts'
 import type { ClientOrigin } from './client-origin.ts'
 import type { ConnectionContext } from './connection-context.ts'
 import { counters } from './counters.ts'
-import type { ByteStream, Exchange, ExchangeSink } from './exchange.ts'
+import type { ByteStream, Exchange, ExchangeNotes, ExchangeSink } from './exchange.ts'
 import { warnOfFault } from './fault.ts'
 import type { HeadParser } from './head-parser.ts'
 import type { Refusal } from './refusals.ts'
@@ -39,6 +39,7 @@ const emptyBytes: Buffer = Buffer.alloc(0)
 export class ServerExchange implements Exchange {
   readonly request: RequestHead
   readonly origin: ClientOrigin
+  readonly notes: ExchangeNotes = { server: '', attempts: 0, cache: '' }
   kept: unknown
   /** The handler has the request, and its answer is not out. */
   isOpen = false
@@ -85,6 +86,8 @@ export class ServerExchange implements Exchange {
     const { request } = this
     const { counts, handler } = this.#context
     this.#startMs = performance.now()
+    this.notes.server = this.notes.cache = ''
+    this.notes.attempts = 0
     this.#requestId = request.requestIdIndex >= 0 ? request.value(request.requestIdIndex) : ''
     this.isPersistent = isPersistent
     this.owesContinue = request.expectsContinue
