@@ -1,0 +1,52 @@
+// An object that is kept, given again and again: the edge beside the caches of nginx, Varnish and HAProxy, in one run.
+// Run: node -C source bench/front/cached.ts [--bytes 1024,102400] [--rounds 5] [--seconds 3] [--clients 64] [--only nginx,Varnish]
+
+import { parseArgs } from 'node:util'
+import * as measure from './measure.ts'
+import { answeringNginx, type Command, cachingHaproxy, cachingNginx, cachingVarnish } from './programs.ts'
+
+/** By the size of the object: a small one, and one that is not. */
+const targets: Record<string, Record<string, number>> = {
+  1024: { nginx: 0.9, Varnish: 0.7 },
+  102400: { nginx: 1, Varnish: 1 },
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    clients: { type: 'string', default: '64' },
+    bytes: { type: 'string', default: '1024,102400' },
+    only: { type: 'string' },
+  },
+})
+
+for (const bytes of values.bytes.split(',')) await compare(bytes)
+
+async function compare(bytes: string): Promise<void> {
+  await using bench = await measure.Bench.open()
+  const { dir } = bench
+  const serverPort = await measure.freePort()
+  await bench.start(await answeringNginx(dir, serverPort, Number(bytes)), serverPort)
+  const commands: Record<string, (port: number) => Promise<Command>> = {
+    [measure.ours]: async (port) => measure.node('front.ts', String(port), String(serverPort), 'edge'),
+    nginx: (port) => cachingNginx(dir, port, serverPort),
+    Varnish: (port) => cachingVarnish(dir, port, serverPort),
+    HAProxy: (port) => cachingHaproxy(dir, port, serverPort),
+  }
+  const proxies = await bench.startAll(commands, values.only)
+  measure.printMachine(`an object of ${bytes} bytes, ${values.clients} kept connections,
+${values.rounds} rounds of ${values.seconds} s in turns; medians`)
+  const rounds = await measure.inTurns(proxies, {
+    rounds: Number(values.rounds),
+    measure: (proxy, seconds = Number(values.seconds)) =>
+      measure.wrk(proxy, { seconds, clients: Number(values.clients) }),
+  })
+  measure.printTable(rounds)
+  measure.printRatios(rounds)
+  for (const [name, target] of Object.entries(targets[bytes] ?? {})) {
+    const ratio = measure.ratioTo(rounds, name)
+    if (ratio) measure.say(`of ${name}, ${bytes} bytes`, measure.lower(ratio), target)
+  }
+  console.log()
+}
