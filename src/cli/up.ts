@@ -105,7 +105,8 @@ async function supervisorArguments(
 
 /** A process that answers the public address starts the supervisor, which so inherits the socket. */
 async function startByEntryHolder(target: TargetSystem, map: SystemMap, args: string[]): Promise<number | undefined> {
-  for (const node of [...nodesOf(map, 'front'), ...nodesOf(map, 'web')].filter((candidate) => candidate.entry)) {
+  // The newest first: while fronts are being replaced, only those have the sockets that are wanted now.
+  for (const node of [...nodesOf(map, 'web'), ...nodesOf(map, 'front')].filter(({ entry }) => entry).toReversed()) {
     const answer = await new DoorClient(target.home, node.id).startSupervisor(args).catch(() => undefined)
     if (answer) return answer.pid
   }

@@ -44,6 +44,11 @@ export function logFileOf(home: Home, nodeId: string): string {
   return join(home.logs, `${fileNameOf(nodeId)}.log`)
 }
 
+/** What a front was asked, one line for each request, in a common format. Not among the logs that are searched. */
+export function accessLogFileOf(home: Home, nodeId: string): string {
+  return join(home.logs, `${fileNameOf(nodeId)}.access`)
+}
+
 /** Unix socket of a process's door. */
 export function doorFileOf(home: Home, nodeId: string): string {
   return join(home.doors, `${fileNameOf(nodeId)}.sock`)

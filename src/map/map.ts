@@ -30,6 +30,8 @@ export interface MapNode {
   entry: boolean
   /** Of a program of the user's: the database node that its environment names. */
   primary?: string
+  /** Of a front: what it has read of the topology at its start (topology/front-settings.ts). */
+  settings?: string
   /** Of a postgres node. */
   shard?: string
   database?: 'primary' | 'replica'
@@ -101,6 +103,17 @@ export interface SystemMap {
   /** Grows when migrations changed tables while the system ran: routers then read again which of them are sharded. */
   schemaVersion?: number
 }
+
+/** The public address for TLS. */
+export function tlsEntryOf({ entry, portBase }: Pick<SystemMap, 'entry' | 'portBase'>): {
+  address: string
+  port: number
+} {
+  return { address: entry.address, port: portBase + tlsPortOffset }
+}
+
+/** Offset of the public TLS port from the port base. */
+const tlsPortOffset = 43
 
 export function nodeOf(map: SystemMap, id: string): MapNode | undefined {
   return map.nodes.find((node) => node.id === id)

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { isTenfoldError } from '../base/errors.ts'
 import type { MapNode, SystemMap } from '../map/map.ts'
+import { frontSettingsOf } from '../topology/front-settings.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import { plan } from './plan.ts'
 import type { NodeSpec, Step } from './step.ts'
@@ -60,6 +61,32 @@ test('3 to 2 starts a web server on the public address before the balancer goes'
     'stop-node us-east/web-1',
     'stop-node us-east/web-2',
     'reach-rung',
+  ])
+})
+
+test('fronts are added and taken away one by one, and new ones serve before old ones go', () => {
+  const two = { rung: 3, front: { count: 2 } }
+  const map = reach(start, 1, 2, 3)
+  assert.deepEqual(describe(plan(map, resolveTopology(two))).slice(1, -1), ['start-node us-east/front-2'])
+  const reached = reachTopology(map, resolveTopology(two))
+  assert.equal(reached.nodes.filter(({ role, entry }) => role === 'front' && entry).length, 2)
+  const tuned = { ...two, front: { count: 2, algorithm: 'round-robin', queueMax: 7 } } as const
+  assert.deepEqual(describe(plan(reached, resolveTopology(tuned))), ['set-topology', 'reach-rung'])
+  assert.deepEqual(kindsTo(reached, 3).slice(1, -1), ['stop-node us-east/front-2'])
+})
+
+test('what a front reads at its start makes new ones, those that have it already stay', () => {
+  const wanted = resolveTopology({ rung: 3, front: { count: 2, accessLog: 'json' } })
+  const steps = plan(reach(start, 1, 2, 3), wanted)
+  assert.deepEqual(describe(steps).slice(1, -1), [
+    'start-node us-east/front-2',
+    'start-node us-east/front-3',
+    'stop-node us-east/front-1',
+  ])
+  const half = steps.slice(0, 2).reduce(carryOut, reach(start, 1, 2, 3))
+  assert.deepEqual(describe(plan(half, wanted)).slice(1, -1), [
+    'start-node us-east/front-3',
+    'stop-node us-east/front-1',
   ])
 })
 
@@ -232,7 +259,7 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
       for (const shard of map.shards) shard.durability = step.durability
       break
     case 'start-node':
-      add(step.node)
+      add(step.node, step.node.role === 'front' ? { settings: frontSettingsOf(map.topology) } : {})
       break
     case 'leave-entry':
       for (const node of map.nodes) if (node.id === step.node) node.entry = false

@@ -5,6 +5,7 @@
 
 import { TenfoldError } from '../base/errors.ts'
 import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
+import { frontSettingsOf } from '../topology/front-settings.ts'
 import { rungOf } from '../topology/rungs.ts'
 import type { Topology } from '../topology/schema.ts'
 import { homeRegion, Placement } from './placement.ts'
@@ -37,7 +38,6 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
   if (topology.queue.engine === 'jetstream') refuse('queue.engine jetstream', 9)
   if (topology.telemetry.collect) refuse('telemetry.collect', 10)
   if (topology.database.shards > 1) refuse(`database.shards ${topology.database.shards}`, 11)
-  if (topology.front.count > 1) refuse(`front.count ${topology.front.count}`, 8)
   const rung = rungOf(topology.rung)
   if (!rung.isBuilt) refuse(`rung ${rung.number}`, rung.number)
 }
@@ -56,6 +56,8 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   const isOutdated = (web: MapNode) =>
     isCommand && web.primary !== undefined && !map.shards.some(({ primary }) => primary === web.primary)
   const isReplacing = map.nodes.length > 0 && ((isCommand && databaseMoves) || replacesWeb(map.topology, topology))
+  const wanted = frontSettingsOf(topology)
+  const keptFronts = fronts.filter((front) => (front.settings ?? frontSettingsOf(map.topology)) === wanted)
   const hasFront = topology.front.count > 0
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
@@ -67,7 +69,7 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   const goingWebs = [...webs.filter((web) => !kept.includes(web)), ...surplus(kept, topology.web.count)]
 
   const newFronts: NodeSpec[] = []
-  for (let n = fronts.length; n < topology.front.count; n++)
+  for (let n = keptFronts.length; n < topology.front.count; n++)
     newFronts.push(placement.place('front', region, 'beside', true))
   const newWorkers: NodeSpec[] = []
   for (let n = workers.length; n < topology.worker.count; n++) newWorkers.push(placement.place('worker', region, 'own'))
@@ -77,7 +79,8 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
     ...newWebs.map(start),
     ...newFronts.map(start),
     ...(hasFront ? keptNow.filter((web) => web.entry).map((web): Step => ({ kind: 'leave-entry', node: web.id })) : []),
-    ...surplus(fronts, topology.front.count).map(stop),
+    ...fronts.filter((front) => !keptFronts.includes(front)).map(stop),
+    ...surplus(keptFronts, topology.front.count).map(stop),
     ...goingWebs.map(stop),
     ...surplus(workers, topology.worker.count).map(stop),
   ]

@@ -11,6 +11,8 @@ import { openLog } from './log.ts'
 
 /** The public listening socket, where the node has it: the first descriptor after stdio (systemd's LISTEN_FDS). */
 export const entryFd = 3
+/** The one for TLS, where the node has it too. */
+export const tlsEntryFd = 4
 
 export interface ProcessContext {
   home: Home
@@ -22,6 +24,8 @@ export interface ProcessContext {
   self(): MapNode
   /** True when the public listening socket was inherited as `entryFd`. */
   hasEntrySocket: boolean
+  /** True when the one for TLS was, as `tlsEntryFd`. */
+  hasTlsEntrySocket: boolean
   /** The whole system stops: nobody answers after us, so kept connections need not wait for a last request. */
   closesIdle: boolean
 }
@@ -43,7 +47,8 @@ export async function openContext(env: NodeJS.ProcessEnv = process.env): Promise
     log: openLog(nodeId),
     nodeId,
     self: () => nodeOf(map.current, nodeId) ?? first,
-    hasEntrySocket: env['LISTEN_FDS'] === '1',
+    hasEntrySocket: Number(env['LISTEN_FDS'] ?? 0) >= 1,
+    hasTlsEntrySocket: Number(env['LISTEN_FDS'] ?? 0) >= 2,
     closesIdle: false,
   }
 }

@@ -5,7 +5,7 @@ import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { waitUntil } from '../base/limits.ts'
 import { nodesOf, type SystemMap } from '../map/map.ts'
-import type { Balancer, ListenOn, Upstreams } from '../tiers/balancer/contract.ts'
+import type { Balancer, HashOn, ListenOn, Upstreams } from '../tiers/balancer/contract.ts'
 import { openNodeBalancer } from '../tiers/balancer/engines/node/engine.ts'
 import { entryFd, type ProcessContext } from './context.ts'
 import type { DoorState } from './door/contract.ts'
@@ -62,7 +62,7 @@ class Front extends Lifecycle implements Role {
         'conflict',
         `${this.#context.nodeId} does not hold the public socket, so it cannot hand it on`,
       )
-    return startSupervisor(this.#context.home, args)
+    return startSupervisor(this.#context.home, args, { hasTls: this.#context.hasTlsEntrySocket })
   }
 
   protected async open(): Promise<void> {
@@ -114,12 +114,37 @@ class Front extends Lifecycle implements Role {
 /** The web servers of a region that are there, and how the topology wants them asked. */
 export function upstreamsOf(map: SystemMap, region: string): Upstreams {
   const { front, web } = map.topology
-  const { algorithm, healthIntervalMs, rise, fall, retriesMax, timeoutMs } = front
   const servers = nodesOf(map, 'web')
     .filter((node) => node.region === region && (node.state === 'ready' || node.state === 'draining'))
-    .map(({ id, address, port, state }) => ({ id, address, port, isDraining: state === 'draining' }))
-  const { healthPath, bodyBytesMax } = web
-  return { algorithm, servers, healthPath, healthIntervalMs, rise, fall, retriesMax, timeoutMs, bodyBytesMax }
+    .map(({ id, address, port, state }) => {
+      return { id, address, port, weight: front.weights[id] ?? 1, isDraining: state === 'draining' }
+    })
+  return {
+    servers,
+    hashOn: hashOnOf(front.hashOn),
+    healthPath: web.healthPath,
+    bodyBytesMax: web.bodyBytesMax,
+    mode: front.mode,
+    algorithm: front.algorithm,
+    sticky: front.sticky,
+    healthIntervalMs: front.healthIntervalMs,
+    rise: front.rise,
+    fall: front.fall,
+    ejectAfter: front.ejectAfter,
+    panicShare: front.panicShare,
+    slowStartMs: front.slowStartMs,
+    inFlightPerServerMax: front.inFlightPerServerMax,
+    queueMax: front.queueMax,
+    queueTimeoutMs: front.queueTimeoutMs,
+    retriesMax: front.retriesMax,
+    timeoutMs: front.timeoutMs,
+  }
+}
+
+/** From `path`, `header:NAME` or `cookie:NAME`. */
+function hashOnOf(text: string): HashOn {
+  const [by, name] = text.split(':')
+  return (by === 'header' || by === 'cookie') && name !== undefined ? { by, name } : { by: 'path' }
 }
 
 if (import.meta.main) await runProcess(openFrontRole)

@@ -28,7 +28,7 @@ export class LogRotation extends Lifecycle {
   async rotate(): Promise<void> {
     for (const name of await readdir(this.#dir)) {
       const file = join(this.#dir, name)
-      if (!name.endsWith('.log') || (await stat(file)).size <= this.#options.bytesMax) continue
+      if (!/\.(log|access)$/.test(name) || (await stat(file)).size <= this.#options.bytesMax) continue
       await copyFile(file, `${file}.1`)
       await truncate(file)
     }

@@ -36,6 +36,7 @@ export class Supervisor extends Lifecycle {
   readonly #postgres: PostgresDriver
   #drivers: { process: ProcessDriver; command: CommandDriver } | undefined
   #entry: EntrySocket | undefined
+  #unsubscribe: (() => void) | undefined
   readonly #rotation: LogRotation
   #boot: Promise<void> = Promise.resolve()
   #stopping = new AbortController()
@@ -71,11 +72,15 @@ export class Supervisor extends Lifecycle {
   }
 
   protected async open(): Promise<void> {
-    this.#entry = EntrySocket.open(this.keeper.map.entry)
+    const entry = EntrySocket.open(this.keeper.map)
+    this.#entry = entry
     this.#drivers = {
-      process: new ProcessDriver(this.home, this.#entry, () => this.keeper.map.topology.web.drainMs),
+      process: new ProcessDriver(this.home, entry, () => this.keeper.map.topology),
       command: new CommandDriver(this.home, this.#secrets, () => this.keeper.map),
     }
+    this.#unsubscribe = this.keeper.onChange(({ topology }) => {
+      if (!topology.front.tls.enabled) entry.closeTls()
+    })
     this.#stopping = new AbortController()
     await this.#rotation.start()
     await this.executor.load()
@@ -109,6 +114,7 @@ export class Supervisor extends Lifecycle {
     await this.executor.stop()
     await this.#fleet.stop()
     await this.#rotation.stop()
+    this.#unsubscribe?.()
     this.#entry?.close()
   }
 

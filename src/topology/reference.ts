@@ -13,6 +13,7 @@ interface JsonSchema {
   maximum?: number
   properties?: Record<string, JsonSchema>
   items?: JsonSchema
+  anyOf?: JsonSchema[]
 }
 
 /** Markdown: one table row per key. */
@@ -31,11 +32,13 @@ function rowsOf(schema: JsonSchema, prefix: string): string[] {
   })
 }
 
-function valuesOf({ enum: choices, const: only, type, minimum, maximum }: JsonSchema): string {
+function valuesOf({ enum: choices, const: only, type, minimum, maximum, items, anyOf }: JsonSchema): string {
+  if (anyOf) return anyOf.map(valuesOf).join(', or ')
   if (choices) return choices.map((choice) => `\`${choice}\``).join(' ')
   if (only !== undefined) return `\`${only}\``
   if (minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER)
     return `${minimum} to ${maximum}`
+  if (items && !items.properties) return `list of ${items.type}`
   return type ?? ''
 }
 

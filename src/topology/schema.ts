@@ -2,6 +2,7 @@
 // `tenfold topology --docs` and docs/reference/topology.md are printed from here.
 
 import { z } from 'zod'
+import { isNetwork } from '../net/network.ts'
 
 const name = z
   .string()
@@ -14,17 +15,104 @@ const region = z.strictObject({
   weight: z.number().min(0).max(1000).default(1).describe('Share of the clients that no nearer region claims.'),
 })
 
+const networks = z.array(
+  z
+    .string()
+    .refine(isNetwork, 'expected an address, or a network as 10.0.0.0/8 or fd00::/8')
+    .describe('An address or a network.'),
+)
+
+const tls = z.strictObject({
+  enabled: z.boolean().default(false).describe('Answers https and HTTP/2 too, on a second public address (urls.tls).'),
+  certificates: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Directory of NAME.crt with NAME.key, or NAME.pem; read again when they change. Without it one is made for local use.',
+    ),
+})
+
 const front = z.strictObject({
-  count: count(16).default(0).describe('Balancers on the public address. 0: the one web process answers it itself.'),
+  count: count(16)
+    .default(0)
+    .describe('Front processes, all on the one public address. 0: the one web process answers it itself.'),
+  engine: z.enum(['node', 'haproxy']).default('node').describe('Who balances: Tenfold itself, or HAProxy.'),
+  mode: z
+    .enum(['http', 'tcp'])
+    .default('http')
+    .describe('tcp passes connections on as they are: no retries of requests, no edge, no TLS.'),
   algorithm: z
-    .enum(['round-robin', 'least-connections'])
-    .default('least-connections')
-    .describe('How the balancer picks a web server.'),
+    .enum(['p2c', 'round-robin', 'weighted-round-robin', 'least-connections', 'ip-hash', 'consistent-hash'])
+    .default('p2c')
+    .describe('How the balancer picks a web server. p2c: of two at random the one that would answer sooner.'),
+  hashOn: z
+    .string()
+    .regex(/^(path|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+)$/, 'expected path, header:NAME or cookie:NAME')
+    .default('path')
+    .describe('What consistent-hash hashes: path, header:NAME or cookie:NAME.'),
+  weights: z
+    .record(z.string(), z.number().min(0).max(1000))
+    .default({})
+    .describe('Share of the requests by node id, `{"us-east/web-2": 3}`; 1 for those that are not named.'),
+  sticky: z
+    .enum(['off', 'cookie', 'ip'])
+    .default('off')
+    .describe('Whether a client comes back to the server that it had. Only for apps that keep state in a process.'),
   healthIntervalMs: durationMs(50, 60_000).default(500).describe('Time between two active health checks of a server.'),
   rise: z.int().min(1).max(100).default(1).describe('Good checks in a row that bring a server back.'),
   fall: z.int().min(1).max(100).default(2).describe('Failed checks in a row that take a server out.'),
+  ejectAfter: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(5)
+    .describe('Failures in a row of real requests that take a server out at once.'),
+  panicShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.3)
+    .describe(
+      'When fewer of the servers are up, checks are not believed and all are asked: a bad check empties no pool.',
+    ),
+  slowStartMs: durationMs(0, 600_000)
+    .default(5000)
+    .describe('A server that comes back takes so long until it has its whole share.'),
+  inFlightPerServerMax: z.int().min(1).max(100_000).default(1024).describe('Requests at one server at once.'),
+  queueMax: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(1024)
+    .describe('Requests that wait while every server is full; more are answered 503 with Retry-After.'),
+  queueTimeoutMs: durationMs(0, 120_000).default(5000).describe('How long one of them waits.'),
   retriesMax: z.int().min(0).max(10).default(3).describe('Other servers to try for a request that is safe to repeat.'),
   timeoutMs: durationMs(100, 600_000).default(60_000).describe('How long a server may take to answer.'),
+  connectionsMax: z.int().min(1).max(1_000_000).default(20_000).describe('Connections of clients to one front.'),
+  connectionsPerAddressMax: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(2048)
+    .describe('Connections from one client address to one front.'),
+  requestsPerSecondPerAddress: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe('Requests of one client address at one front; more are answered 429. 0: as many as it likes.'),
+  trustedProxies: networks
+    .default([])
+    .describe('Whose X-Forwarded-* and Forwarded fields are believed, and who is not limited by address.'),
+  proxyProtocol: networks
+    .default([])
+    .describe('Whose connections begin with a PROXY protocol header (version 1 or 2). Empty: nobody is asked for one.'),
+  accessLog: z
+    .enum(['off', 'common', 'combined', 'json'])
+    .default('off')
+    .describe('One line for each request, in logs/NODE.access.'),
+  tls: tls.prefault({}).describe('Encrypted connections.'),
 })
 
 const web = z.strictObject({
@@ -36,9 +124,9 @@ const web = z.strictObject({
     .describe('Any program that listens on $PORT, instead of the app (12-factor). It always stands behind a balancer.'),
   healthPath: z
     .string()
-    .regex(/^\/[!-~]*$/, 'expected a path: a slash, then visible ASCII characters (others as %xx)')
+    .regex(/^(\/[!-~]*)?$/, 'expected a path: a slash, then visible ASCII characters (others as %xx)')
     .default('/-/ready')
-    .describe('Path that answers 2xx when a web process can serve.'),
+    .describe('Path that answers 2xx when a web process can serve. Empty: that it takes connections is enough.'),
   drainMs: durationMs(0, 600_000).default(10_000).describe('How long a stopping process may finish what it has begun.'),
   bodyBytesMax: z
     .int()
@@ -103,8 +191,69 @@ const cache = z.strictObject({
     .describe('Memory of the in-process cache.'),
 })
 
+const edgeRule = z.strictObject({
+  path: z
+    .string()
+    .regex(/^[/*]/, 'expected a path, `*` standing for any characters')
+    .describe(
+      'The paths that it is about, `*` standing for any characters: `/assets/*`. The first rule that fits counts.',
+    ),
+  keep: z
+    .enum(['fields', 'never', 'always'])
+    .default('fields')
+    .describe('fields: as the answer says. never: passes through. always: kept for ttlMs unless it is private.'),
+  ttlMs: durationMs(0, 366 * 86_400_000)
+    .optional()
+    .describe('With `always`, and in the place of a guess where an answer says nothing.'),
+  staleWhileRevalidateMs: durationMs(0, 366 * 86_400_000)
+    .optional()
+    .describe('How long after that it is still given while a newer one is fetched.'),
+  staleIfErrorMs: durationMs(0, 366 * 86_400_000)
+    .optional()
+    .describe('How long after that it is still given when no server answers.'),
+  query: z
+    .union([z.enum(['all', 'none']), z.array(z.string().min(1)).max(64)])
+    .default('all')
+    .describe('Parameters of the query that make another answer: all, none, or a list of them.'),
+  headers: z
+    .array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected the name of a field'))
+    .max(16)
+    .default([])
+    .describe('Request fields that make another answer although its Vary does not name them.'),
+  cookies: z
+    .array(z.string().min(1))
+    .max(16)
+    .default([])
+    .describe('Cookies that make another answer; whatever other cookies a request has, they then do not matter.'),
+})
+
+const bytesMax = (bytes: number) => z.int().min(0).default(bytes)
+const mebibyte = 1024 * 1024
+
 const edge = z.strictObject({
-  enabled: z.boolean().default(false).describe('Serve cacheable answers from the edge.'),
+  enabled: z.boolean().default(false).describe('Serve cacheable answers from the edge. Needs a front.'),
+  rules: z.array(edgeRule).max(256).default([]).describe('What is done beyond what answers say themselves.'),
+  memoryBytesMax: bytesMax(128 * mebibyte).describe('Memory for answers, of each front.'),
+  diskBytesMax: bytesMax(1024 * mebibyte).describe('Disk for answers, of each front. 0: none.'),
+  objectBytesMax: bytesMax(64 * mebibyte).describe('Larger answers pass through.'),
+  admission: z
+    .enum(['first', 'second'])
+    .default('second')
+    .describe('second: an answer goes to disk only when it is asked for again, since most never are.'),
+  compresses: z.boolean().default(true).describe('Compresses text answers of servers that did not.'),
+  staleIfErrorMs: durationMs(0, 366 * 86_400_000)
+    .default(86_400_000)
+    .describe('How long an answer is given beyond its time when no server answers, unless it says so itself.'),
+  pricePerGigabyte: z
+    .number()
+    .min(0)
+    .default(0.085)
+    .describe('What a CDN asks for a gigabyte to clients, for the report.'),
+  originPricePerGigabyte: z
+    .number()
+    .min(0)
+    .default(0.09)
+    .describe("What a gigabyte of the servers' own traffic costs, for the report."),
 })
 
 const session = z.strictObject({
@@ -148,7 +297,7 @@ export const topologySchema = z
     telemetry: telemetry.prefault({}).describe('What happened.'),
   })
   .check((context) => {
-    const { front, web, database } = context.value
+    const { front, web, database, edge } = context.value
     const refuse = (path: string[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input })
     if (web.count > 1 && front.count === 0)
@@ -163,6 +312,24 @@ export const topologySchema = z
         'a program listens on its own $PORT and needs a balancer: set front.count to 1 (rung 3)',
         web.command,
       )
+    if (front.tls.enabled && front.count === 0)
+      refuse(['front', 'tls', 'enabled'], 'the front ends TLS: set front.count to 1 or more (rung 3)', true)
+    if (edge.enabled && front.count === 0)
+      refuse(['edge', 'enabled'], 'the edge lives in the front: set front.count to 1 or more (rung 3)', true)
+    if (front.mode === 'tcp' && edge.enabled)
+      refuse(
+        ['front', 'mode'],
+        'connections that are passed on as they are have no edge: set edge.enabled to false',
+        'tcp',
+      )
+    if (front.mode === 'tcp' && front.tls.enabled)
+      refuse(
+        ['front', 'mode'],
+        'connections that are passed on as they are end no TLS: set front.tls.enabled to false',
+        'tcp',
+      )
+    if (front.engine === 'haproxy' && edge.enabled)
+      refuse(['front', 'engine'], 'the edge lives in the engine node: set edge.enabled to false', 'haproxy')
     if (database.durability !== 'single' && database.replicas === 0)
       refuse(
         ['database', 'durability'],

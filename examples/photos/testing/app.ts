@@ -37,6 +37,7 @@ export async function startTestPhotos(options: { logLevel?: string } = {}): Prom
     nodeId,
     self: () => self,
     hasEntrySocket: false,
+    hasTlsEntrySocket: false,
     closesIdle: false,
   })
   const stop = async () => {

@@ -2,6 +2,7 @@
 // by HTTP and told by SIGTERM.
 
 import { spawn } from 'node:child_process'
+import { connect } from 'node:net'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { type Home, logFileOf } from '../../map/home.ts'
@@ -87,7 +88,9 @@ export class CommandDriver implements NodeDriver {
   }
 
   async isHealthy(node: MapNode): Promise<boolean> {
-    const url = `http://${node.address}:${node.port}${this.#map().topology.web.healthPath}`
+    const { healthPath } = this.#map().topology.web
+    if (healthPath === '') return takesConnections(node)
+    const url = `http://${node.address}:${node.port}${healthPath}`
     const response = await fetch(url, { signal: AbortSignal.timeout(probeTimeoutMs) })
     await response.body?.cancel()
     return response.ok
@@ -110,4 +113,17 @@ export class CommandDriver implements NodeDriver {
     const primary = nodes.find((node) => node.id === shards[0]?.primary)
     return `postgres://app:${this.#secrets.postgres.app}@${primary?.address}:${primary?.port}/app`
   }
+}
+
+function takesConnections({ address, port }: MapNode): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, timeout: probeTimeoutMs })
+    const settle = (isOpen: boolean) => {
+      socket.destroy()
+      resolve(isOpen)
+    }
+    socket.once('connect', () => settle(true))
+    socket.once('error', () => settle(false))
+    socket.once('timeout', () => settle(false))
+  })
 }

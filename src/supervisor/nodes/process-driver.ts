@@ -7,6 +7,8 @@ import { TenfoldError } from '../../base/errors.ts'
 import { type Home, logFileOf } from '../../map/home.ts'
 import type { MapNode, Role } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
+import { frontSettingsOf } from '../../topology/front-settings.ts'
+import type { Topology } from '../../topology/schema.ts'
 import type { EntrySocket } from '../entry.ts'
 import { processesOf, runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
@@ -19,13 +21,13 @@ const stopGraceMs = 3000
 export class ProcessDriver implements NodeDriver {
   readonly #home: Home
   readonly #entry: EntrySocket
-  readonly #drainMs: () => number
+  readonly #topology: () => Topology
   readonly #logStarts = new Map<string, number>()
 
-  constructor(home: Home, entry: EntrySocket, drainMs: () => number) {
+  constructor(home: Home, entry: EntrySocket, topology: () => Topology) {
     this.#home = home
     this.#entry = entry
-    this.#drainMs = drainMs
+    this.#topology = topology
   }
 
   async start(node: MapNode): Promise<number> {
@@ -34,12 +36,13 @@ export class ProcessDriver implements NodeDriver {
     if (stray) return stray.pid
     const env: NodeJS.ProcessEnv = { ...process.env, TENFOLD_HOME: this.#home.dir, TENFOLD_NODE: node.id }
     delete env['LISTEN_FDS']
-    if (node.entry) env['LISTEN_FDS'] = '1'
+    const sockets = node.entry ? this.#entry.descriptors(this.#topology().front.tls.enabled) : []
+    if (sockets.length > 0) env['LISTEN_FDS'] = String(sockets.length)
     this.#logStarts.set(node.id, endOf(logFileOf(this.#home, node.id)))
     return withLogFile(logFileOf(this.#home, node.id), (log) => {
       const child = spawn(process.execPath, nodeArguments(processFileOf(node.role)), {
         detached: true,
-        stdio: ['ignore', log, log, ...(node.entry ? [this.#entry.fd] : [])],
+        stdio: ['ignore', log, log, ...sockets],
         env,
       })
       child.on('error', () => {}) // seen as a process that is not alive
@@ -48,6 +51,10 @@ export class ProcessDriver implements NodeDriver {
         throw new TenfoldError('program-failed', `${process.execPath} could not be started for ${node.id}`)
       return child.pid
     })
+  }
+
+  factsAtStart(node: MapNode): Partial<MapNode> {
+    return node.role === 'front' ? { settings: frontSettingsOf(this.#topology()) } : {}
   }
 
   async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {
@@ -81,7 +88,7 @@ export class ProcessDriver implements NodeDriver {
   async stop(node: MapNode, pid: number, { isWholeSystem }: { isWholeSystem: boolean }): Promise<void> {
     if (!this.isAlive(node, pid)) return
     signal(pid, isWholeSystem ? 'SIGINT' : 'SIGTERM')
-    if (await waitForExit(pid, this.#drainMs() + stopGraceMs)) return
+    if (await waitForExit(pid, this.#topology().web.drainMs + stopGraceMs)) return
     signal(pid, 'SIGKILL')
     await waitForExit(pid, stopGraceMs)
   }
