@@ -1,0 +1,38 @@
+// What is known of an answer once its body is compressed.
+
+import type { KeptHead } from '../store/contract.ts'
+import type { Encoding } from './accept-encoding.ts'
+import { fieldValues, listOf } from './fields.ts'
+
+/** True only of the bytes as they were. */
+const fieldsOfTheBytes = ['content-length', 'content-md5', 'content-digest', 'repr-digest', 'digest']
+
+/**
+ * The head of the variant, for clients whose `bestEncoding` it is.
+ *
+ * Its ETag is weakened, not suffixed: two representations must not share a strong one (RFC 9110, 8.8.3.3), and a weak one still
+ * validates at the server that made it, which a name with `-br` in it would not.
+ */
+export function compressedHead(head: KeptHead, encoding: Encoding, bytes: number): KeptHead {
+  const fields = head.fields
+    .filter(([name]) => !fieldsOfTheBytes.includes(name.toLowerCase()))
+    .map(([name, value]) => [name, name.toLowerCase() === 'etag' ? weak(value) : value] as const)
+  return {
+    ...head,
+    fields: withVary([...fields, ['content-encoding', encoding]]),
+    selectedBy: [...head.selectedBy.filter(([name]) => name !== 'accept-encoding'), ['accept-encoding', encoding]],
+    bytes,
+  }
+}
+
+/** The fields with `Vary: Accept-Encoding`, which an answer says in whichever encoding it is given, this one included. */
+export function withVary(fields: KeptHead['fields']): KeptHead['fields'] {
+  const named = listOf(fields, 'vary')
+  if (named.includes('accept-encoding') || named.includes('*')) return fields
+  const values = [...fieldValues(fields, 'vary').filter((value) => value.trim() !== ''), 'Accept-Encoding']
+  return [...fields.filter(([name]) => name.toLowerCase() !== 'vary'), ['vary', values.join(', ')]]
+}
+
+function weak(etag: string): string {
+  return etag.startsWith('W/') ? etag : `W/${etag}`
+}
