@@ -19,8 +19,7 @@ const remembered = new Map<string, Accepted>()
 const nothing: Accepted = { best: undefined, all: '' }
 
 /**
- * The one encoding to answer in; undefined: none. This is the value by which variants are selected, and the whole of what is
- * asked of servers, where the edge compresses: then it makes itself what a server does not.
+ * The one encoding to answer in; undefined: none. This is the value by which variants that the edge compressed are selected.
  *
  *     bestEncoding('gzip, deflate, br;q=1.0') is 'br', bestEncoding('br;q=0.5, gzip') is 'gzip'
  */
@@ -29,7 +28,7 @@ export function bestEncoding(field: string | undefined): Encoding | undefined {
 }
 
 /**
- * All that is accepted, in our order: what to select by and to ask servers for where the edge does not compress.
+ * All that is accepted, in our order: what variants of servers that vary by it are selected by, and what they are asked for.
  *
  *     acceptedEncodings('deflate, gzip, br') is 'br, gzip'
  */

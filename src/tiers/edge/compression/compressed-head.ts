@@ -4,6 +4,12 @@ import type { KeptHead } from '../store/contract.ts'
 import type { Encoding } from './accept-encoding.ts'
 import { fieldValues, listOf } from './fields.ts'
 
+/**
+ * Selects a variant that the edge compressed: the `bestEncoding` of a request. Not a field name (it has a colon), because a
+ * server that varies by Accept-Encoding itself selects by that beside it.
+ */
+export const encodingSelector = 'accept-encoding:best'
+
 /** True only of the bytes as they were. */
 const fieldsOfTheBytes = ['content-length', 'content-md5', 'content-digest', 'repr-digest', 'digest']
 
@@ -20,7 +26,7 @@ export function compressedHead(head: KeptHead, encoding: Encoding, bytes: number
   return {
     ...head,
     fields: withVary([...fields, ['content-encoding', encoding]]),
-    selectedBy: [...head.selectedBy.filter(([name]) => name !== 'accept-encoding'), ['accept-encoding', encoding]],
+    selectedBy: [...head.selectedBy, [encodingSelector, encoding]],
     bytes,
   }
 }

@@ -6,7 +6,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { headOf, keyTo } from '../store/testing/answers.ts'
 import { encodings } from './accept-encoding.ts'
 import { compress, isWorthKeeping } from './compress.ts'
-import { compressedHead, withVary } from './compressed-head.ts'
+import { compressedHead, encodingSelector, withVary } from './compressed-head.ts'
 import { isCompressible } from './compressible.ts'
 
 type Fields = Array<[string, string]>
@@ -65,7 +65,7 @@ test('every encoding gives back what went in, and a head that says so', async ()
     ])
     assert.deepEqual(head.selectedBy, [
       ['origin', null],
-      ['accept-encoding', encoding],
+      [encodingSelector, encoding],
     ])
     assert.equal(head.bytes, compressed.length)
     assert.equal(isCompressible(head), false)
