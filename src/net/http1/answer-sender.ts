@@ -97,11 +97,11 @@ export class AnswerSender {
     return this.#request.minorVersion === 0 ? 'until-close' : 'chunked'
   }
 
-  head(head: AnswerHead, closing: Closing): void {
+  head(head: AnswerHead, closing: Closing, fields = ''): void {
     this.#headSent(head.status)
     this.#framing = this.framingOf(head.framing)
     const { contentLength } = head.framing
-    writeAnswerHead(claimOut(this), head, { framing: this.#framing, contentLength, ...closing })
+    writeAnswerHead(claimOut(this), head, { framing: this.#framing, contentLength, ...closing }, fields)
   }
 
   body(bytes: Buffer, start: number, end: number): void {

@@ -21,9 +21,11 @@ export interface AnswerLines {
 
 const statusLineStart = 'HTTP/1.1 '
 
-export function writeAnswerHead(out: ByteWriter, head: AnswerHead, lines: AnswerLines): void {
+/** `fields`: further ones of ours, finished lines. */
+export function writeAnswerHead(out: ByteWriter, head: AnswerHead, lines: AnswerLines, fields = ''): void {
   writeStatusLine(out, head)
   copyFields(out, head, keptInAnswers, head.framing.nominated)
+  if (fields !== '') out.text(fields)
   if (!head.hasRequestId) writeField(out, 'x-request-id: ', lines.requestId)
   if (!head.hasDate) writeField(out, 'date: ', httpDate())
   writeFraming(out, lines)

@@ -18,6 +18,7 @@ const names = [
   'bytesIn',
   'bodyBytesOut',
   'tunnels',
+  'tunnelsOpen',
   'upstreamConnects',
   'upstreamReuses',
   'upstreamFailures',

@@ -65,7 +65,8 @@ export interface Exchange {
   answerWhole(status: number, fields: string, body: Buffer): void
   /** A server's answer, piece by piece. A piece goes out with `flush`, or when there is enough of it. */
   interim(head: AnswerHead): void
-  answerHead(head: AnswerHead): void
+  /** `fields`: further ones of this hop, finished lines. */
+  answerHead(head: AnswerHead, fields?: string): void
   answerBody(bytes: Buffer, start: number, end: number): void
   answerEnd(trailers?: HeadParser): void
   flush(): void

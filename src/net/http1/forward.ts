@@ -31,6 +31,7 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   readonly exchange: Exchange
   readonly tried: Upstream[] = []
   isRepeatable = false
+  pickedMs = 0
   readonly #context: ForwardContext
   readonly #continueDeadline = new Deadline(this)
   #upstream: Upstream | undefined
@@ -43,6 +44,8 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   #isCommitted = false
   #held: { head: AnswerHead; body: Buffer; bytes: number } | undefined
   #isTunnel = false
+  /** What the policy adds to the answer. */
+  #addedFields = ''
 
   constructor(exchange: Exchange, context: ForwardContext) {
     this.exchange = exchange
@@ -95,6 +98,7 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
       return
     }
     this.tried.push(picked)
+    this.pickedMs = performance.now()
     this.#connect(picked, false)
   }
 
@@ -279,6 +283,7 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   }
 
   onAnswerHead(head: AnswerHead, bytesAtHand: number): void {
+    this.#addedFields = this.#announce()
     const { bodyKind, contentLength } = head.framing
     const mayHold = bodyKind === 'length' && contentLength <= this.#context.limits.heldAnswerBytesMax
     if (mayHold && contentLength > bytesAtHand && this.isRepeatable && this.isBodyKept) {
@@ -289,9 +294,20 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     this.#commit(head)
   }
 
+  #announce(): string {
+    const { policy } = this.#context
+    if (policy.answering === undefined || this.#upstream === undefined) return ''
+    try {
+      return policy.answering(this, this.#upstream)
+    } catch (error) {
+      warnOfFault(error)
+      return ''
+    }
+  }
+
   #commit(head: AnswerHead): void {
     this.#isCommitted = true
-    this.exchange.answerHead(head)
+    this.exchange.answerHead(head, this.#addedFields)
   }
 
   onAnswerBody(bytes: Buffer, start: number, end: number): void {

@@ -1,4 +1,4 @@
-// The same bytes through this engine and through node:http + undici, the engine in use: where one refuses and the other
+// The same bytes through this engine and through node:http + undici, a slow engine for tests: where one refuses and the other
 // does not, or what a server sees of a request differs, the difference stands below with its reason, or the test fails.
 
 import assert from 'node:assert/strict'
@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test'
 import type { Balancer } from '../../tiers/balancer/contract.ts'
 import { openNodeBalancer } from '../../tiers/balancer/engines/node/engine.ts'
 import { askRaw, listening, upstreamsOf } from '../../tiers/balancer/testing/bench.ts'
+import { openOracle } from '../../tiers/balancer/testing/oracle/engine.ts'
 import { readStrictly } from '../../tiers/balancer/testing/strict-reader.ts'
-import { openHttp1Balancer } from './testing/balancer.ts'
 import { okAnswer, openRawServer } from './testing/front.ts'
 import { chunked, get, malformedChunks, malformedHeads, post } from './testing/malformed.ts'
 
@@ -66,10 +66,10 @@ const corpus: Record<string, string> = {
 
 test(`${Object.keys(corpus).length} requests mean the same to this engine and to the slow one, but for the differences listed`, async (t) => {
   const ours = await openEngine(t, async (upstreams) =>
-    openHttp1Balancer(upstreams, { headersTimeoutMs: 300, bodyIdleTimeoutMs: 300 }),
+    openNodeBalancer(upstreams, { server: { headersTimeoutMs: 300, bodyIdleTimeoutMs: 300 } }),
   )
   const theirs = await openEngine(t, async (upstreams) =>
-    openNodeBalancer(upstreams, {
+    openOracle(upstreams, {
       server: { headersTimeoutMs: 300, requestTimeoutMs: 600, checkIntervalMs: 50 },
     }),
   )

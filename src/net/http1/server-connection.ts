@@ -101,9 +101,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     this.#isClosed = this.#sender.isClosed = true
     this.#context.wheel.remove(this.#deadline)
     this.#stash = emptyBytes
-    const stream = this.#stream
-    this.#stream = undefined
-    stream?.onClientClosed()
+    this.#leaveTunnel()
     this.#exchange.clientGone()
     this.#context.forget(this)
   }
@@ -290,6 +288,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
 
   beginTunnel(stream: ByteStream): void {
     this.#stream = stream
+    this.#context.counts.add(counters.tunnelsOpen)
     this.#input = 'tunnel'
     this.arm()
     this.#continueInput()
@@ -306,10 +305,16 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
   }
 
   closeTunnel(): void {
-    const stream = this.#stream
-    this.#stream = undefined
     this.#closeGently()
-    stream?.onClientClosed()
+    this.#leaveTunnel()
+  }
+
+  #leaveTunnel(): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    this.#stream = undefined
+    this.#context.counts.add(counters.tunnelsOpen, -1)
+    stream.onClientClosed()
   }
 
   /** A reset and not an end: an answer that lasts until the connection closes would look whole. TLS sees that by itself. */

@@ -168,10 +168,10 @@ export class ServerExchange implements Exchange {
     this.#sender.interim(head)
   }
 
-  answerHead(head: AnswerHead): void {
+  answerHead(head: AnswerHead, fields = ''): void {
     this.#beforeHead()
     if (this.#sender.framingOf(head.framing) === 'until-close') this.isPersistent = false
-    this.#sender.head(head, this.#closing())
+    this.#sender.head(head, this.#closing(), fields)
   }
 
   answerBody(bytes: Buffer, start: number, end: number): void {

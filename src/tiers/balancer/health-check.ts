@@ -2,6 +2,7 @@
 // request connections says nothing about the server.
 
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import type { Clock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import type { Upstream } from './contract.ts'
@@ -41,26 +42,53 @@ export class HealthCheck {
   }
 }
 
-/** One GET. Undefined when the answer is 2xx, else why it is not good. Never rejects. */
+export interface BadHealth {
+  reason: string
+  /** Nobody listens there. */
+  isRefusal: boolean
+}
+
+/** One GET, or without a path one connection. Undefined when the answer is 2xx, else why it is not good. Never rejects. */
 export function probe(
   upstream: Upstream,
   { path, timeoutMs }: { path: string; timeoutMs: number },
-): Promise<string | undefined> {
+): Promise<BadHealth | undefined> {
+  return path === '' ? probeConnection(upstream, timeoutMs) : probePath(upstream, path, timeoutMs)
+}
+
+function probePath({ address: host, port }: Upstream, path: string, timeoutMs: number): Promise<BadHealth | undefined> {
   return new Promise((resolve) => {
-    const { address: host, port } = upstream
     const headers = { connection: 'close', 'user-agent': 'tenfold-health' }
     const call = request({ host, port, path, agent: false, headers }, ({ statusCode = 0 }) => {
-      finish(statusCode >= 200 && statusCode < 300 ? undefined : `${path} answered ${statusCode}`)
+      const isGood = statusCode >= 200 && statusCode < 300
+      finish(isGood ? undefined : { reason: `${path} answered ${statusCode}`, isRefusal: false })
     })
     const timer = setTimeout(() => {
       call.destroy(new TenfoldError('timeout', `${path} did not answer within ${timeoutMs} ms`))
     }, timeoutMs)
-    const finish = (reason: string | undefined) => {
+    const finish = (bad: BadHealth | undefined) => {
       clearTimeout(timer)
-      resolve(reason)
+      resolve(bad)
       call.destroy()
     }
-    call.on('error', (error) => finish(describeError(error)))
+    call.on('error', (error) => finish(badHealthOf(error)))
     call.end()
   })
+}
+
+function probeConnection({ address: host, port }: Upstream, timeoutMs: number): Promise<BadHealth | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: timeoutMs })
+    const finish = (bad: BadHealth | undefined) => {
+      resolve(bad)
+      socket.destroy()
+    }
+    socket.once('connect', () => finish(undefined))
+    socket.once('timeout', () => finish({ reason: `no connection within ${timeoutMs} ms`, isRefusal: false }))
+    socket.on('error', (error) => finish(badHealthOf(error)))
+  })
+}
+
+function badHealthOf(error: NodeJS.ErrnoException): BadHealth {
+  return { reason: describeError(error), isRefusal: error.code === 'ECONNREFUSED' }
 }

@@ -29,40 +29,36 @@ test('a server goes after `fall` bad checks in a row and comes back after `rise`
   assert.deepEqual([down?.[0], up?.[0]], ['down', 'up'])
   assert.ok([2, 3].includes(down?.[1] ?? 0), `down after ${down?.[1]}`)
   assert.ok([3, 4].includes(up?.[1] ?? 0), `up after ${up?.[1]}`)
-  assert.equal(roster.pick(new Set()), state)
+  assert.equal(roster.pick(), state)
 })
 
 test('an ejected server is asked again at once, not after the interval', async (t) => {
   const { roster, state } = await openRoster(t, {})
-  roster.eject(state, 'refused')
+  roster.failed(state, 'refused', 'refused', 1)
   assert.equal(state.isUp, false)
   await waitUntil(() => state.isUp, { what: 'the server back without the clock moving', timeoutMs: limitMs })
 })
 
 test('draining, tried and full servers are not picked; a server that is down only when no other is left', async (t) => {
   const places = ['a', 'b', 'c'].map((name, i) => ({ name, port: i + 1 }))
-  const roster = new Roster(
-    upstreamsOf(places),
-    { ...defaultBalancerOptions, inFlightPerServerMax: 1 },
-    new ManualClock(),
-  )
+  const roster = new Roster(upstreamsOf(places, { inFlightPerServerMax: 1 }), defaultBalancerOptions, new ManualClock())
   t.after(() => roster.close())
   const [a, b, c] = roster.servers as [ServerState, ServerState, ServerState]
-  roster.eject(b, 'refused')
-  for (let i = 0; i < 4; i++) assert.notEqual(roster.pick(new Set()), b)
-  assert.equal(roster.pick(new Set([a, c])), b)
-  assert.equal(roster.pick(new Set([a, b, c])), undefined)
-  for (const server of [a, b, c]) server.inFlight = 1
-  assert.equal(roster.pick(new Set()), 'overloaded')
-  c.inFlight = 0
-  assert.equal(roster.pick(new Set()), c)
+  roster.failed(b, 'refused', 'refused', 1)
+  for (let i = 0; i < 4; i++) assert.notEqual(roster.pick(), b)
+  assert.equal(roster.pick({ tried: [a, c] }), b)
+  assert.equal(roster.pick({ tried: [a, b, c] }), undefined)
+  for (const server of [a, b, c]) roster.took(server)
+  assert.equal(roster.pick(), 'full')
+  roster.released(c)
+  assert.equal(roster.pick(), c)
   const { servers, ...rest } = upstreamsOf(places)
   const left = roster.update({
     ...rest,
     servers: servers.slice(0, 2).map((server) => ({ ...server, isDraining: true })),
   })
   assert.deepEqual(left, [c])
-  assert.equal(roster.pick(new Set()), undefined)
+  assert.equal(roster.pick(), undefined)
 })
 
 async function openRoster(t: TestContext, over: Parameters<typeof upstreamsOf>[1], clock: Clock = new ManualClock()) {

@@ -2,23 +2,54 @@
 // keeps its id and its address.
 
 import type { Upstream } from './contract.ts'
+import { PeakEwma } from './peak-ewma.ts'
 
-export interface ServerState {
+/** Of its weight, a server that has just come gets so much at once. */
+const shareAtFirst = 0.1
+
+export class ServerState {
   upstream: Upstream
-  isUp: boolean
+  /** A server that is new starts as up: the map named it ready, and one failed connection takes it out. */
+  isUp = true
   /** Why it is down. */
   reason: string | undefined
-  inFlight: number
+  /** It refuses connections: a fact, not an opinion. It is not asked even where health is not believed (panic). */
+  isRefusing = false
+  inFlight = 0
   /** Health checks in a row that said the opposite of `isUp`. */
-  contrary: number
+  contrary = 0
+  /** Real requests in a row that failed at it. */
+  failuresInARow = 0
   /** Grows with each passive ejection: a check that began before one says nothing about after it. */
-  ejections: number
-  wasChecked: boolean
-}
+  ejections = 0
+  wasChecked = false
+  /** Time to the head of an answer. */
+  readonly latency = new PeakEwma()
+  /** Of weighted round robin: what it is owed. */
+  credit = 0
+  #rampStartMs = Number.NEGATIVE_INFINITY
+  #rampMs = 0
 
-/** A server that is new starts as up: the map named it ready, and one failed connection takes it out. */
-export function newServerState(upstream: Upstream): ServerState {
-  return { upstream, isUp: true, reason: undefined, inFlight: 0, contrary: 0, ejections: 0, wasChecked: false }
+  constructor(upstream: Upstream) {
+    this.upstream = upstream
+  }
+
+  /** It is new, or came back: its share grows to the full one over so long. */
+  rampUp(nowMs: number, rampMs: number): void {
+    this.#rampStartMs = nowMs
+    this.#rampMs = rampMs
+    this.latency.reset()
+  }
+
+  /** What it is worth now, beside the others. */
+  weightAt(nowMs: number): number {
+    const { weight } = this.upstream
+    if (this.#rampMs === 0) return weight
+    const share = (nowMs - this.#rampStartMs) / this.#rampMs
+    if (share < 1) return weight * Math.max(shareAtFirst, share)
+    this.#rampMs = 0
+    return weight
+  }
 }
 
 export function isSamePlace(one: Upstream, other: Upstream): boolean {

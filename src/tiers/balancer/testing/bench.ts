@@ -31,10 +31,11 @@ export interface Answer {
 
 export function upstreamsOf(servers: ReadonlyArray<{ name: string; port: number }>, over: Partial<Upstreams> = {}) {
   const upstreams: Upstreams = {
-    algorithm: 'round-robin',
-    servers: servers.map(({ name, port }): Upstream => ({ id: name, address, port, isDraining: false })),
-    ...{ healthPath: '/ready', healthIntervalMs: 50, rise: 1, fall: 2, retriesMax: 3 },
-    ...{ timeoutMs: 5000, bodyBytesMax: 4 * 1024 * 1024 },
+    ...{ mode: 'http', algorithm: 'round-robin', hashOn: { by: 'path' }, sticky: 'off' },
+    servers: servers.map(({ name, port }): Upstream => ({ id: name, address, port, weight: 1, isDraining: false })),
+    ...{ healthPath: '/ready', healthIntervalMs: 50, rise: 1, fall: 2, ejectAfter: 3, panicShare: 0, slowStartMs: 0 },
+    ...{ inFlightPerServerMax: 1024, queueMax: 1024, queueTimeoutMs: 5000 },
+    ...{ retriesMax: 3, timeoutMs: 5000, bodyBytesMax: 4 * 1024 * 1024 },
   }
   return { ...upstreams, ...over }
 }

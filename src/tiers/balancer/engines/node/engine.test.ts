@@ -3,6 +3,6 @@
 import { balancerConformance } from '../../conformance.ts'
 import { openNodeBalancer } from './engine.ts'
 
-const server = { headersTimeoutMs: 300, requestTimeoutMs: 1000, checkIntervalMs: 50 }
+const server = { headersTimeoutMs: 300, requestTimeoutMs: 1000, bodyIdleTimeoutMs: 1000 }
 
 balancerConformance('node', async (upstreams) => openNodeBalancer(upstreams, { server }))

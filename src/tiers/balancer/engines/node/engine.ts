@@ -1,25 +1,26 @@
-// The balancer on node:http in front and undici behind: the simple engine, and the oracle for faster ones.
+// The embedded balancer: the HTTP engine of net/http1 with a roster of servers as its policy.
 
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { Pool } from 'undici'
-import { describeError } from '../../../../base/errors.ts'
-import { DrainableServer } from '../../../../net/drainable-server.ts'
-import { type ServerCounts, sumCounts } from '../../../../net/server-counts.ts'
-import type { DrainableServerLimits } from '../../../../net/server-limits.ts'
-import type { Balancer, ListenOn, Upstream, Upstreams } from '../../contract.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { Counters } from '../../../../net/http1/counters.ts'
+import type { FinishedExchange, Handler } from '../../../../net/http1/exchange.ts'
+import { Forwarder } from '../../../../net/http1/forwarder.ts'
+import type { ForwardLimits, ServerLimits, UpstreamLimits } from '../../../../net/http1/limits.ts'
+import { Http1Server } from '../../../../net/http1/server.ts'
+import { TimerWheel } from '../../../../net/http1/timer-wheel.ts'
+import { LatencyWindow } from '../../../../net/latency-window.ts'
+import type { ServerCounts } from '../../../../net/server-counts.ts'
+import type { Balancer, ListenOn, ListenOptions, Upstreams } from '../../contract.ts'
 import { type BalancerOptions, defaultBalancerOptions } from '../../options.ts'
-import { RetryBudget } from '../../retry.ts'
 import { Roster } from '../../roster.ts'
-import type { ServerState } from '../../server-state.ts'
-import { answerOwn } from './answers.ts'
-import { type ExchangeContext, exchange } from './exchange.ts'
-import { answerHeaders, requestIdOf } from './headers.ts'
-import { runTunnel } from './tunnel.ts'
+import { OwnHealth } from './own-health.ts'
+import { BalancerPolicy } from './policy.ts'
 
 export interface NodeBalancerOptions extends Partial<BalancerOptions> {
-  server?: Partial<DrainableServerLimits>
+  server?: Partial<ServerLimits>
+  upstream?: Partial<UpstreamLimits>
+  forward?: Partial<ForwardLimits>
+  /** What stands between the listeners and the balancer: the edge. */
+  before?: (origin: Handler) => Handler
 }
 
 export function openNodeBalancer(upstreams: Upstreams, options: NodeBalancerOptions = {}): Balancer {
@@ -27,50 +28,40 @@ export function openNodeBalancer(upstreams: Upstreams, options: NodeBalancerOpti
 }
 
 class NodeBalancer implements Balancer {
-  readonly #options: BalancerOptions
-  readonly #serverLimits: Partial<DrainableServerLimits>
+  readonly #wheel = new TimerWheel()
+  readonly #counts = new Counters()
+  readonly #latency = new LatencyWindow()
   readonly #roster: Roster
-  readonly #pools = new Map<ServerState, Pool>()
-  readonly #listeners: Array<{ on: ListenOn; server: DrainableServer }> = []
-  readonly #context: ExchangeContext
-  #inFlight = 0
+  readonly #policy: BalancerPolicy
+  readonly #forwarder: Forwarder
+  readonly #handler: Handler
+  readonly #serverLimits: Partial<ServerLimits>
+  readonly #forwardLimits: Partial<ForwardLimits>
+  readonly #listeners: Array<{ on: ListenOn; server: Http1Server }> = []
   #isClosing = false
 
-  constructor(upstreams: Upstreams, { server, ...options }: NodeBalancerOptions) {
-    this.#options = { ...defaultBalancerOptions, ...options }
-    this.#serverLimits = server ?? {}
-    this.#roster = new Roster(upstreams, this.#options)
-    const { retryBudgetRatio, retryBudgetBurst } = this.#options
-    this.#context = {
-      roster: this.#roster,
-      budget: new RetryBudget(retryBudgetRatio, retryBudgetBurst),
-      options: this.#options,
-      poolOf: (state) => this.#poolOf(state),
-    }
+  constructor(
+    upstreams: Upstreams,
+    { server = {}, upstream = {}, forward = {}, before, ...given }: NodeBalancerOptions,
+  ) {
+    const options: BalancerOptions = { ...defaultBalancerOptions, ...given }
+    const shared = { wheel: this.#wheel, counts: this.#counts }
+    this.#serverLimits = server
+    this.#forwardLimits = forward
+    this.#roster = new Roster(upstreams, options)
+    this.#policy = new BalancerPolicy(this.#roster, { options, limits: upstream, ...shared })
+    this.#forwarder = new Forwarder(this.#policy, { ...shared, limits: this.#limits() })
+    this.#handler = this.#watched(before?.(this.#forwarder) ?? this.#forwarder)
   }
 
   update(upstreams: Upstreams): void {
-    const left = this.#roster.update(upstreams)
-    // A draining server waits for its connections to end: the idle ones end now, the others with their answers.
-    const draining = this.#roster.servers.filter((state) => state.upstream.isDraining)
-    for (const state of [...left, ...draining]) this.#closePool(state)
+    this.#policy.follow(this.#roster.update(upstreams))
+    Object.assign(this.#forwarder.limits, this.#limits())
   }
 
-  async listen(on: ListenOn, { answersHealth } = { answersHealth: false }): Promise<void> {
-    const server = new DrainableServer(
-      (request, response) => {
-        if (answersHealth && this.#answerHealth(request, response)) return
-        void this.#exchange(request, response, false)
-      },
-      {
-        ...this.#serverLimits,
-        onCheckContinue: (request, response) => void this.#exchange(request, response, true),
-        onUpgrade: {
-          wants: ({ method, headers }) => method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket',
-          take: (request, socket, head) => void this.#upgrade(request, socket as Socket, head),
-        },
-      },
-    )
+  async listen(on: ListenOn, { answersHealth = false }: ListenOptions = {}): Promise<void> {
+    const handler = answersHealth ? new OwnHealth(this.#handler, this) : this.#handler
+    const server = new Http1Server(handler, { wheel: this.#wheel, counts: this.#counts, limits: this.#serverLimits })
     await server.listen(on)
     this.#listeners.push({ on, server })
   }
@@ -80,7 +71,11 @@ class NodeBalancer implements Balancer {
   }
 
   leave(on: ListenOn): void {
-    for (const listener of this.#listeners) if (isSameListen(listener.on, on)) listener.server.stopAccepting()
+    for (const listener of this.#listeners) if (isDeepStrictEqual(listener.on, on)) listener.server.stopAccepting()
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing
   }
 
   isReady(): boolean {
@@ -94,98 +89,39 @@ class NodeBalancer implements Balancer {
     }))
   }
 
-  counts(): ServerCounts {
-    return sumCounts(this.#listeners.map(({ server }) => server.counts))
+  /** Tunnels too: they are over when their bytes are. */
+  inFlight(): number {
+    return this.#counts.get('requestsInFlight') + this.#counts.get('tunnelsOpen')
   }
 
-  inFlight(): number {
-    return this.#inFlight
+  counts(): ServerCounts {
+    return {
+      requests: this.#counts.get('requests'),
+      errors: this.#counts.get('answers5xx'),
+      p99Ms: this.#latency.quantile(0.99),
+    }
   }
 
   async close(drainMs: number, options: { closesIdle?: boolean } = {}): Promise<void> {
     this.#isClosing = true
     await Promise.all(this.#listeners.map(({ server }) => server.drain(drainMs, options)))
     this.#roster.close()
-    await Promise.all(Array.from(this.#pools.values(), (pool) => pool.destroy()))
-    this.#pools.clear()
+    this.#policy.destroy()
   }
 
-  async #exchange(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void> {
-    this.#inFlight++
-    try {
-      await exchange(this.#context, request, response, { expectsContinue })
-    } catch (error) {
-      // A fault of ours in one request ends that request, never the process.
-      process.emitWarning(`a request failed inside the balancer: ${describeError(error)}`, { code: 'TENFOLD_BALANCER' })
-      response.destroy()
-    } finally {
-      this.#inFlight--
+  /** The outermost handler: whatever answers, the edge or a server, is counted alike. */
+  #watched(inner: Handler): Handler {
+    return {
+      handle: (exchange) => inner.handle(exchange),
+      finished: (finished: FinishedExchange) => {
+        this.#latency.record(finished.durationMs)
+        inner.finished?.(finished)
+      },
     }
   }
 
-  async #upgrade(request: IncomingMessage, client: Socket, clientHead: Buffer): Promise<void> {
-    client.on('error', () => client.destroy())
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.assignSocket(client)
-    response.once('finish', () => client.end())
-    let tunnel: Promise<void> | undefined
-    this.#inFlight++
-    try {
-      const onUpgrade = (_status: number, headers: string[], server: Duplex) => {
-        response.detachSocket(client)
-        const passed = answerHeaders(headers, { status: 101, requestId: requestIdOf(request) })
-        const { tunnelIdleTimeoutMs: idleTimeoutMs } = this.#options
-        tunnel = runTunnel({ client, clientHead, server }, passed, { idleTimeoutMs })
-      }
-      await exchange(this.#context, request, response, { onUpgrade })
-      await tunnel
-    } catch {
-      client.destroy()
-    } finally {
-      this.#inFlight--
-    }
+  #limits(): Partial<ForwardLimits> {
+    const { bodyBytesMax, retriesMax } = this.#roster.upstreams
+    return { bodyBytesMax, attemptsMax: retriesMax + 1, ...this.#forwardLimits }
   }
-
-  #answerHealth(request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.method !== 'GET' || (request.url !== '/-/live' && request.url !== '/-/ready')) return false
-    if (request.url === '/-/live' || this.isReady()) response.end('ok\n')
-    else {
-      const why = this.#isClosing ? 'the balancer is closing' : 'the servers are not checked yet'
-      const unready = { status: 503, code: 'unavailable', message: why, retryAfterSeconds: 1 } as const
-      answerOwn(request, response, unready, { requestId: requestIdOf(request), lingerMs: this.#options.lingerMs })
-    }
-    return true
-  }
-
-  #poolOf(state: ServerState): Pool {
-    const known = this.#pools.get(state)
-    if (known) return known
-    const { connectTimeoutMs, inFlightPerServerMax, upstreamKeepAliveMs, answerHeaderBytesMax } = this.#options
-    const pool = new Pool(originOf(state.upstream), {
-      connections: inFlightPerServerMax,
-      pipelining: 1,
-      connect: { timeout: connectTimeoutMs },
-      keepAliveTimeout: upstreamKeepAliveMs,
-      maxHeaderSize: answerHeaderBytesMax,
-    })
-    this.#pools.set(state, pool)
-    return pool
-  }
-
-  /** What the server still has may finish; then its connections close. */
-  #closePool(state: ServerState): void {
-    const pool = this.#pools.get(state)
-    this.#pools.delete(state)
-    void pool?.close().catch(() => {})
-  }
-}
-
-function originOf({ address, port }: Upstream): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
-}
-
-function isSameListen(one: ListenOn, other: ListenOn): boolean {
-  if ('fd' in one || 'fd' in other) return 'fd' in one && 'fd' in other && one.fd === other.fd
-  return one.address === other.address && one.port === other.port
 }

@@ -6,19 +6,21 @@ import type { Dispatcher } from 'undici'
 import { openChannel } from '../../../../base/channels.ts'
 import { describeError, isTenfoldError } from '../../../../base/errors.ts'
 import type { BalancerOptions } from '../../options.ts'
-import { type Failure, mayRepeat, type RetryBudget } from '../../retry.ts'
+import type { RetryBudget } from '../../retry-budget.ts'
 import type { Roster } from '../../roster.ts'
 import type { ServerState } from '../../server-state.ts'
 import { answerOwn, dropRest, type OwnAnswer } from './answers.ts'
 import { Attempt, type AttemptResult } from './attempt.ts'
 import { requestHeaders, requestIdOf } from './headers.ts'
+import type { OracleLimits } from './limits.ts'
+import { type Failure, mayRepeat } from './repeat.ts'
 import { RequestBody } from './request-body.ts'
 import { type Target, targetOf } from './target.ts'
 
 export interface ExchangeContext {
   roster: Roster
   budget: RetryBudget
-  options: BalancerOptions
+  options: BalancerOptions & OracleLimits
   poolOf(server: ServerState): Dispatcher
 }
 
@@ -93,15 +95,15 @@ async function sendSomewhere(context: ExchangeContext, sending: Sending): Promis
   let last: Failure | undefined
   budget.deposit()
   while (!response.closed) {
-    const server = roster.pick(tried)
-    if (server === undefined || server === 'overloaded') return ownAnswerFor(last, server, target, retryAfterSeconds)
+    const server = roster.pick({ tried: [...tried] })
+    if (server === undefined || server === 'full') return ownAnswerFor(last, server, target, retryAfterSeconds)
     if (last) upstreamChannel.publish({ node: server.upstream.id, event: 'retried', reason: last.reason })
     tried.add(server)
     const result = await sendTo(context, server, sending, whole ?? body?.open() ?? null)
     if (result === undefined) return undefined
     if (body?.failure) throw body.failure
     const { failure, isCommitted } = result
-    if (failure.kind === 'refused' || failure.kind === 'reset') roster.eject(server, failure.reason)
+    roster.failed(server, failure.kind === 'unsendable' ? 'local' : failure.kind, failure.reason, 0)
     if (isCommitted) return void response.destroy() // the rest of the answer is lost; the client must see that
     last = failure
     const isBodyKept = body === undefined || body.isKept
@@ -120,7 +122,7 @@ async function sendTo(
 ): Promise<AttemptResult> {
   const { roster, options, poolOf } = context
   const mayComeAgain = target.isRepeatable && (body === undefined || body.isKept)
-  server.inFlight++
+  roster.took(server)
   try {
     return await Attempt.run(
       poolOf(server),
@@ -134,17 +136,17 @@ async function sendTo(
       response,
     )
   } finally {
-    server.inFlight--
+    roster.released(server)
   }
 }
 
 function ownAnswerFor(
   last: Failure | undefined,
-  picked: 'overloaded' | undefined,
+  picked: 'full' | undefined,
   { isRepeatable }: Target,
   retryAfterSeconds: number,
 ): OwnAnswer {
-  if (picked === 'overloaded')
+  if (picked === 'full')
     return { status: 503, code: 'overloaded', message: 'every server is at its limit; try again', retryAfterSeconds }
   if (last === undefined)
     return { status: 503, code: 'unavailable', message: 'there is no server for this request now', retryAfterSeconds }

@@ -1,7 +1,7 @@
 // What an error of undici or of the operating system means for the request and for the server.
 
 import { describeError } from '../../../../base/errors.ts'
-import type { Failure } from '../../retry.ts'
+import type { Failure } from './repeat.ts'
 
 const localCodes = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
 const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])

@@ -6,9 +6,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import type { Failure } from '../../retry.ts'
 import { failureOf } from './failure.ts'
 import { answerHeaders, contentLengthOf } from './headers.ts'
+import type { Failure } from './repeat.ts'
 import { rawValues } from './target.ts'
 
 export interface AttemptRequest {

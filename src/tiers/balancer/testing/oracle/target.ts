@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { TenfoldError } from '../../../../base/errors.ts'
-import { isRepeatable } from '../../retry.ts'
+import { isRepeatable } from './repeat.ts'
 
 export interface Target {
   method: string

@@ -1,0 +1,118 @@
+// The balancer's answers to the questions of the HTTP engine: which server, and whether again.
+
+import { openChannel } from '../../../../base/channels.ts'
+import type { OwnAnswer } from '../../../../net/http1/answer-writer.ts'
+import type { Counters } from '../../../../net/http1/counters.ts'
+import type { Failure } from '../../../../net/http1/failure.ts'
+import type { ForwardedRequest, ForwardPolicy, Upstream } from '../../../../net/http1/forward-policy.ts'
+import type { UpstreamLimits } from '../../../../net/http1/limits.ts'
+import type { TimerWheel } from '../../../../net/http1/timer-wheel.ts'
+import { UpstreamPool } from '../../../../net/http1/upstream-pool.ts'
+import type { BalancerOptions } from '../../options.ts'
+import { RetryBudget } from '../../retry-budget.ts'
+import type { Roster } from '../../roster.ts'
+import type { ServerState } from '../../server-state.ts'
+
+/** A server with the connections to it. */
+export interface Place extends Upstream {
+  state: ServerState
+}
+
+export interface PolicyContext {
+  options: BalancerOptions
+  limits: Partial<UpstreamLimits>
+  wheel: TimerWheel
+  counts: Counters
+}
+
+const upstreamChannel = openChannel('tenfold:upstream')
+
+export class BalancerPolicy implements ForwardPolicy {
+  readonly retryAfterSeconds: number
+  readonly #roster: Roster
+  readonly #context: PolicyContext
+  readonly #budget: RetryBudget
+  readonly #places = new Map<ServerState, Place>()
+
+  constructor(roster: Roster, context: PolicyContext) {
+    const { retryAfterSeconds, retryBudgetRatio, retryBudgetBurst } = context.options
+    this.retryAfterSeconds = retryAfterSeconds
+    this.#roster = roster
+    this.#context = context
+    this.#budget = new RetryBudget(retryBudgetRatio, retryBudgetBurst)
+  }
+
+  pick(request: ForwardedRequest): Place | OwnAnswer {
+    const { tried } = request
+    const state = tried.length === 0 ? this.#roster.pick() : this.#roster.pick({ tried: tried.map(stateOf) })
+    if (state === 'full') return this.#overloaded
+    if (state === undefined) return this.#unavailable(tried.length)
+    if (tried.length === 0) this.#budget.deposit()
+    const { notes } = request.exchange
+    notes.server = state.upstream.id
+    notes.attempts = tried.length + 1
+    this.#roster.took(state)
+    return this.#placeOf(state)
+  }
+
+  answering({ pickedMs }: ForwardedRequest, { state }: Place): string {
+    this.#roster.answered(state, performance.now() - pickedMs)
+    return ''
+  }
+
+  failed({ pickedMs }: ForwardedRequest, { state }: Place, { kind, reason }: Failure): boolean {
+    this.#roster.failed(state, kind === 'full' ? 'local' : kind, reason, performance.now() - pickedMs)
+    const mayRetry = this.#budget.withdraw()
+    if (mayRetry) upstreamChannel.publish({ node: state.upstream.id, event: 'retried', reason })
+    return mayRetry
+  }
+
+  released(_request: ForwardedRequest, { state }: Place): void {
+    this.#roster.released(state)
+  }
+
+  /** The snapshot has changed: servers that are gone, or drain, lose their idle connections now and the others with their answers. */
+  follow(left: readonly ServerState[]): void {
+    const draining = this.#roster.servers.filter((state) => state.upstream.isDraining)
+    for (const state of [...left, ...draining]) {
+      this.#places.get(state)?.pool.drain()
+      this.#places.delete(state)
+    }
+    for (const { pool } of this.#places.values()) Object.assign(pool.limits, this.#limits())
+  }
+
+  destroy(): void {
+    for (const { pool } of this.#places.values()) pool.destroy()
+    this.#places.clear()
+  }
+
+  #placeOf(state: ServerState): Place {
+    const known = this.#places.get(state)
+    if (known !== undefined) return known
+    const { address, port } = state.upstream
+    const { wheel, counts } = this.#context
+    const place = { state, pool: new UpstreamPool({ address, port }, { limits: this.#limits(), wheel, counts }) }
+    this.#places.set(state, place)
+    return place
+  }
+
+  #limits(): Partial<UpstreamLimits> {
+    const { timeoutMs, inFlightPerServerMax } = this.#roster.upstreams
+    return { answerTimeoutMs: timeoutMs, connectionsMax: inFlightPerServerMax, ...this.#context.limits }
+  }
+
+  get #overloaded(): OwnAnswer {
+    const { retryAfterSeconds } = this
+    return { status: 503, code: 'overloaded', message: 'every server is at its limit; try again', retryAfterSeconds }
+  }
+
+  #unavailable(triedCount: number): OwnAnswer {
+    const { retryAfterSeconds } = this
+    const status = triedCount > 0 ? 502 : 503
+    return { status, code: 'unavailable', message: 'there is no server for this request now', retryAfterSeconds }
+  }
+}
+
+function stateOf(upstream: Upstream): ServerState {
+  return (upstream as Place).state
+}
