@@ -70,7 +70,8 @@ export class AnswerSender {
   /** The answer is what of a large body has still to be sent, by `ownPiece`. */
   whole(status: number, fields: string, body: Buffer, closing: Closing): Buffer {
     this.#headSent(status)
-    const contentLength = status === 204 ? -1 : body.length
+    // Beside a 304 it would say how long the answer is that the client has (RFC 9110, 8.6).
+    const contentLength = status === 204 || status === 304 ? -1 : body.length
     const out = claimOut(this)
     writePlainHead(out, { status, fields }, { framing: 'length', contentLength, ...closing })
     const hasBody = this.#request.method !== 'HEAD' && status !== 204 && status !== 304

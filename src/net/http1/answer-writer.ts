@@ -20,6 +20,7 @@ export interface AnswerLines {
 }
 
 const statusLineStart = 'HTTP/1.1 '
+const dateField = 'date: '
 
 /** `fields`: further ones of ours, finished lines. */
 export function writeAnswerHead(out: ByteWriter, head: AnswerHead, lines: AnswerLines, fields = ''): void {
@@ -60,7 +61,10 @@ export function writeOwnAnswer(
   if (!isHead) out.put(body, 0, body.length)
 }
 
-/** An answer whose fields are at hand as finished lines, `name: value\r\n` each: what a cache or a page of ours sends. */
+/**
+ * An answer whose fields are at hand as finished lines, `name: value\r\n` each: what a cache or a page of ours sends. Where
+ * they begin with a Date, that is the answer's: a cache says when the server made it.
+ */
 export function writePlainHead(
   out: ByteWriter,
   { status, fields }: { status: number; fields: string },
@@ -69,7 +73,7 @@ export function writePlainHead(
   out.text(`${statusLineStart}${status} ${STATUS_CODES[status] ?? ''}\r\n`)
   out.text(fields)
   writeField(out, 'x-request-id: ', lines.requestId)
-  writeField(out, 'date: ', httpDate())
+  if (!fields.startsWith(dateField)) writeField(out, dateField, httpDate())
   writeFraming(out, lines)
   out.lineEnd()
 }

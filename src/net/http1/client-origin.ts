@@ -32,6 +32,13 @@ export class ClientOrigin {
     this.#after = `";proto=${this.#proto}\r\n`
   }
 
+  /** `http` or `https`, as servers are told. */
+  schemeOf(head: RequestHead): string {
+    if (!this.isTrusted) return this.#proto
+    const index = head.findKind(fieldKinds.xForwardedProto)
+    return index < 0 ? this.#proto : (valuesOf(head, fieldKinds.xForwardedProto).at(-1) ?? this.#proto)
+  }
+
   write(out: ByteWriter, head: RequestHead): void {
     if (this.isTrusted) {
       this.#writeContinued(out, head)
@@ -49,7 +56,7 @@ export class ClientOrigin {
     const { host } = head
     const before = (kind: number) => valuesOf(head, kind)
     out.text(`x-forwarded-for: ${[...before(fieldKinds.xForwardedFor), this.address].join(', ')}\r\n`)
-    out.text(`x-forwarded-proto: ${before(fieldKinds.xForwardedProto).at(-1) ?? this.#proto}\r\n`)
+    out.text(`x-forwarded-proto: ${this.schemeOf(head)}\r\n`)
     out.text(`x-forwarded-host: ${before(fieldKinds.xForwardedHost).at(-1) ?? host}\r\n`)
     const own = `for=${this.#node};host="${host}";proto=${this.#proto}`
     out.text(`forwarded: ${[...before(fieldKinds.forwarded), own].join(', ')}\r\n`)
