@@ -24,8 +24,8 @@ const startingBeatIntervalMs = 200
 const beatTimeoutsMax = 5
 const readyTimeoutMs = 60_000
 /** The first new start after a death is at once; a node that stays up so long is forgiven its deaths. */
-const restartBackoff: Backoff = { baseMs: 250, capMs: 10_000 }
-const forgivenAfterMs = 30_000
+const restartBackoff: Backoff = { baseMs: 250, capMs: 3000 }
+const forgivenAfterMs = 10_000
 
 const startOrder: readonly Role[][] = [['postgres'], ['web', 'worker'], ['front']]
 
