@@ -1,11 +1,8 @@
 // Which server gets a request, and whether a failed one may be tried at another: what a balancer decides.
 
 import type { OwnAnswer } from './answer-writer.ts'
-import type { Counters } from './counters.ts'
 import type { Exchange, FinishedExchange } from './exchange.ts'
 import type { Failure } from './failure.ts'
-import type { ForwardLimits } from './limits.ts'
-import type { TimerWheel } from './timer-wheel.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
 /** A request on its way, as a policy sees it. */
@@ -17,6 +14,10 @@ export interface ForwardedRequest {
   readonly isRepeatable: boolean
   /** When the server was picked that has it now, on the clock of `performance.now`. */
   readonly pickedMs: number
+  /** After `pick` said 'wait', and once: asks it again. */
+  proceed(): void
+  /** After `pick` said 'wait', and once: nothing came of it. */
+  giveUp(own: OwnAnswer): void
 }
 
 /** A server to send to; a policy may keep what it likes beside the pool. */
@@ -26,8 +27,13 @@ export interface Upstream {
 
 export interface ForwardPolicy {
   readonly retryAfterSeconds: number
-  /** A server for this request, `tried` has those that failed it; or what to answer when there is none. */
-  pick(request: ForwardedRequest): Upstream | OwnAnswer
+  /**
+   * A server for this request, `tried` has those that failed it; or what to answer when there is none. 'wait': the policy
+   * keeps the request, and calls its `proceed` or `giveUp` later, unless it calls `left` first.
+   */
+  pick(request: ForwardedRequest): Upstream | OwnAnswer | 'wait'
+  /** The client of a request that waits has gone. */
+  left?(request: ForwardedRequest): void
   /** The head of the server's answer is here. What this gives, finished lines `name: value\r\n`, goes to the client with it. */
   answering?(request: ForwardedRequest, upstream: Upstream): string
   /** True when the request, if it can be sent again, shall be: there is a budget, and there may be another server. */
@@ -35,11 +41,4 @@ export interface ForwardPolicy {
   /** The server has no more to do with the request. Once for each `pick` that gave one. */
   released(request: ForwardedRequest, upstream: Upstream): void
   finished?(exchange: FinishedExchange): void
-}
-
-export interface ForwardContext {
-  readonly policy: ForwardPolicy
-  readonly limits: ForwardLimits
-  readonly wheel: TimerWheel
-  readonly counts: Counters
 }

@@ -14,8 +14,8 @@ import { ByteWriter } from './byte-writer.ts'
 import { counters } from './counters.ts'
 import type { ByteStream, Exchange, ExchangeSink } from './exchange.ts'
 import { answerFor, type Failure } from './failure.ts'
-import { warnOfFault } from './fault.ts'
-import type { ForwardContext, ForwardedRequest, Upstream } from './forward-policy.ts'
+import type { ForwardContext } from './forward-context.ts'
+import type { ForwardedRequest, Upstream } from './forward-policy.ts'
 import type { HeadParser } from './head-parser.ts'
 import { refusals } from './refusals.ts'
 import { writeRequestHead } from './request-writer.ts'
@@ -44,6 +44,8 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   #isCommitted = false
   #held: { head: AnswerHead; body: Buffer; bytes: number } | undefined
   #isTunnel = false
+  /** In the policy's hands, until there is a server. */
+  #isWaiting = false
   /** What the policy adds to the answer. */
   #addedFields = ''
 
@@ -92,7 +94,12 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   // Attempts.
 
   #attempt(): void {
-    const picked = this.#pick()
+    const picked = this.#context.policy.pick(this)
+    if (picked === 'wait') {
+      this.#isWaiting = true
+      this.exchange.request.own()
+      return
+    }
     if (!('pool' in picked)) {
       this.#answerOwn(picked)
       return
@@ -102,24 +109,16 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     this.#connect(picked, false)
   }
 
-  // A fault of the policy is answered, and never leaves a request hanging.
-
-  #pick(): Upstream | OwnAnswer {
-    try {
-      return this.#context.policy.pick(this)
-    } catch (error) {
-      warnOfFault(error)
-      return { status: 500, code: 'unavailable', message: 'the request could not be handled' }
-    }
+  proceed(): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.#attempt()
   }
 
-  #tell(upstream: Upstream, failure: Failure): boolean {
-    try {
-      return this.#context.policy.failed(this, upstream, failure)
-    } catch (error) {
-      warnOfFault(error)
-      return false
-    }
+  giveUp(own: OwnAnswer): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.#answerOwn(own)
   }
 
   #connect(upstream: Upstream, isFresh: boolean): void {
@@ -179,12 +178,12 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     }
     this.#release()
     if (this.#isCommitted) {
-      this.#tell(upstream, failure)
+      policy.failed(this, upstream, failure)
       exchange.abort()
       return
     }
     this.#held = undefined
-    const mayRetry = this.#tell(upstream, failure)
+    const mayRetry = policy.failed(this, upstream, failure)
     if (mayRepeat && failure.kind !== 'timeout' && this.tried.length < limits.attemptsMax && mayRetry) {
       counts.add(counters.retries)
       this.#attempt()
@@ -207,12 +206,7 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     this.#awaitsContinue = false
     this.#connection = undefined
     this.#upstream = undefined
-    if (upstream === undefined) return
-    try {
-      this.#context.policy.released(this, upstream)
-    } catch (error) {
-      warnOfFault(error)
-    }
+    if (upstream !== undefined) this.#context.policy.released(this, upstream)
   }
 
   // The request's body.
@@ -283,7 +277,7 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   }
 
   onAnswerHead(head: AnswerHead, bytesAtHand: number): void {
-    this.#addedFields = this.#announce()
+    this.#addedFields = this.#context.policy.answering(this, this.#upstream as Upstream)
     const { bodyKind, contentLength } = head.framing
     const mayHold = bodyKind === 'length' && contentLength <= this.#context.limits.heldAnswerBytesMax
     if (mayHold && contentLength > bytesAtHand && this.isRepeatable && this.isBodyKept) {
@@ -292,17 +286,6 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
       return
     }
     this.#commit(head)
-  }
-
-  #announce(): string {
-    const { policy } = this.#context
-    if (policy.answering === undefined || this.#upstream === undefined) return ''
-    try {
-      return policy.answering(this, this.#upstream)
-    } catch (error) {
-      warnOfFault(error)
-      return ''
-    }
   }
 
   #commit(head: AnswerHead): void {
@@ -348,6 +331,11 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   /** The server's work is for nobody. */
   #stopServer(): void {
     this.#held = undefined
+    if (this.#isWaiting) {
+      this.#isWaiting = false
+      this.#context.policy.left(this)
+      return
+    }
     const connection = this.#connection
     if (this.#upstream !== undefined && connection === undefined) this.#upstream.pool.leave(this)
     this.#release()

@@ -4,12 +4,14 @@
 import type { Counters } from './counters.ts'
 import type { Exchange, FinishedExchange, Handler } from './exchange.ts'
 import { Forward } from './forward.ts'
-import type { ForwardContext, ForwardPolicy } from './forward-policy.ts'
+import type { ForwardContext } from './forward-context.ts'
+import type { ForwardPolicy } from './forward-policy.ts'
+import { GuardedPolicy } from './guarded-policy.ts'
 import { defaultForwardLimits, type ForwardLimits } from './limits.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
 export class Forwarder implements Handler, ForwardContext {
-  readonly policy: ForwardPolicy
+  readonly policy: GuardedPolicy
   readonly limits: ForwardLimits
   readonly wheel: TimerWheel
   readonly counts: Counters
@@ -19,7 +21,7 @@ export class Forwarder implements Handler, ForwardContext {
     policy: ForwardPolicy,
     { limits, wheel, counts }: { limits?: Partial<ForwardLimits>; wheel: TimerWheel; counts: Counters },
   ) {
-    this.policy = policy
+    this.policy = new GuardedPolicy(policy)
     this.limits = { ...defaultForwardLimits, ...limits }
     this.wheel = wheel
     this.counts = counts

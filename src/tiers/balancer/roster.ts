@@ -61,6 +61,11 @@ export class Roster {
     return this.#servers
   }
 
+  /** Whether a request that waits could be placed. */
+  get hasRoom(): boolean {
+    return this.#full === 0 || this.#eligible.some((server) => this.#hasRoom(server))
+  }
+
   get needsHash(): boolean {
     return this.#algorithm.needsHash
   }

@@ -10,8 +10,11 @@ import type { TimerWheel } from '../../../../net/http1/timer-wheel.ts'
 import { UpstreamPool } from '../../../../net/http1/upstream-pool.ts'
 import type { BalancerOptions } from '../../options.ts'
 import { RetryBudget } from '../../retry-budget.ts'
-import type { Roster } from '../../roster.ts'
+import type { PickHints, Roster } from '../../roster.ts'
 import type { ServerState } from '../../server-state.ts'
+import { WaitingLine } from '../../waiting-line.ts'
+import { hashOf } from './request-traits.ts'
+import { StickyCookie } from './sticky-cookie.ts'
 
 /** A server with the connections to it. */
 export interface Place extends Upstream {
@@ -26,13 +29,18 @@ export interface PolicyContext {
 }
 
 const upstreamChannel = openChannel('tenfold:upstream')
+const nobody: readonly ServerState[] = []
 
 export class BalancerPolicy implements ForwardPolicy {
   readonly retryAfterSeconds: number
   readonly #roster: Roster
   readonly #context: PolicyContext
   readonly #budget: RetryBudget
+  readonly #line: WaitingLine<ForwardedRequest>
+  readonly #sticky = new StickyCookie()
   readonly #places = new Map<ServerState, Place>()
+  /** Filled anew for each pick. */
+  readonly #hints: { -readonly [Key in keyof PickHints]: PickHints[Key] } = {}
 
   constructor(roster: Roster, context: PolicyContext) {
     const { retryAfterSeconds, retryBudgetRatio, retryBudgetBurst } = context.options
@@ -40,24 +48,31 @@ export class BalancerPolicy implements ForwardPolicy {
     this.#roster = roster
     this.#context = context
     this.#budget = new RetryBudget(retryBudgetRatio, retryBudgetBurst)
+    this.#line = new WaitingLine(context.wheel, () => roster.upstreams)
+    this.#sticky.follow(roster.servers)
+    roster.onRoom = () => this.#line.serve(() => roster.hasRoom)
   }
 
-  pick(request: ForwardedRequest): Place | OwnAnswer {
-    const { tried } = request
-    const state = tried.length === 0 ? this.#roster.pick() : this.#roster.pick({ tried: tried.map(stateOf) })
-    if (state === 'full') return this.#overloaded
+  pick(request: ForwardedRequest): Place | OwnAnswer | 'wait' {
+    const { exchange, tried } = request
+    const state = this.#roster.pick(this.#hintsOf(request))
+    if (state === 'full') return this.#wait(request)
     if (state === undefined) return this.#unavailable(tried.length)
     if (tried.length === 0) this.#budget.deposit()
-    const { notes } = request.exchange
+    const { notes } = exchange
     notes.server = state.upstream.id
     notes.attempts = tried.length + 1
     this.#roster.took(state)
     return this.#placeOf(state)
   }
 
-  answering({ pickedMs }: ForwardedRequest, { state }: Place): string {
+  left(request: ForwardedRequest): void {
+    this.#line.leave(request)
+  }
+
+  answering({ exchange, pickedMs }: ForwardedRequest, { state }: Place): string {
     this.#roster.answered(state, performance.now() - pickedMs)
-    return ''
+    return this.#roster.upstreams.sticky === 'cookie' ? this.#sticky.fieldFor(exchange, state) : ''
   }
 
   failed({ pickedMs }: ForwardedRequest, { state }: Place, { kind, reason }: Failure): boolean {
@@ -73,6 +88,7 @@ export class BalancerPolicy implements ForwardPolicy {
 
   /** The snapshot has changed: servers that are gone, or drain, lose their idle connections now and the others with their answers. */
   follow(left: readonly ServerState[]): void {
+    this.#sticky.follow(this.#roster.servers)
     const draining = this.#roster.servers.filter((state) => state.upstream.isDraining)
     for (const state of [...left, ...draining]) {
       this.#places.get(state)?.pool.drain()
@@ -82,8 +98,25 @@ export class BalancerPolicy implements ForwardPolicy {
   }
 
   destroy(): void {
+    this.#line.close()
     for (const { pool } of this.#places.values()) pool.destroy()
     this.#places.clear()
+  }
+
+  #hintsOf({ exchange, tried }: ForwardedRequest): PickHints | undefined {
+    const { upstreams, needsHash } = this.#roster
+    const hasCookie = upstreams.sticky === 'cookie'
+    if (tried.length === 0 && !needsHash && !hasCookie) return undefined
+    const hints = this.#hints
+    hints.tried = tried.length === 0 ? nobody : tried.map(stateOf)
+    hints.hash = needsHash ? hashOf(exchange, upstreams) : 0
+    hints.wanted = hasCookie ? this.#sticky.wanted(exchange) : undefined
+    return hints
+  }
+
+  #wait(request: ForwardedRequest): OwnAnswer | 'wait' {
+    const waiter = { proceed: () => request.proceed(), giveUp: () => request.giveUp(this.#overloaded) }
+    return this.#line.join(request, waiter) ? 'wait' : this.#overloaded
   }
 
   #placeOf(state: ServerState): Place {
