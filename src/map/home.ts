@@ -14,6 +14,8 @@ export interface Home {
   token: string
   /** One JSON-lines file per node. */
   logs: string
+  /** Deployed assets of the app, of this version and earlier ones. */
+  assets: string
   /** Unix sockets: the door of each process. */
   doors: string
   /** Pid of the supervisor. */
@@ -30,6 +32,7 @@ export function homeOf(dir: string): Home {
     secrets: join(root, 'secrets.json'),
     token: join(root, 'token'),
     logs: join(root, 'logs'),
+    assets: join(root, 'assets'),
     doors: doorsOf(root),
     supervisor: join(root, 'supervisor.json'),
   }

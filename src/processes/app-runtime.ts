@@ -2,6 +2,7 @@
 // figures, and over them the app's own setup. The web role and the worker role differ only in what they do with it.
 
 import { dirname, resolve } from 'node:path'
+import { TenfoldError } from '../base/errors.ts'
 import { openCache } from '../tiers/cache/cache.ts'
 import { openMemoryCache } from '../tiers/cache/engines/memory/engine.ts'
 import { openDatabase } from '../tiers/database/database.ts'
@@ -13,6 +14,7 @@ import { openDatabaseSessions } from '../tiers/session/engines/database/engine.t
 import { openSessions } from '../tiers/session/session.ts'
 import { kpi } from '../tiers/telemetry/kpi.ts'
 import { KpiCollector } from '../tiers/telemetry/kpi-collector.ts'
+import { openAssets } from '../tiers/web/assets/assets.ts'
 import { openOnce, sweepOnce } from '../tiers/web/once.ts'
 import { openWeb, type Web } from '../tiers/web/web.ts'
 import type { ProcessContext } from './context.ts'
@@ -45,7 +47,7 @@ export interface RuntimeOptions {
 
 /** @throws what is wrong with the app, or what its setup or migrations throw; nothing stays open then. */
 export async function openAppRuntime(context: ProcessContext, options: RuntimeOptions): Promise<AppRuntime> {
-  const { log, map, nodeId, secrets } = context
+  const { log, home, map, nodeId, secrets } = context
   const { topology, appDir } = map.current
   const app = await loadApp(map.current)
   const ownDir = dirname(resolve(appDir, topology.app))
@@ -60,16 +62,18 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const sessions = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
     const cache = stack.keep(openMemoryCache({ bytesMax: topology.cache.bytesMax }))
     const queue = new QueueTier(stack.keep(openPostgresQueue(() => db.shards())), { log })
+    const assets = app.assets === undefined ? undefined : await openAssets(resolve(ownDir, app.assets), home.assets)
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
     const sweeps = [
       { name: 'sessions', run: () => sessions.sweep() },
       { name: 'idempotency keys', run: () => sweepOnce(db, slotCount) },
+      ...(assets ? [{ name: 'old assets', run: () => assets.sweep() }] : []),
     ]
     await stack.start(new Janitor(sweeps, log))
     const web = stack.keep(
       await openWeb({
         app,
-        appDir: ownDir,
+        ...(assets && { assets }),
         tiers: {
           db,
           cache: openCache(cache),
@@ -77,6 +81,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
           kpi,
           log,
           once: openOnce({ keyOfSlot, repeatMsMax }),
+          asset: assets ? assets.url : noAssets,
         },
         causality: db.causality,
         sessions: openSessions(sessions, { idleMs: topology.session.idleMs, cookieKeys: secrets.cookieKeys }),
@@ -92,6 +97,13 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     await stack.close()
     throw error
   }
+}
+
+function noAssets(name: string): string {
+  throw new TenfoldError(
+    'bad-input',
+    `there is no asset ${name}: the app names no directory of them (defineApp, assets)`,
+  )
 }
 
 function firstOf<T>(items: readonly T[]): T {

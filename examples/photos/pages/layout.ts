@@ -1,9 +1,19 @@
 // The frame of every page.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AppTiers } from '../tiers.ts'
 import { currentUser } from '../users/current.ts'
 import { avatar } from './avatar.ts'
 import { type Html, html } from './html.ts'
+
+type Asset = AppTiers['asset']
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Of the tiers, for the frame of every page. */
+    asset: Asset
+  }
+}
 
 /** Nothing from elsewhere, no script or style inside a page, no frame around it. */
 const contentSecurityPolicy =
@@ -28,10 +38,10 @@ export function sendPage(request: FastifyRequest, reply: FastifyReply, page: Pag
       'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
     })
-    .send(whole(request, page).text)
+    .send(whole(request, reply.server.asset, page).text)
 }
 
-function whole(request: FastifyRequest, page: Page): Html {
+function whole(request: FastifyRequest, asset: Asset, page: Page): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -39,25 +49,25 @@ function whole(request: FastifyRequest, page: Page): Html {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${page.title} · Tenfold Photos</title>
-<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/assets/style.css">
-<script src="/assets/page.js" defer></script>
+<link rel="icon" href="${asset('icon.svg')}" type="image/svg+xml">
+<link rel="stylesheet" href="${asset('style.css')}">
+<script src="${asset('page.js')}" defer></script>
 </head>
 <body>
 <a class="skip" href="#main">Skip to content</a>
-${navigation(request, page.place)}
+${navigation(request, asset, page.place)}
 <main id="main">${page.body}</main>
 <footer>One app, from one machine to millions of users. Built with <b>Tenfold</b>.</footer>
 </body>
 </html>`
 }
 
-function navigation(request: FastifyRequest, place: Page['place']): Html {
+function navigation(request: FastifyRequest, asset: Asset, place: Page['place']): Html {
   const user = currentUser(request)
   const entry = (name: Page['place'], href: string, text: string) =>
     html`<a href="${href}" ${name === place ? html`aria-current="page"` : ''}>${text}</a>`
   return html`<header class="bar"><nav aria-label="Main">
-<a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28"><span>Photos</span></a>
+<a class="brand" href="/"><img src="${asset('icon.svg')}" alt="" width="28" height="28"><span>Photos</span></a>
 ${user ? entry('feed', '/', 'Feed') : ''}
 ${entry('popular', '/popular', 'Popular')}
 <span class="gap"></span>

@@ -10,7 +10,7 @@ import { welcomePages } from './welcome.ts'
 
 export function pageRoutes(tiers: AppTiers): void {
   void tiers.http.register(async (pages) => {
-    preparePages(pages)
+    preparePages(pages, tiers)
     welcomePages(pages, tiers)
     feedPages(pages, tiers)
     profilePages(pages, tiers)

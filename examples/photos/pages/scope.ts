@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { TenfoldError } from 'tenfold'
 import { photoBytesMax } from '../photos/upload.ts'
+import type { AppTiers } from '../tiers.ts'
 import type { Account } from '../users/account.ts'
 import { currentUser } from '../users/current.ts'
 import { html } from './html.ts'
@@ -29,7 +30,8 @@ export class FormFile {
   }
 }
 
-export function preparePages(pages: FastifyInstance): void {
+export function preparePages(pages: FastifyInstance, { asset }: AppTiers): void {
+  pages.decorate('asset', asset)
   pages.removeAllContentTypeParsers()
   pages.addContentTypeParser(
     'application/x-www-form-urlencoded',

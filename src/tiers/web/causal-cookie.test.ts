@@ -56,7 +56,6 @@ describe('the cookie of what was seen', () => {
     const log = pino({ level: 'silent' })
     web = await openWeb({
       app,
-      appDir: '/',
       tiers: { db: database.db, log } as unknown as Tiers<TestTables>,
       sessions: {
         empty: sessionOf,

@@ -22,6 +22,12 @@ export interface Tiers<DB> {
   cache: Cache
   queue: Queue
   kpi: Kpi
+  /**
+   * The address of a file of the app's `assets`, with a hash of its content in it: `asset('app.css')` is
+   * `/assets/app.3f2a1c9b.css`. What is there never changes, so that browsers and the edge keep it for a year.
+   * @throws bad-input when there is no such file.
+   */
+  asset(name: string): string
   log: FastifyBaseLogger
   /**
    * Runs `work` once per Idempotency-Key header of the request and gives every repetition the first answer; without
@@ -33,7 +39,7 @@ export interface Tiers<DB> {
 export interface App<DB = unknown> {
   /** Directory of plain SQL files, applied in the order of their names. Relative to the app's file. */
   migrations?: string
-  /** Directory served under `/assets/`. Relative to the app's file. */
+  /** Directory served under `/assets/`; see `asset`. Relative to the app's file. */
   assets?: string
   setup(tiers: Tiers<DB>): void | Promise<void>
 }

@@ -2,12 +2,13 @@
 
 import type { Causality } from '../database/contract.ts'
 import type { Sessions } from '../session/contract.ts'
+import type { Assets } from './assets/assets.ts'
 import type { App, Tiers } from './contract.ts'
 
 export interface WebOptions<DB> {
   app: App<DB>
-  /** What the app's paths are relative to. */
-  appDir: string
+  /** Served under /assets/. */
+  assets?: Assets
   tiers: Omit<Tiers<DB>, 'http'>
   sessions: Sessions
   /** Carries what each user has seen of the database; without it, requests run in no scope. */

@@ -12,6 +12,7 @@ import { TenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { DrainableServer } from '../../net/drainable-server.ts'
 import type { Session, SessionFields } from '../session/contract.ts'
+import { openAssets } from './assets/assets.ts'
 import type { App, Tiers } from './contract.ts'
 import { openWeb, type Web } from './web.ts'
 
@@ -24,7 +25,6 @@ let server: DrainableServer
 let appDir: string
 
 const app: App = {
-  assets: 'public',
   setup({ http }) {
     http.get('/hello', async () => ({ hello: 'world' }))
     http.post('/echo', async (request) => request.body)
@@ -66,7 +66,7 @@ before(async () => {
   const log = pino(new Writable({ write: (line, _encoding, done) => done(void lines.push(JSON.parse(String(line)))) }))
   web = await openWeb({
     app,
-    appDir,
+    assets: await openAssets(join(appDir, 'public'), join(appDir, 'deployed')),
     tiers: { log } as unknown as Tiers<unknown>,
     sessions: { empty: emptyMapSession, open: openMapSession, save: saveMapSession },
     node: 'us-east/web-1',
@@ -262,11 +262,10 @@ describe('the web tier', () => {
     assert.deepEqual(heard, ['GET /number/:n 200', 'GET (none) 404'])
   })
 
-  it('an error that setup throws is the error of opening, and so are assets that are not there', async () => {
+  it('an error that setup throws is the error of opening', async () => {
     const open = (broken: App) =>
       openWeb({
         app: broken,
-        appDir,
         tiers: { log: pino({ level: 'silent' }) } as unknown as Tiers<unknown>,
         sessions: { empty: emptyMapSession, open: openMapSession, save: saveMapSession },
         node: 'us-east/web-1',
@@ -279,6 +278,5 @@ describe('the web tier', () => {
       throw new Error('no such table')
     }
     await assert.rejects(open({ setup }), /no such table/)
-    await assert.rejects(open({ assets: 'nowhere', setup() {} }), /nowhere/)
   })
 })

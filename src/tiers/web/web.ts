@@ -2,10 +2,9 @@
 // It opens no socket: `handle` is a request listener for as many servers as the process has.
 
 import type { RequestListener } from 'node:http'
-import { resolve } from 'node:path'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { TenfoldError } from '../../base/errors.ts'
-import { addAssets } from './assets.ts'
+import { addAssets } from './assets/serve.ts'
 import { type BeginRequest, requestBeginner } from './begin-request.ts'
 import { addScopes, openScope, setToken } from './causal-cookie.ts'
 import { answerError, answerNotFound } from './errors.ts'
@@ -20,9 +19,9 @@ export interface Web {
   close(): Promise<void>
 }
 
-/** Runs `setup` once. @throws what setup throws; bad-input when the assets are not there. */
+/** Runs `setup` once. @throws what setup throws. */
 export async function openWeb<DB>(options: WebOptions<DB>): Promise<Web> {
-  const { app, appDir, tiers, sessions, bodyBytesMax } = options
+  const { app, tiers, sessions, bodyBytesMax } = options
   const begin = requestBeginner(options)
   const root = fastify({
     logController: new LogController({ disableRequestLogging: true }),
@@ -46,7 +45,7 @@ export async function openWeb<DB>(options: WebOptions<DB>): Promise<Web> {
       done()
     })
     addHealth(own, options.notReady)
-    if (app.assets !== undefined) await addAssets(own, resolve(appDir, app.assets))
+    if (options.assets) await addAssets(own, options.assets)
   })
   await root.register(async (http) => {
     addRequestHook(http, options, begin)
