@@ -1,6 +1,7 @@
 // The body of one request as it comes in: where it ends, and whether it comes fast enough. Reused for each request of a
 // connection.
 
+import { BodyClock } from './body-clock.ts'
 import { ChunkedReader } from './chunked.ts'
 import type { Framing } from './framing.ts'
 import type { ServerLimits } from './limits.ts'
@@ -14,18 +15,15 @@ export class ClientBody {
   refusal: Refusal | undefined
   /** Of the body so far. */
   bytes = 0
+  readonly clock: BodyClock
   readonly #limits: ServerLimits
   #chunked: ChunkedReader | undefined
   #isChunked = false
   #left = 0
-  // When it began, when its last piece came, and the window over which its rate is looked at.
-  #startMs = 0
-  #lastMs = 0
-  #windowMs = 0
-  #windowBytes = 0
 
   constructor(limits: ServerLimits) {
     this.#limits = limits
+    this.clock = new BodyClock(limits)
   }
 
   /** What is known to come. */
@@ -49,8 +47,7 @@ export class ClientBody {
     const next = this.#isChunked ? this.#stepChunked(bytes, at, end) : this.#stepLength(at, end)
     const size = this.pieceEnd - this.pieceStart
     this.bytes += size
-    this.#windowBytes += size
-    this.#lastMs = nowMs
+    this.clock.took(size, nowMs)
     return next
   }
 
@@ -71,37 +68,5 @@ export class ClientBody {
     this.pieceStart = chunked.pieceStart
     this.pieceEnd = chunked.pieceEnd
     return next
-  }
-
-  /** From here on its time counts. */
-  startClock(nowMs: number): void {
-    this.#startMs = nowMs
-    this.resumeClock(nowMs)
-  }
-
-  /** Silence while nobody read it was ours. */
-  resumeClock(nowMs: number): void {
-    this.#lastMs = nowMs
-    this.#openWindow(nowMs)
-  }
-
-  /** Looked at every `checkAfterMs`: too long in all, too long silent, or too slow over the window. */
-  isTooSlow(nowMs: number): boolean {
-    const { requestTimeoutMs, bodyIdleTimeoutMs, bodyRateWindowMs, bodyBytesPerSecondMin } = this.#limits
-    if (nowMs - this.#startMs >= requestTimeoutMs || nowMs - this.#lastMs >= bodyIdleTimeoutMs) return true
-    if (nowMs - this.#windowMs < bodyRateWindowMs) return false
-    const isBelowRate = this.#windowBytes < (bodyBytesPerSecondMin * bodyRateWindowMs) / 1000
-    this.#openWindow(nowMs)
-    return isBelowRate
-  }
-
-  get checkAfterMs(): number {
-    const { requestTimeoutMs, bodyIdleTimeoutMs, bodyRateWindowMs } = this.#limits
-    return Math.min(requestTimeoutMs, bodyIdleTimeoutMs, bodyRateWindowMs)
-  }
-
-  #openWindow(nowMs: number): void {
-    this.#windowMs = nowMs
-    this.#windowBytes = 0
   }
 }

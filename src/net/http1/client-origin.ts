@@ -11,6 +11,9 @@ import type { RequestHead } from './request-head.ts'
 export class ClientOrigin {
   readonly address: string
   readonly isTrusted: boolean
+  /** The client speaks TLS to us, or to the balancer before us. */
+  readonly isSecure: boolean
+  readonly isHttp2: boolean
   readonly #proto: string
   readonly #node: string
   readonly #before: string
@@ -19,9 +22,15 @@ export class ClientOrigin {
 
   constructor(
     remoteAddress: string,
-    { isSecure, trustedPeers }: { isSecure: boolean; trustedPeers?: BlockList | undefined },
+    {
+      isSecure,
+      isHttp2 = false,
+      trustedPeers,
+    }: { isSecure: boolean; isHttp2?: boolean; trustedPeers?: BlockList | undefined },
   ) {
     this.address = remoteAddress.replace(/^::ffff:/, '').replace(/%.*$/, '')
+    this.isSecure = isSecure
+    this.isHttp2 = isHttp2
     const version = isIP(this.address)
     this.isTrusted = version !== 0 && trustedPeers?.check(this.address, version === 6 ? 'ipv6' : 'ipv4') === true
     this.#proto = isSecure ? 'https' : 'http'

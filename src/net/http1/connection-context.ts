@@ -1,5 +1,6 @@
 // What the connections of one server have in common.
 
+import type { ServedConnection } from '../server/served-connection.ts'
 import type { ClientOrigin } from './client-origin.ts'
 import type { Counters } from './counters.ts'
 import type { Handler } from './exchange.ts'
@@ -14,5 +15,5 @@ export interface ConnectionContext {
   /** Answers end their connections. */
   readonly isDraining: boolean
   /** The connection is closed. */
-  forget(connection: { readonly origin: ClientOrigin }): void
+  forget(connection: ServedConnection & { readonly origin: ClientOrigin }): void
 }

@@ -27,6 +27,8 @@ export const refusals = {
   spaceBeforeColon: bad('there is a space between a header name and its colon'),
   fieldValue: bad('a header value holds a control character'),
   blankLines: bad('there are too many blank lines before the request'),
+  pseudoField: bad('a pseudo-field of HTTP/2 is missing, unknown or malformed'),
+  connectionField: bad('a field of HTTP/1.1 connections stands in HTTP/2'),
   headTooLarge: { status: 431, code: 'too-large', message: 'the headers are too large' },
   tooManyFields: { status: 431, code: 'too-large', message: 'there are too many headers' },
   hostCount: bad('there is not exactly one Host header'),

@@ -6,6 +6,7 @@
 // socket is paused.
 
 import type { Socket } from 'node:net'
+import type { ServedConnection } from '../server/served-connection.ts'
 import { AnswerSender } from './answer-sender.ts'
 import { ClientBody } from './client-body.ts'
 import type { ClientOrigin } from './client-origin.ts'
@@ -22,7 +23,7 @@ import { Deadline, type DeadlineOwner } from './timer-wheel.ts'
 const stashBytesMax = 32 * 1024
 const emptyBytes: Buffer = Buffer.alloc(0)
 
-export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOwner {
+export class ServerConnection implements ServedConnection, ExchangeInput, SocketReader, DeadlineOwner {
   readonly origin: ClientOrigin
   readonly #request: RequestHead
   readonly #socket: Socket
@@ -60,7 +61,9 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     return !this.#exchange.isOpen && (this.#input === 'head' || this.#input === 'done') && !this.#request.hasBegun
   }
 
-  /** Ends it now, whatever it is doing. */
+  /** Its next answer says so (`isDraining`): a request may be on its way already. */
+  onDraining(): void {}
+
   destroy(): void {
     this.#socket.destroy()
   }
@@ -115,7 +118,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     else if (this.#input !== 'body') return
     else if (!this.#exchange.isOpen) this.#timeOut()
     else if (!this.#isBodyOpen) return
-    else if (this.#body.isTooSlow(this.#context.wheel.nowMs)) this.#refuse(refusals.bodyTooSlow)
+    else if (this.#body.clock.isTooSlow(this.#context.wheel.nowMs)) this.#refuse(refusals.bodyTooSlow)
     else this.arm()
   }
 
@@ -257,7 +260,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     // A body that is on its way already needs no permission.
     if (exchange.owesContinue && this.#stash.length === 0 && !this.#sender.isHeadSent) this.#sender.sendContinue()
     exchange.owesContinue = false
-    this.#body.startClock(this.#context.wheel.nowMs)
+    this.#body.clock.start(this.#context.wheel.nowMs)
     this.resumeBody()
   }
 
@@ -269,7 +272,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
   resumeBody(): void {
     if (this.#input !== 'body' || this.#isBodyOpen) return
     this.#isBodyOpen = true
-    this.#body.resumeClock(this.#context.wheel.nowMs)
+    this.#body.clock.resume(this.#context.wheel.nowMs)
     this.arm()
     this.#continueInput()
   }
@@ -331,7 +334,7 @@ export class ServerConnection implements ExchangeInput, SocketReader, DeadlineOw
     else if (this.#input === 'tunnel') wheel.set(this.#deadline, limits.tunnelIdleTimeoutMs)
     else if (!this.#exchange.isOpen)
       wheel.set(this.#deadline, this.#input === 'body' ? limits.lingerMs : limits.keepAliveTimeoutMs)
-    else if (this.#input === 'body' && this.#isBodyOpen) wheel.set(this.#deadline, this.#body.checkAfterMs)
+    else if (this.#input === 'body' && this.#isBodyOpen) wheel.set(this.#deadline, this.#body.clock.checkAfterMs)
     else wheel.clear(this.#deadline)
   }
 
