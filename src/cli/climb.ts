@@ -38,7 +38,8 @@ export const climb: Command = {
   async run(target, _words, values) {
     if (values['to'] !== undefined) return go(target, { rung: wholeNumber(String(values['to']), '--to') })
     const { rung } = await (await target.client()).status()
-    await go(target, { rung: Math.min(rung + 1, rungs.length) })
+    const next = rungs.find(({ number, isBuilt }) => number > rung && isBuilt)
+    await go(target, { rung: next?.number ?? Math.min(rung + 1, rungs.length) })
   },
 }
 

@@ -9,8 +9,10 @@ import { dbSalvage } from './db-salvage.ts'
 import { dbVerify } from './db-verify.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
+import { edge } from './edge.ts'
 import { fault } from './fault.ts'
 import { logs } from './logs.ts'
+import { purge } from './purge.ts'
 import { scale } from './scale.ts'
 import { seed } from './seed.ts'
 import { status } from './status.ts'
@@ -27,6 +29,8 @@ export const commands: readonly Command[] = [
   apply,
   scale,
   switchover,
+  edge,
+  purge,
   dbMigrate,
   dbBackup,
   dbRestore,

@@ -3,7 +3,7 @@
 
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { describeError, isTenfoldError, TenfoldError } from '../base/errors.ts'
 import { ControlPort } from '../control/port.ts'
 import { ControlServer } from '../control/server.ts'
@@ -111,7 +111,7 @@ function openControl(
 /** The map that is there, unless nothing was ever reached: then the topology that we were started with counts. */
 async function openMap(home: Home): Promise<SystemMap> {
   const existing = await readMapIfAny(home.map)
-  if (existing && existing.rung > 0) return existing
+  if (existing && existing.rung > 0) return withNewKeys(home, existing)
   const topology = resolveTopology(JSON.parse(String(values.topology)))
   const portBase = Number(values['port-base'])
   const first = emptyMap({
@@ -126,4 +126,13 @@ async function openMap(home: Home): Promise<SystemMap> {
     : first
   await writeMap(home.map, map)
   return map
+}
+
+/** A map that an earlier version of ours wrote lacks the keys of the topology that came since: they get their defaults. */
+async function withNewKeys(home: Home, map: SystemMap): Promise<SystemMap> {
+  const topology = resolveTopology(map.topology, home.map)
+  if (isDeepStrictEqual(topology, map.topology)) return map
+  const whole = { ...map, topology, version: map.version + 1 }
+  await writeMap(home.map, whole)
+  return whole
 }

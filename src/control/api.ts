@@ -5,8 +5,10 @@ import type { SalvagedChange, SalvageHeader } from '../programs/postgres/salvage
 import type { LeftOut, ReplayReport } from '../programs/postgres/salvage/replay.ts'
 import type { ArchiveListing } from '../supervisor/backup/list.ts'
 import type { BackupStatus } from '../supervisor/backup/status.ts'
+import type { EdgeSummary, Purged } from '../supervisor/edge.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
 import type { ListedSalvage } from '../supervisor/replication/salvage.ts'
+import type { EdgeReport, Purge } from '../tiers/edge/contract.ts'
 import type { Topology, TopologyInput } from '../topology/schema.ts'
 
 export type { SystemEvent } from '../supervisor/events.ts'
@@ -43,7 +45,8 @@ export interface Status {
   climbing: Progress | null
   /** Why the last climb gave up; null once a later one has begun. */
   lastFailure: string | null
-  urls: { app: string; dashboard: string; control: string }
+  /** `tls` where the topology has it on. */
+  urls: { app: string; tls?: string; dashboard: string; control: string }
   nodes: StatusNode[]
   shards: StatusShard[]
   regions: MapRegion[]
@@ -55,7 +58,17 @@ export interface Status {
   rungs: Array<{ number: number; title: string; appears: string; isBuilt: boolean }>
 }
 
-export type { ArchiveListing, BackupStatus, LeftOut, ListedSalvage, SalvagedChange }
+export type {
+  ArchiveListing,
+  BackupStatus,
+  EdgeReport,
+  EdgeSummary,
+  LeftOut,
+  ListedSalvage,
+  Purge,
+  Purged,
+  SalvagedChange,
+}
 
 /** Some of a salvage file's transactions, of each some of its changes. */
 export interface SalvagePage {
@@ -101,6 +114,8 @@ export interface NodeMetrics {
   requestsPerSecond?: number
   errorsPerSecond?: number
   p99Ms?: number
+  /** Of an edge: the share of its requests for which no server was asked. */
+  hitRatio?: number
   inFlight?: number
   cpuPercent?: number
   memoryBytes?: number

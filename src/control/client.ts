@@ -6,11 +6,14 @@ import { waitUntil } from '../base/limits.ts'
 import type {
   ArchiveListing,
   ControlEvents,
+  EdgeSummary,
   FaultKind,
   ListedSalvage,
   LogLine,
   NodeMetrics,
   Plan,
+  Purge,
+  Purged,
   SalvagePage,
   SalvageReplay,
   Status,
@@ -92,6 +95,16 @@ export class ControlClient {
   /** Of the newest file when none is named. What was replayed before is not replayed again. */
   replaySalvage(what: { file?: string; dryRun?: boolean }): Promise<SalvageReplay> {
     return this.#call('POST', '/api/salvages/replay', what, replayTimeoutMs)
+  }
+
+  /** Resolves when every front that answers has thrown it out; the others, in `pending`, find it before they serve again. */
+  purge(purge: Purge): Promise<Purged> {
+    return this.#call('POST', '/api/purges', purge)
+  }
+
+  /** What each front keeps and gave from it since it started, and the sum of that. */
+  edge(): Promise<EdgeSummary> {
+    return this.#call('GET', '/api/edge')
   }
 
   async logs(query: { node?: string; lines?: number; grep?: string } = {}): Promise<LogLine[]> {

@@ -18,6 +18,7 @@ interface Sample {
   cpuTicks: number
   requests: number
   errors: number
+  edge: { asked: number; spared: number }
 }
 
 export class MetricsSampler {
@@ -57,6 +58,7 @@ export class MetricsSampler {
       cpuTicks: usage?.cpuTicks ?? 0,
       requests: state?.requests ?? 0,
       errors: state?.errors ?? 0,
+      edge: state?.edge ?? { asked: 0, spared: 0 },
     }
     this.#samples.set(node.id, now)
     const metrics: NodeMetrics = {}
@@ -67,6 +69,8 @@ export class MetricsSampler {
       const seconds = (now.atMs - before.atMs) / 1000
       if (usage) metrics.cpuPercent = ((now.cpuTicks - before.cpuTicks) / ticksPerSecond / seconds) * 100
       if (state?.requests !== undefined) metrics.requestsPerSecond = (now.requests - before.requests) / seconds
+      const asked = now.edge.asked - before.edge.asked
+      if (asked > 0) metrics.hitRatio = (now.edge.spared - before.edge.spared) / asked
       if (state?.errors !== undefined) metrics.errorsPerSecond = (now.errors - before.errors) / seconds
     }
     return metrics
@@ -107,6 +111,7 @@ export function renderPrometheus(
     ['errorsPerSecond', 'tenfold_node_errors_per_second'],
     ['cpuPercent', 'tenfold_node_cpu_percent'],
     ['p99Ms', 'tenfold_node_p99_milliseconds'],
+    ['hitRatio', 'tenfold_node_hit_ratio'],
   ]
   for (const [field, name] of gauges) {
     lines.push(`# TYPE ${name} gauge`)

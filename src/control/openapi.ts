@@ -9,6 +9,15 @@ const target = z.union([
   z.strictObject({ topology: z.record(z.string(), z.unknown()).describe('A topology as a file has it.') }),
 ])
 
+const address = z
+  .string()
+  .max(16 * 1024)
+  .regex(/^https?:\/\/[!-~]+$/, 'expected a URL with its scheme and host')
+const soft = z
+  .boolean()
+  .optional()
+  .describe('It stays, and is given only after a server said that it still holds, or when none answers.')
+
 export const bodies = {
   target,
   scale: z.strictObject({ role: z.enum(['web', 'worker']), count: z.int().min(0).max(256) }),
@@ -17,6 +26,18 @@ export const bodies = {
     to: z.string().optional().describe('Id of the replica; the one that is least behind when left out.'),
   }),
   backup: z.strictObject({ shard: z.string().optional().describe('All of them when left out.') }),
+  purge: z.union([
+    z.strictObject({ url: address.describe('The whole URL: scheme, host, path and query.'), soft }),
+    z.strictObject({ prefix: address.describe('What URLs begin with.'), soft }),
+    z.strictObject({
+      tag: z
+        .string()
+        .regex(/^[!-~]{1,1024}$/, 'expected visible ASCII characters')
+        .describe('A tag of answers (Cache-Tag).'),
+      soft,
+    }),
+    z.strictObject({ everything: z.literal(true), soft }),
+  ]),
   replay: z.strictObject({
     file: z.string().optional().describe('Name of a salvage file; the newest when left out.'),
     dryRun: z.boolean().default(false).describe('Tells what would happen, and does nothing.'),
@@ -82,6 +103,17 @@ const routes: readonly Route[] = [
     path: '/api/salvages/replay',
     summary: 'Does lost transactions again; nothing is overwritten.',
     body: bodies.replay,
+  },
+  {
+    method: 'get',
+    path: '/api/edge',
+    summary: 'What each front keeps, what it answered from it, and what that saves.',
+  },
+  {
+    method: 'post',
+    path: '/api/purges',
+    summary: 'Throws out what is kept, at every front; answers when that has happened.',
+    body: bodies.purge,
   },
   {
     method: 'post',

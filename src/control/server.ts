@@ -20,6 +20,7 @@ import { resolveTopology } from '../topology/topology.ts'
 import type { ControlEvents, Plan, Target } from './api.ts'
 import { addBackupRoutes } from './backup-routes.ts'
 import { serveDashboard } from './dashboard-files.ts'
+import { addEdgeRoutes } from './edge-routes.ts'
 import { readLogs } from './logs.ts'
 import { MetricsSampler, renderPrometheus } from './metrics.ts'
 import { addMigrateRoutes } from './migrate-routes.ts'
@@ -151,6 +152,7 @@ export class ControlServer extends Lifecycle {
     addMigrateRoutes(http, keeper)
     addBackupRoutes(http, this.#supervisor)
     addSalvageRoutes(http, this.#supervisor)
+    addEdgeRoutes(http, this.#supervisor)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)
@@ -182,21 +184,30 @@ export class ControlServer extends Lifecycle {
     return statusOf(this.#supervisor, this.#options.record, this.#options.token)
   }
 
-  /** A rung keeps the app, the name and the backups of the running system; a file states all that it wants. */
+  /**
+   * A rung keeps the app, the name, the backups and what front and edge are told of the running system; a file states all
+   * that it wants.
+   */
   #resolve(target: Target): Topology {
-    const { app, name, web, database } = this.#supervisor.keeper.map.topology
+    const { app, name, front, edge, web, database } = this.#supervisor.keeper.map.topology
     if ('topology' in target) return resolveTopology(target.topology)
     const { rung } = target
     if (!rungOf(rung).isBuilt)
       throw new TenfoldError('not-built', `rung ${rung} (${rungOf(rung).title}) is not built yet`)
+    const preset = presetOf(rung)
+    const { count: _, tls, ...ownFront } = front
+    const { enabled: __, ...ownEdge } = edge
+    const hasFront = web.command !== undefined || (preset.front?.count ?? 0) > 0
     const own = {
       app,
       name,
       rung,
       database: { backup: database.backup },
+      front: { ...ownFront, ...(hasFront && { tls }) },
+      edge: ownEdge,
       ...(web.command !== undefined && { web: { command: web.command, healthPath: web.healthPath } }),
     }
-    return resolveTopology(mergeTopology(presetOf(rung), own), `rung ${rung}`)
+    return resolveTopology(mergeTopology(preset, own), `rung ${rung}`)
   }
 
   #stream(response: ServerResponse): void {

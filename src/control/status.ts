@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Home } from '../map/home.ts'
-import type { SystemMap } from '../map/map.ts'
+import { type SystemMap, tlsEntryOf } from '../map/map.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { rungs } from '../topology/rungs.ts'
@@ -50,7 +50,12 @@ function describeMap(map: SystemMap, token: string): Status {
     rung: map.rung,
     climbing: null,
     lastFailure: null,
-    urls: { app: `http://${map.entry.address}:${map.entry.port}`, dashboard: `${control}/#token=${token}`, control },
+    urls: {
+      app: urlOf('http', map.entry),
+      ...(map.topology.front.tls.enabled && { tls: urlOf('https', tlsEntryOf(map)) }),
+      dashboard: `${control}/#token=${token}`,
+      control,
+    },
     nodes: map.nodes.map(({ dataDir: _, ...node }) => node),
     shards: map.shards.map(({ id, slots, primary, replicas, timeline, durability, quorums }) => {
       const quorum = quorums.at(-1)
@@ -63,6 +68,10 @@ function describeMap(map: SystemMap, token: string): Status {
     topology: map.topology,
     rungs: rungs.map(({ number, title, appears, isBuilt }) => ({ number, title, appears, isBuilt })),
   }
+}
+
+function urlOf(scheme: string, { address, port }: { address: string; port: number }): string {
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
 /** The supervisor that is alive, or undefined. */

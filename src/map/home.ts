@@ -16,6 +16,8 @@ export interface Home {
   logs: string
   /** Deployed assets of the app, of this version and earlier ones. */
   assets: string
+  /** Every purge of the edge (processes/purges). */
+  purges: string
   /** Unix sockets: the door of each process. */
   doors: string
   /** Pid of the supervisor. */
@@ -33,6 +35,7 @@ export function homeOf(dir: string): Home {
     token: join(root, 'token'),
     logs: join(root, 'logs'),
     assets: join(root, 'assets'),
+    purges: join(root, 'purges.log'),
     doors: doorsOf(root),
     supervisor: join(root, 'supervisor.json'),
   }
@@ -50,6 +53,11 @@ export function logFileOf(home: Home, nodeId: string): string {
 /** What a front was asked, one line for each request, in a common format. Not among the logs that are searched. */
 export function accessLogFileOf(home: Home, nodeId: string): string {
   return join(home.logs, `${fileNameOf(nodeId)}.access`)
+}
+
+/** What a front keeps on disk. */
+export function edgeDirOf(home: Home, nodeId: string): string {
+  return join(home.dir, 'edge', fileNameOf(nodeId))
 }
 
 /** Unix socket of a process's door. */

@@ -9,6 +9,7 @@ import type { MapNode, SystemMap } from '../map/map.ts'
 import type { Secrets } from '../map/secrets.ts'
 import type { Step } from '../plan/step.ts'
 import { Backups } from './backup/backups.ts'
+import { EdgeControl } from './edge.ts'
 import { EntrySocket } from './entry.ts'
 import { EventLog } from './events.ts'
 import { Executor } from './executor.ts'
@@ -31,6 +32,7 @@ export class Supervisor extends Lifecycle {
   readonly replication: ReplicationWatch
   readonly faults: Faults
   readonly backups: Backups
+  readonly edge: EdgeControl
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -69,6 +71,7 @@ export class Supervisor extends Lifecycle {
     this.replication = new ReplicationWatch(system, this.executor)
     this.faults = new Faults(system)
     this.backups = new Backups(system)
+    this.edge = new EdgeControl(system)
   }
 
   protected async open(): Promise<void> {
@@ -114,6 +117,7 @@ export class Supervisor extends Lifecycle {
     await this.executor.stop()
     await this.#fleet.stop()
     await this.#rotation.stop()
+    await this.edge.close()
     this.#unsubscribe?.()
     this.#entry?.close()
   }

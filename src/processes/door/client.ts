@@ -3,6 +3,8 @@
 import { request } from 'node:http'
 import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../../base/errors.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
+import type { EdgeReport } from '../../tiers/edge/contract.ts'
+import type { LoggedPurge } from '../purges/purge-log.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './contract.ts'
 
 const callTimeoutMs = 2000
@@ -38,6 +40,14 @@ export class DoorClient {
 
   leaveEntry(): Promise<DoorState> {
     return this.#call('POST', '/leave-entry')
+  }
+
+  purge(logged: LoggedPurge): Promise<{ objects: number }> {
+    return this.#call('POST', '/purge', logged)
+  }
+
+  edgeReport(): Promise<EdgeReport | null> {
+    return this.#call('GET', '/edge')
   }
 
   startSupervisor(args: string[]): Promise<{ pid: number }> {

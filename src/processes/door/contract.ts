@@ -8,7 +8,12 @@
 //   POST /release
 //   POST /reach {shard, timeoutMs}   whether the process gets an answer from the shard's primary: {isReached}
 //   POST /leave-entry       stops accepting on the public address; kept connections end with their next answer
+//   POST /purge {position, at, purge}   answers {objects} when this purge and all before it have taken effect
+//   GET  /edge              EdgeReport; null where there is no edge
 //   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
+
+import type { EdgeReport } from '../../tiers/edge/contract.ts'
+import type { LoggedPurge } from '../purges/purge-log.ts'
 
 export interface DoorState {
   node: string
@@ -24,6 +29,8 @@ export interface DoorState {
   errors?: number
   /** Latency of the last seconds. */
   p99Ms?: number | undefined
+  /** Where there is an edge: requests that it might answer, and how many of them a server was not asked for. */
+  edge?: { asked: number; spared: number }
 }
 
 export interface HoldRequest {
@@ -53,5 +60,7 @@ export interface DoorHandlers {
   release?(): Promise<void>
   reach?(request: ReachRequest): Promise<ReachAnswer>
   leaveEntry?(): Promise<void>
+  purge?(logged: LoggedPurge): Promise<{ objects: number }>
+  edgeReport?(): EdgeReport | null
   startSupervisor?(args: string[]): Promise<{ pid: number }>
 }

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { describeError, type ErrorBody, isTenfoldError, statusOf, TenfoldError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
+import type { LoggedPurge } from '../purges/purge-log.ts'
 import type { DoorHandlers, DoorState, HoldRequest, ReachRequest } from './contract.ts'
 
 const bodyBytesMax = 64 * 1024
@@ -47,7 +48,7 @@ export class DoorServer extends Lifecycle {
   }
 
   async #dispatch(call: string, request: IncomingMessage): Promise<unknown> {
-    const { applyMap, hold, release, reach, leaveEntry, startSupervisor } = this.#handlers
+    const { applyMap, hold, release, reach, leaveEntry, purge, edgeReport, startSupervisor } = this.#handlers
     switch (call) {
       case 'GET /state':
         return this.#state()
@@ -66,6 +67,11 @@ export class DoorServer extends Lifecycle {
       case 'POST /leave-entry':
         await leaveEntry?.call(this.#handlers)
         return this.#state()
+      case 'POST /purge':
+        if (purge) return purge.call(this.#handlers, (await readJson(request)) as LoggedPurge)
+        return { objects: 0 }
+      case 'GET /edge':
+        return edgeReport?.call(this.#handlers) ?? null
       case 'POST /supervisor': {
         if (!startSupervisor) break
         const { args } = (await readJson(request)) as { args: string[] }

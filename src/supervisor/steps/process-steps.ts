@@ -1,6 +1,8 @@
 // Steps on processes of ours. Each may be run again after a crash at any point.
 
+import { rm } from 'node:fs/promises'
 import { waitUntil } from '../../base/limits.ts'
+import { edgeDirOf } from '../../map/home.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import { isProcessAlive } from '../../programs/process.ts'
@@ -43,5 +45,7 @@ export async function leaveEntry(system: System, id: string): Promise<void> {
 export async function stopNode(system: System, id: string): Promise<void> {
   if (!system.keeper.node(id)) return
   await system.fleet.stopNode(id)
+  // A later node of that name must not find what this one kept.
+  await rm(edgeDirOf(system.home, id), { recursive: true, force: true })
   await system.fleet.forgetNode(id)
 }
