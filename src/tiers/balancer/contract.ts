@@ -35,7 +35,10 @@ export interface Upstreams {
   fall: number
   /** Failures in a row of real requests that take a server out until a check is good again; a refused connection counts as many. */
   ejectAfter: number
-  /** When fewer than this share of the servers are up, health is not believed and all are asked. 0: only when none is up. */
+  /**
+   * When fewer than this share of the servers are up, checks are not believed and all are asked that accept connections.
+   * 0: only when none is up.
+   */
   panicShare: number
   /** A server that comes back, or is new, gets its full share only after so long. 0: at once. */
   slowStartMs: number
@@ -53,7 +56,7 @@ export interface Upstream {
   id: string
   address: string
   port: number
-  /** Share of the requests among servers that are equally loaded; 1 is usual. */
+  /** Share of the requests among servers that are equally loaded; 1 is usual. 0: none, as long as there is another server. */
   weight: number
   /** Gets no new request; those it has may finish. */
   isDraining: boolean
@@ -63,7 +66,7 @@ export type { ListenOn }
 
 /** What an engine implements. */
 export interface Balancer {
-  /** Takes effect from the next request on; health that is known is carried over. */
+  /** Takes effect from the next request on; health that is known is carried over. @throws conflict for another `mode`. */
   update(upstreams: Upstreams): void
   /**
    * Accepts on an inherited listening socket, or on an address; called once for each. @throws port-taken, bad-input.

@@ -127,6 +127,14 @@ export class Roster {
     else if (server.failuresInARow >= this.#upstreams.ejectAfter) this.#eject(server, reason, false)
   }
 
+  /** Of every server of the snapshot, for whoever watches. */
+  health(): ReadonlyArray<{ id: string; isUp: boolean; inFlight: number; reason?: string }> {
+    return this.#servers.map(({ upstream: { id }, isUp, inFlight, reason }) => ({
+      ...{ id, isUp, inFlight },
+      ...(reason !== undefined && { reason }),
+    }))
+  }
+
   /** True when every server that takes requests has been checked once. */
   get isSettled(): boolean {
     return this.#servers.every((server) => server.wasChecked || server.upstream.isDraining)
@@ -157,7 +165,9 @@ export class Roster {
   }
 
   #choose(): void {
-    const takers = this.#servers.filter((server) => !server.upstream.isDraining)
+    const present = this.#servers.filter((server) => !server.upstream.isDraining)
+    const weighty = present.filter((server) => server.upstream.weight > 0)
+    const takers = weighty.length > 0 ? weighty : present
     const up = takers.filter((server) => server.isUp)
     const isPanic = up.length === 0 || up.length < this.#upstreams.panicShare * takers.length
     const reachable = isPanic ? takers.filter((server) => server.isUp || !server.isRefusing) : up

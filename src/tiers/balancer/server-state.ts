@@ -41,14 +41,18 @@ export class ServerState {
     this.latency.reset()
   }
 
-  /** What it is worth now, beside the others. */
+  /** What it is worth now, beside the others. Of weight 0 are only those that are asked when nobody else is there. */
   weightAt(nowMs: number): number {
-    const { weight } = this.upstream
-    if (this.#rampMs === 0) return weight
+    return (this.upstream.weight || 1) * this.shareAt(nowMs)
+  }
+
+  /** Of its weight, what it gets now. */
+  shareAt(nowMs: number): number {
+    if (this.#rampMs === 0) return 1
     const share = (nowMs - this.#rampStartMs) / this.#rampMs
-    if (share < 1) return weight * Math.max(shareAtFirst, share)
+    if (share < 1) return Math.max(shareAtFirst, share)
     this.#rampMs = 0
-    return weight
+    return 1
   }
 }
 

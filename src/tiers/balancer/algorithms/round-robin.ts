@@ -17,7 +17,7 @@ export function roundRobin(random: Random = systemRandom): Algorithm {
       // After one round of passes whoever is next takes it: perhaps all are new.
       for (let i = 1; i < candidates.length; i++) {
         const server = next(candidates)
-        const share = server.weightAt(nowMs) / server.upstream.weight
+        const share = server.shareAt(nowMs)
         if (share >= 1 || random.next() < share) return server
       }
       return next(candidates)

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, type IncomingHttpHeaders, type RequestOptions, request } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { waitUntil, withTimeout } from '../../../base/limits.ts'
@@ -178,4 +178,15 @@ export function startLoad(port: number, mix: ReadonlyArray<{ path: string; metho
       agent.destroy()
     },
   }
+}
+
+/** A port on which nobody listens: it was free a moment ago. */
+export async function unusedPort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
 }

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { waitUntil } from '../../../base/limits.ts'
 import {
@@ -16,6 +15,7 @@ import {
   rawSocket,
   startLoad,
   startServerProcess,
+  unusedPort,
   upstreamsOf,
 } from './bench.ts'
 
@@ -115,32 +115,6 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
     assert.equal((await ask(port, '/bytes/1')).status, 200)
   })
 
-  promise('round robin gives each server the same', async (t) => {
-    const { port, servers } = await openBench(t, open, ['a', 'b', 'c'])
-    for (let i = 0; i < 30; i++) await ask(port, '/bytes/1')
-    assert.deepEqual(
-      servers.map(({ asked }) => asked.length),
-      [10, 10, 10],
-    )
-  })
-
-  promise('least connections spares the server that is busy, and shares a light load', async (t) => {
-    const { port, servers, balancer } = await openBench(t, open, ['a', 'b'], { algorithm: 'least-connections' })
-    for (let i = 0; i < 10; i++) await ask(port, '/bytes/1')
-    for (const { asked } of servers) assert.ok(asked.length >= 3)
-    const hanging = await rawSocket(port)
-    hanging.write('GET /hang HTTP/1.1\r\nHost: a\r\n\r\n')
-    const busy = await waitUntil(() => servers.find(({ asked }) => asked.includes('/hang')), {
-      what: 'the hanging request',
-      timeoutMs: limitMs,
-    })
-    const before = busy.asked.length
-    for (let i = 0; i < 10; i++) await ask(port, '/bytes/1')
-    assert.equal(busy.asked.length, before)
-    hanging.destroy()
-    await waitUntil(() => balancer.inFlight() === 0, { what: 'the abort', timeoutMs: limitMs })
-  })
-
   promise('a draining server gets no new request and finishes what it has', async (t) => {
     const { balancer, port, servers, upstreams } = await openBench(t, open, ['a', 'b'])
     const [a, b] = servers
@@ -227,15 +201,4 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
       ['v2-a', 'v2-b'],
     )
   })
-}
-
-/** A port on which nobody listens: it was free a moment ago. */
-async function unusedPort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { DrainableServer } from '../../../net/drainable-server.ts'
 
 export interface UpstreamServer {
@@ -15,6 +16,10 @@ export interface UpstreamServer {
   asked: string[]
   /** Requests whose client went away before the answer was finished. */
   aborted: number
+  /** How long each answer is kept back. */
+  delayMs: number
+  /** The most requests that it had at once, health checks left out. */
+  atOnceMax: number
   server: DrainableServer
   close(): Promise<void>
 }
@@ -29,6 +34,7 @@ export interface Echo {
 }
 
 const address = '127.0.0.1'
+const open = new Map<UpstreamServer, number>()
 
 export async function openUpstreamServer(name: string, port = 0): Promise<UpstreamServer> {
   const serve = (request: IncomingMessage, response: ServerResponse) =>
@@ -37,7 +43,7 @@ export async function openUpstreamServer(name: string, port = 0): Promise<Upstre
     onUpgrade: { wants: ({ url }) => url === '/tunnel', take: (_request, socket, head) => echoTunnel(socket, head) },
   })
   const upstream: UpstreamServer = {
-    ...{ name, port, isReady: true, asked: [], aborted: 0, server },
+    ...{ name, port, isReady: true, asked: [], aborted: 0, delayMs: 0, atOnceMax: 0, server },
     close: () => server.drain(0),
   }
   await server.listen({ address, port })
@@ -49,9 +55,14 @@ async function answer(upstream: UpstreamServer, request: IncomingMessage, respon
   const [, route = '', size = '0'] = (request.url ?? '').split('/')
   if (route === 'ready') return void response.writeHead(upstream.isReady ? 200 : 503).end()
   upstream.asked.push(request.url ?? '')
+  const atOnce = (open.get(upstream) ?? 0) + 1
+  open.set(upstream, atOnce)
+  upstream.atOnceMax = Math.max(upstream.atOnceMax, atOnce)
   response.once('close', () => {
+    open.set(upstream, (open.get(upstream) ?? 0) - 1)
     if (!response.writableFinished) upstream.aborted++
   })
+  if (upstream.delayMs > 0) await setTimeout(upstream.delayMs)
   switch (route) {
     case 'echo':
       return void response.end(JSON.stringify(await echoOf(upstream.name, request)))
