@@ -38,17 +38,21 @@ export class AnswerIndex {
     // Looked up anew: the removal of the only variant takes the list away.
     const list = this.#byKey.get(key)
     if (list) list.unshift(entry)
-    else {
-      this.#byKey.set(key, [entry])
-      this.#paths.add(key)
-    }
-    for (const tag of tags) {
-      const tagged = this.#byTag.get(tag)
-      if (tagged) tagged.add(entry)
-      else this.#byTag.set(tag, new Set([entry]))
-    }
-    this.#count++
+    else this.#addKey(key, entry)
+    this.#enter(entry, tags)
     return displaced
+  }
+
+  /** Becomes the oldest of its key. False, and nothing done, when its place is taken. */
+  addOldest(entry: Entry): boolean {
+    const { key, tags } = entry.head
+    const variants = this.#byKey.get(key)
+    if (variants?.some((other) => other.selection === entry.selection)) return false
+    if (variants && variants.length >= variantsMax) return false
+    if (variants) variants.push(entry)
+    else this.#addKey(key, entry)
+    this.#enter(entry, tags)
+    return true
   }
 
   remove(entry: Entry): void {
@@ -82,5 +86,19 @@ export class AnswerIndex {
     this.#byTag.clear()
     this.#paths.clear()
     this.#count = 0
+  }
+
+  #addKey(key: string, entry: Entry): void {
+    this.#byKey.set(key, [entry])
+    this.#paths.add(key)
+  }
+
+  #enter(entry: Entry, tags: readonly string[]): void {
+    for (const tag of tags) {
+      const tagged = this.#byTag.get(tag)
+      if (tagged) tagged.add(entry)
+      else this.#byTag.set(tag, new Set([entry]))
+    }
+    this.#count++
   }
 }

@@ -1,6 +1,7 @@
 // One kept answer as the store knows it.
 
 import type { Kept, KeptHead } from './contract.ts'
+import type { StoredFile } from './disk/stored-file.ts'
 import type { Place } from './s3-fifo.ts'
 
 export class Entry implements Kept {
@@ -15,6 +16,14 @@ export class Entry implements Kept {
   isGone = false
   /** While its body is in memory. */
   memory: Place<Entry> | undefined
+  /** While its body is on disk, or being written for nobody but the disk. */
+  file: StoredFile | undefined
+  filePlace: Place<Entry> | undefined
+  /** It waits to be written, or its new head does. */
+  isOffered = false
+  isHeadOffered = false
+  /** What is counted for its head alone, while its body is on disk only. */
+  headOnlyBytes = 0
 
   constructor(head: KeptHead, body: Buffer | undefined) {
     this.head = head

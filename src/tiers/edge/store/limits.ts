@@ -23,3 +23,6 @@ export const foldersMax = 8
 
 /** Keys that eviction remembers after it threw out their answers. */
 export const ghostsMax = 65_536
+
+/** At a start, answers on disk are looked for this long before the first request; the rest is found meanwhile. */
+export const scanWaitMs = 1000

@@ -50,6 +50,11 @@ export class S3Fifo<T> {
     queue.push(place)
   }
 
+  /** What was here before all that is: it is what survived. */
+  addOldest(place: Place<T>): void {
+    this.#main.pushOldest(place)
+  }
+
   /** A request was answered from it. */
   touch(place: Place<T>): void {
     if (place.hits < hitsMax) place.hits++
@@ -77,12 +82,6 @@ export class S3Fifo<T> {
   clear(): void {
     this.#small.clear()
     this.#main.clear()
-  }
-
-  /** Oldest first within each queue. */
-  *places(): Generator<Place<T>> {
-    for (const queue of [this.#small, this.#main])
-      for (let place = queue.oldest; place; place = place.newer) yield place
   }
 
   #stepSmall(roomBytes: number): Place<T> | undefined {
@@ -123,6 +122,17 @@ class Queue<T> {
     if (this.newest) this.newest.newer = place
     else this.oldest = place
     this.newest = place
+    this.bytes += place.bytes
+    this.count++
+  }
+
+  pushOldest(place: Place<T>): void {
+    place.queue = this
+    place.older = undefined
+    place.newer = this.oldest
+    if (this.oldest) this.oldest.older = place
+    else this.newest = place
+    this.oldest = place
     this.bytes += place.bytes
     this.count++
   }

@@ -1,24 +1,36 @@
-// The store: the index, the memory tier and the purges put together.
+// The store: the index, the memory tier, the disk tier and the purges put together.
 //
-// An answer is in the index or it is gone; while it is there, its body is in memory.
+// An answer is in the index or it is gone. While it is there, its body is in memory, on disk, or both: what memory has no room
+// for stays as long as it is on disk, and what the disk has no room for as long as it is in memory.
 
 import { type Clock, systemClock } from '../../../base/clock.ts'
 import { TenfoldError } from '../../../base/errors.ts'
 import type { Purge } from '../contract.ts'
 import { AnswerIndex } from './answer-index.ts'
+import { AnswerWriter, type Destination } from './answer-writer.ts'
 import type { Kept, KeptHead, KeptReader, KeptWriter, PurgeMark, Store, StoreBounds } from './contract.ts'
+import type { DiskBody } from './disk/disk-body.ts'
+import { DiskTier } from './disk/disk-tier.ts'
 import { Entry } from './entry.ts'
-import { memoryObjectShareMax, receivingShareMax, tagsMax } from './limits.ts'
+import { GhostList } from './ghost-list.ts'
+import { headsOfDiskShareMax, memoryObjectShareMax, receivingShareMax, scanWaitMs, tagsMax } from './limits.ts'
 import { PurgeHistory } from './purge-history.ts'
 import { GrowingBody, ReceivingBudget } from './receiving.ts'
 import { Place, S3Fifo } from './s3-fifo.ts'
 
 export interface StoreOptions {
   clock?: Clock
+  /** Of the disk tier, for this process alone; it may be thrown away at any time but while the process runs. */
+  directory?: string
+  /** The disk failed. The store goes on without what it could not write or read. */
+  onTrouble?: (error: TenfoldError) => void
 }
 
+/** Finds what an earlier process left in the directory. Rejects when it cannot be made or listed. */
 export async function openStore(bounds: StoreBounds, options: StoreOptions = {}): Promise<Store> {
-  return new AnswerStore(bounds, options.clock ?? systemClock)
+  const store = new AnswerStore(bounds)
+  if (options.directory !== undefined) await store.openDisk(options.directory, options)
+  return store
 }
 
 class AnswerStore implements Store {
@@ -27,10 +39,28 @@ class AnswerStore implements Store {
   readonly #memory = new S3Fifo<Entry>()
   readonly #purges = new PurgeHistory()
   readonly #receiving: ReceivingBudget
+  #disk: DiskTier | undefined
+  /** What is known of answers whose bodies are on disk only. */
+  #headOnlyBytes = 0
+  /** Keys of large answers that were asked for once, with `admission: 'second'`. */
+  readonly #askedOnce = new GhostList()
 
-  constructor(bounds: StoreBounds, _clock: Clock) {
+  constructor(bounds: StoreBounds) {
     this.#bounds = bounds
     this.#receiving = new ReceivingBudget(bounds.memoryBytesMax * receivingShareMax, () => this.#fit())
+  }
+
+  async openDisk(path: string, { clock = systemClock, onTrouble = () => {} }: StoreOptions): Promise<void> {
+    const asked = this.mark()
+    const owner = {
+      onFound: (head: KeptHead) => this.#enterFound(head, asked),
+      onFileGone: (entry: Entry) => {
+        if (!entry.body) this.#drop(entry)
+      },
+      onTrouble,
+    }
+    const { diskBytesMax: bytesMax, objectsMax } = this.#bounds
+    this.#disk = await DiskTier.open({ path, bytesMax, objectsMax, owner, clock }, scanWaitMs)
   }
 
   get objects(): number {
@@ -38,11 +68,11 @@ class AnswerStore implements Store {
   }
 
   get memoryBytes(): number {
-    return this.#memory.bytes + this.#receiving.bytes
+    return this.#memory.bytes + this.#receiving.bytes + this.#headOnlyBytes
   }
 
   get diskBytes(): number {
-    return 0
+    return this.#disk?.bytes ?? 0
   }
 
   get wholeBytesMax(): number {
@@ -54,8 +84,12 @@ class AnswerStore implements Store {
   }
 
   touch(kept: Kept): void {
-    const { memory } = kept as Entry
-    if (memory) this.#memory.touch(memory)
+    const entry = kept as Entry
+    if (entry.memory) this.#memory.touch(entry.memory)
+    const disk = this.#disk
+    if (!disk || entry.isGone) return
+    if (entry.file) disk.touch(entry)
+    else disk.offer(entry)
   }
 
   mark(): PurgeMark {
@@ -63,22 +97,37 @@ class AnswerStore implements Store {
   }
 
   begin(key: string, bytesExpected: number, asked: PurgeMark = this.#purges.mark): KeptWriter | undefined {
-    const bytesMax = this.wholeBytesMax
-    if (bytesExpected > bytesMax) return undefined
-    const body = new GrowingBody(this.#receiving, bytesMax)
-    if (bytesExpected > 0 && !body.reserve(bytesExpected)) return undefined
-    return new MemoryWriter(body, (head, bytes) => (head.key === key ? this.#keep(head, bytes, asked) : undefined))
+    const { objectBytesMax } = this.#bounds
+    if (bytesExpected > objectBytesMax) return undefined
+    const destination: Destination = {
+      keepInMemory: (head, body) => this.#keep(head, asked, body),
+      keepOnDisk: (head, body) => this.#keepOnDisk(head, asked, body),
+      toDisk: () => (this.#admits(key) ? this.#disk?.receive(this.#receiving, objectBytesMax) : undefined),
+    }
+    if (bytesExpected > this.wholeBytesMax) {
+      const disk = destination.toDisk()
+      return disk && new AnswerWriter(key, destination, { disk })
+    }
+    const memory = new GrowingBody(this.#receiving, this.wholeBytesMax)
+    if (bytesExpected > 0 && !memory.reserve(bytesExpected)) return undefined
+    return new AnswerWriter(key, destination, { memory })
   }
 
   async read(kept: Kept): Promise<Buffer> {
     if (kept.body) return kept.body
-    throw gone(kept)
+    const entry = kept as Entry
+    if (!this.#disk) throw goneError(kept)
+    const body = await this.#disk.read(entry)
+    // Those who shared the reading come by here too, and so may one who comes after the entry went to disk again.
+    if (!entry.isGone && !entry.body && body.length <= this.wholeBytesMax) this.#takeIntoMemory(entry, body)
+    return body
   }
 
   async open(kept: Kept): Promise<KeptReader> {
     const { body } = kept
-    if (!body) throw gone(kept)
-    return { read: async (start, end) => body.subarray(start, end), close: async () => {} }
+    if (body) return { read: async (start, end) => body.subarray(start, end), close: async () => {} }
+    if (!this.#disk) throw goneError(kept)
+    return this.#disk.open(kept as Entry)
   }
 
   refresh(kept: Kept, head: KeptHead, asked: PurgeMark = this.#purges.mark): Kept {
@@ -91,7 +140,8 @@ class AnswerStore implements Store {
     }
     this.#index.remove(entry)
     entry.replaceHead(verdict === 'soft' ? { ...head, needsValidation: true } : head)
-    this.#add(entry)
+    this.#enter(entry)
+    this.#disk?.onHeadChanged(entry)
     return entry
   }
 
@@ -102,12 +152,14 @@ class AnswerStore implements Store {
   purge(purge: Purge): number {
     this.#purges.add(purge)
     const entries = this.#index.select(purge)
+    this.#disk?.onPurge(purge, entries)
     for (const entry of entries)
       if (!purge.soft) this.#drop(entry)
       else {
         // No index depends on what changes.
         entry.head = { ...entry.head, needsValidation: true }
         entry.prepared = undefined
+        this.#disk?.onHeadChanged(entry)
       }
     return entries.length
   }
@@ -115,90 +167,128 @@ class AnswerStore implements Store {
   resize(bounds: StoreBounds): void {
     this.#bounds = bounds
     this.#receiving.bytesMax = bounds.memoryBytesMax * receivingShareMax
+    this.#disk?.resize(bounds.diskBytesMax)
     this.#fit()
   }
 
   async close(): Promise<void> {
-    this.#index.clear()
-    this.#memory.clear()
+    await this.#disk?.close()
   }
 
-  #keep(head: KeptHead, body: Buffer, asked: PurgeMark): Kept | undefined {
-    if (head.tags.length > tagsMax) return undefined
-    const verdict = this.#purges.verdict(asked, head.key, head.tags)
-    if (verdict === 'gone') return undefined
-    const entry = new Entry(verdict === 'soft' ? { ...head, needsValidation: true } : head, body)
-    this.#add(entry)
+  #keep(head: KeptHead, asked: PurgeMark, body: Buffer): Kept | undefined {
+    const entry = this.#entryFor(head, asked, body)
+    if (!entry) return undefined
+    this.#enter(entry)
+    if (this.#bounds.admission === 'first' && !entry.isGone) this.#disk?.offer(entry)
     return entry.isGone ? undefined : entry
   }
 
-  /** Into the index and the memory tier, in whose queues a refreshed one keeps its place. */
-  #add(entry: Entry): void {
+  #keepOnDisk(head: KeptHead, asked: PurgeMark, body: DiskBody): Kept | undefined {
+    const entry = this.#entryFor(head, asked, undefined)
+    if (!entry || !this.#disk) {
+      body.abort()
+      return undefined
+    }
+    this.#disk.land(entry, body)
+    if (!entry.isGone) this.#enter(entry)
+    return entry.isGone ? undefined : entry
+  }
+
+  #entryFor(head: KeptHead, asked: PurgeMark, body: Buffer | undefined): Entry | undefined {
+    const verdict = this.#purges.verdict(asked, head.key, head.tags)
+    if (verdict === 'gone' || head.tags.length > tagsMax) return undefined
+    return new Entry(verdict === 'soft' ? { ...head, needsValidation: true } : head, body)
+  }
+
+  #enterFound(head: KeptHead, asked: PurgeMark): Entry | undefined {
+    const entry = this.#entryFor(head, asked, undefined)
+    const { memoryBytesMax, objectsMax } = this.#bounds
+    if (!entry || this.#index.count >= objectsMax) return undefined
+    if (this.#headOnlyBytes + entry.headBytes > memoryBytesMax * headsOfDiskShareMax) return undefined
+    if (!this.#index.addOldest(entry)) return undefined
+    this.#count(entry)
+    this.#fit()
+    return entry
+  }
+
+  /** A large answer goes to disk, if there is one, when it is asked for again. */
+  #admits(key: string): boolean {
+    if (!this.#disk || this.#bounds.admission === 'first' || this.#askedOnce.take(key)) return true
+    this.#askedOnce.add(key, 0, 0)
+    return false
+  }
+
+  #enter(entry: Entry): void {
     for (const displaced of this.#index.add(entry)) this.#drop(displaced)
-    const bytes = entry.headBytes + (entry.body?.length ?? 0)
+    this.#count(entry)
+    this.#fit()
+  }
+
+  #takeIntoMemory(entry: Entry, body: Buffer): void {
+    entry.body = body
+    this.#count(entry)
+    this.#fit()
+  }
+
+  /** What it takes in memory, in whose queues it keeps its place. */
+  #count(entry: Entry): void {
+    this.#headOnlyBytes -= entry.headOnlyBytes
+    entry.headOnlyBytes = entry.body ? 0 : entry.headBytes
+    this.#headOnlyBytes += entry.headOnlyBytes
+    if (!entry.body) return
+    const bytes = entry.headBytes + entry.body.length
     if (entry.memory) this.#memory.resize(entry.memory, bytes)
     else {
       entry.memory = new Place(entry, entry.head.key, bytes)
       this.#memory.add(entry.memory)
     }
-    this.#fit()
   }
 
+  /** Whoever holds it may still read its body, if that is in memory. */
   #drop(entry: Entry): void {
     if (entry.isGone) return
     entry.isGone = true
     this.#index.remove(entry)
     if (entry.memory) this.#memory.remove(entry.memory)
     entry.memory = undefined
+    this.#headOnlyBytes -= entry.headOnlyBytes
+    entry.headOnlyBytes = 0
+    this.#disk?.forget(entry)
   }
 
   /** Throws out until all is within its bounds. */
   #fit(): void {
+    while (this.memoryBytes > this.#bounds.memoryBytesMax || this.#index.count > this.#bounds.objectsMax)
+      if (!this.#evict()) return
+  }
+
+  #evict(): boolean {
     const { memoryBytesMax, objectsMax } = this.#bounds
-    while (this.memoryBytes > memoryBytesMax || this.#index.count > objectsMax) {
-      const evicted = this.#memory.evict(memoryBytesMax - this.#receiving.bytes)
-      if (!evicted) return
-      evicted.value.memory = undefined
-      this.#drop(evicted.value)
+    if (this.#index.count > objectsMax) return this.#evictAnswer()
+    const isDiskLarge = this.#headOnlyBytes > memoryBytesMax * headsOfDiskShareMax
+    if (isDiskLarge && this.#disk?.evict()) return true
+    const entry = this.#memory.evict(memoryBytesMax - this.#receiving.bytes - this.#headOnlyBytes)?.value
+    if (!entry) return this.#disk?.evict() ?? false
+    entry.memory = undefined
+    if (!entry.file) this.#drop(entry)
+    else {
+      entry.body = undefined
+      this.#count(entry)
     }
+    return true
+  }
+
+  /** One answer less, wherever its body is. */
+  #evictAnswer(): boolean {
+    if (this.#disk && this.#disk.count > this.#memory.count && this.#disk.evict()) return true
+    const entry = this.#memory.evict(this.#bounds.memoryBytesMax)?.value
+    if (!entry) return this.#disk?.evict() ?? false
+    entry.memory = undefined
+    this.#drop(entry)
+    return true
   }
 }
 
-function gone(kept: Kept): TenfoldError {
+function goneError(kept: Kept): TenfoldError {
   return new TenfoldError('not-found', `the body of ${kept.head.key} is not kept any more`)
-}
-
-class MemoryWriter implements KeptWriter {
-  readonly isBackedUp = false
-  onDrain: (() => void) | undefined
-  #body: GrowingBody | undefined
-  readonly #keep: (head: KeptHead, body: Buffer) => Kept | undefined
-
-  constructor(body: GrowingBody, keep: (head: KeptHead, body: Buffer) => Kept | undefined) {
-    this.#body = body
-    this.#keep = keep
-  }
-
-  write(bytes: Buffer, start: number, end: number): boolean {
-    if (!this.#body) return false
-    if (this.#body.add(bytes, start, end)) return true
-    this.abort()
-    return false
-  }
-
-  commit(head: KeptHead): Kept | undefined {
-    const body = this.#body
-    if (!body) return undefined
-    if (body.size !== head.bytes) {
-      this.abort()
-      return undefined
-    }
-    this.#body = undefined
-    return this.#keep(head, body.take())
-  }
-
-  abort(): void {
-    this.#body?.drop()
-    this.#body = undefined
-  }
 }
