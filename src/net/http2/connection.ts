@@ -15,12 +15,15 @@ import { counters } from '../http1/counters.ts'
 import { Deadline, type DeadlineOwner } from '../http1/timer-wheel.ts'
 import type { ServedConnection } from '../server/served-connection.ts'
 import { FloodMeter } from './flood-meter.ts'
+import { type FrameFault, FrameGuard } from './frame-guard.ts'
+import { GuardedSocket } from './guarded-socket.ts'
 import type { Http2Limits } from './limits.ts'
 import { type RawFields, writeRequestText } from './request-text.ts'
 import { StreamExchange, type StreamOwner } from './stream-exchange.ts'
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
 const highestStreamId = 2 ** 31 - 1
+const abandonedTooOften = { code: NGHTTP2_ENHANCE_YOUR_CALM, reason: 'requests are given up too often' }
 
 /** Heads of all connections are written here one after the other; whoever needs one longer than its call copies it. */
 const head = new ByteWriter(4096)
@@ -31,10 +34,11 @@ const spareExchangesMax = 16
 export class Http2Connection implements ServedConnection, StreamOwner, DeadlineOwner {
   readonly origin: ClientOrigin
   readonly context: ConnectionContext
+  readonly #socket: Socket
   readonly #session: ServerHttp2Session
   readonly #deadline = new Deadline(this)
   readonly #abandoned: FloodMeter
-  readonly #controlFrames: FloodMeter
+  readonly #guard: FrameGuard
   readonly #spare: StreamExchange[] = []
   #streams = 0
   #requests = 0
@@ -49,9 +53,10 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
     this.origin = origin
     this.context = context
     this.#abandoned = new FloodMeter(limits.abandonedBurst, limits.abandonedPerSecond)
-    this.#controlFrames = new FloodMeter(limits.controlFramesBurst, limits.controlFramesPerSecond)
-    socket.on('error', () => socket.destroy())
-    this.#session = performServerHandshake(socket, sessionOptions(limits, context))
+    this.#guard = new FrameGuard(limits, () => context.wheel.nowMs)
+    this.#socket = socket
+    const guarded = new GuardedSocket(socket, this.#guard, (fault) => this.#end(fault))
+    this.#session = performServerHandshake(guarded as unknown as Socket, sessionOptions(limits, context))
     this.#listen()
     context.counts.add(counters.http2Connections)
     context.wheel.set(this.#deadline, context.limits.headersTimeoutMs)
@@ -66,6 +71,7 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
     if (this.#isDraining || this.#session.destroyed) return
     this.#isDraining = true
     this.#session.goaway(NGHTTP2_NO_ERROR, highestStreamId)
+    this.#guard.pingSent()
     const isAsked = this.#session.ping(() => this.#session.close())
     if (!isAsked) this.#session.close()
     this.#arm()
@@ -73,12 +79,14 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
 
   destroy(): void {
     this.#session.destroy()
+    this.#socket.destroy()
   }
 
   /** Silence between requests, or a client that does not leave when it is asked to. */
   onDeadline(): void {
-    if (this.#streams > 0) return
-    if (this.#isDraining || this.#requests === 0) this.destroy()
+    if (this.#session.destroyed) this.#socket.destroy()
+    else if (this.#streams > 0) return
+    else if (this.#isDraining || this.#requests === 0) this.destroy()
     else this.onDraining()
   }
 
@@ -86,7 +94,7 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
     this.#streams--
     if (this.#spare.length < spareExchangesMax) this.#spare.push(exchange)
     if (this.#isClosed) return
-    if (wasAbandoned && this.#abandoned.isFlood(this.context.wheel.nowMs)) this.#flooded()
+    if (wasAbandoned && this.#abandoned.isFlood(this.context.wheel.nowMs)) this.#end(abandonedTooOften)
     else if (this.#streams === 0) this.#arm()
   }
 
@@ -96,12 +104,9 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
       this.#begin(stream, raw as unknown as RawFields, (flags & NGHTTP2_FLAG_END_STREAM) === 0)
     })
     session.on('error', () => {}) // `close` follows
-    session.on('close', () => this.#closed())
-    const onControlFrame = () => {
-      if (this.#controlFrames.isFlood(this.context.wheel.nowMs)) this.#flooded()
-    }
-    session.on('ping', onControlFrame)
-    session.on('remoteSettings', onControlFrame)
+    // Its last bytes have their time.
+    session.on('close', () => this.#arm())
+    this.#socket.once('close', () => this.#closed())
   }
 
   #begin(stream: ServerHttp2Stream, fields: RawFields, hasBody: boolean): void {
@@ -111,6 +116,8 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
     wheel.clear(this.#deadline)
     head.size = 0
     const refusal = writeRequestText(head, fields, { hasBody })
+    const { id } = stream
+    if (hasBody && id !== undefined) stream.once('close', () => this.#guard.closed(id))
     const exchange = this.#spare.pop() ?? new StreamExchange(this)
     exchange.begin(stream, refusal ?? head.view(), { hasBody })
     if (this.#requests >= limits.requestsPerConnectionMax) this.onDraining()
@@ -119,14 +126,14 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
   #arm(): void {
     const { wheel, limits } = this.context
     if (this.#isClosed || this.#streams > 0) return
-    wheel.set(this.#deadline, this.#isDraining ? limits.lingerMs : limits.keepAliveTimeoutMs)
+    const isLeaving = this.#isDraining || this.#session.destroyed
+    wheel.set(this.#deadline, isLeaving ? limits.lingerMs : limits.keepAliveTimeoutMs)
   }
 
-  #flooded(): void {
+  #end({ code, reason }: FrameFault): void {
     if (this.#session.destroyed) return
-    this.context.counts.add(counters.floods)
-    const reason = new TenfoldError('overloaded', 'the client floods the connection')
-    this.#session.destroy(reason, NGHTTP2_ENHANCE_YOUR_CALM)
+    if (code === NGHTTP2_ENHANCE_YOUR_CALM) this.context.counts.add(counters.floods)
+    this.#session.destroy(new TenfoldError('bad-input', reason), code)
   }
 
   #closed(): void {
