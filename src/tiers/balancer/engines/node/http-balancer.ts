@@ -1,13 +1,16 @@
-// Mode `http`: the HTTP engine of net/http1 with a roster of servers as its policy.
+// Mode `http`: the server of net/server in front, the HTTP engine's forwarder behind, and a roster of servers as its policy.
 
 import { isDeepStrictEqual } from 'node:util'
+import { TenfoldError } from '../../../../base/errors.ts'
 import { Counters } from '../../../../net/http1/counters.ts'
 import type { FinishedExchange, Handler } from '../../../../net/http1/exchange.ts'
 import { Forwarder } from '../../../../net/http1/forwarder.ts'
-import type { ForwardLimits, ServerLimits } from '../../../../net/http1/limits.ts'
-import { Http1Server } from '../../../../net/http1/server.ts'
+import { defaultServerLimits, type ForwardLimits, type ServerLimits } from '../../../../net/http1/limits.ts'
 import { TimerWheel } from '../../../../net/http1/timer-wheel.ts'
 import { LatencyWindow } from '../../../../net/latency-window.ts'
+import { ConnectionCaps } from '../../../../net/server/connection-caps.ts'
+import { HttpServer } from '../../../../net/server/http-server.ts'
+import { RequestRate } from '../../../../net/server/request-rate.ts'
 import type { ServerCounts } from '../../../../net/server-counts.ts'
 import type { Balancer, ListenOn, ListenOptions, Upstreams } from '../../contract.ts'
 import { type BalancerOptions, defaultBalancerOptions } from '../../options.ts'
@@ -17,6 +20,8 @@ import { OwnHealth } from './own-health.ts'
 import { BalancerPolicy } from './policy.ts'
 import { checkSameMode } from './same-mode.ts'
 
+type WireOptions = Pick<NodeBalancerOptions, 'trustedPeers' | 'proxyProtocol' | 'tls' | 'accessLog'>
+
 export class HttpBalancer implements Balancer {
   readonly #wheel = new TimerWheel()
   readonly #counts = new Counters()
@@ -25,19 +30,24 @@ export class HttpBalancer implements Balancer {
   readonly #policy: BalancerPolicy
   readonly #forwarder: Forwarder
   readonly #handler: Handler
-  readonly #serverLimits: Partial<ServerLimits>
+  readonly #serverLimits: ServerLimits
   readonly #forwardLimits: Partial<ForwardLimits>
-  readonly #listeners: Array<{ on: ListenOn; server: Http1Server }> = []
+  /** Public listeners count their clients together. */
+  readonly #caps: ConnectionCaps
+  readonly #rate: RequestRate | undefined
+  readonly #wire: WireOptions
+  readonly #listeners: Array<{ on: ListenOn; server: HttpServer }> = []
   #isClosing = false
 
-  constructor(
-    upstreams: Upstreams,
-    { server = {}, upstream = {}, forward = {}, before, ...given }: NodeBalancerOptions,
-  ) {
-    const options: BalancerOptions = { ...defaultBalancerOptions, ...given }
+  constructor(upstreams: Upstreams, given: NodeBalancerOptions) {
+    const { server, upstream = {}, forward = {}, before, requestsPerSecondPerAddress: perSecond = 0, ...rest } = given
+    const options: BalancerOptions = { ...defaultBalancerOptions, ...rest }
     const shared = { wheel: this.#wheel, counts: this.#counts }
-    this.#serverLimits = server
+    this.#wire = rest
+    this.#serverLimits = { ...defaultServerLimits, ...server }
     this.#forwardLimits = forward
+    this.#caps = new ConnectionCaps(this.#serverLimits)
+    this.#rate = perSecond > 0 ? new RequestRate({ perSecond }) : undefined
     this.#roster = new Roster(upstreams, options)
     this.#policy = new BalancerPolicy(this.#roster, { options, limits: upstream, ...shared })
     this.#forwarder = new Forwarder(this.#policy, { ...shared, limits: this.#limits() })
@@ -50,10 +60,18 @@ export class HttpBalancer implements Balancer {
     Object.assign(this.#forwarder.limits, this.#limits())
   }
 
-  async listen(on: ListenOn, { answersHealth = false }: ListenOptions = {}): Promise<void> {
-    const handler = answersHealth ? new OwnHealth(this.#handler, this) : this.#handler
-    const server = new Http1Server(handler, { wheel: this.#wheel, counts: this.#counts, limits: this.#serverLimits })
-    await server.listen(on)
+  async listen(on: ListenOn, { answersHealth = false, tls = false }: ListenOptions = {}): Promise<void> {
+    const { trustedPeers, proxyProtocol, tls: tlsOptions } = this.#wire
+    if (tls && tlsOptions === undefined)
+      throw new TenfoldError('bad-input', 'a listener shall end TLS, and the balancer was given no certificates')
+    const shared = { wheel: this.#wheel, counts: this.#counts, limits: this.#serverLimits, trustedPeers }
+    const server = answersHealth
+      ? new HttpServer(new OwnHealth(this.#handler, this), shared)
+      : new HttpServer(this.#handler, { ...shared, caps: this.#caps, rate: this.#rate })
+    await server.listen(on, {
+      tls: tls ? tlsOptions : undefined,
+      proxyProtocol: answersHealth ? undefined : proxyProtocol,
+    })
     this.#listeners.push({ on, server })
   }
 
@@ -95,14 +113,17 @@ export class HttpBalancer implements Balancer {
     await Promise.all(this.#listeners.map(({ server }) => server.drain(drainMs, options)))
     this.#roster.close()
     this.#policy.destroy()
+    await this.#wire.accessLog?.close()
   }
 
-  /** The outermost handler: whatever answers, the edge or a server, is counted alike. */
+  /** The outermost handler: whatever answers, the edge or a server, is counted and logged alike. */
   #watched(inner: Handler): Handler {
+    const { accessLog } = this.#wire
     return {
       handle: (exchange) => inner.handle(exchange),
       finished: (finished: FinishedExchange) => {
         this.#latency.record(finished.durationMs)
+        accessLog?.add(finished)
         inner.finished?.(finished)
       },
     }
