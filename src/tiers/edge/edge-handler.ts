@@ -1,0 +1,281 @@
+// The edge before one origin: each request is answered from what is kept, or waits for a fetch, or passes on.
+//
+// select -> fresh: given. Stale: a server is asked whether it still holds, by one fetch for all who want the same. Not
+// there: fetched, once. What turns out not to be for everybody goes to the one who asked first; the others ask anew.
+
+import type { Exchange, FinishedExchange, Handler } from '../../net/http1/exchange.ts'
+import { give } from './answers.ts'
+import { type RequestDirectives, requestDirectives } from './cache-control.ts'
+import { cacheStatus, type Forwarded } from './cache-status.ts'
+import { encodingSelector } from './compression/compressed-head.ts'
+import { conditionLines } from './conditionals.ts'
+import { DiskAnswer } from './disk-answer.ts'
+import { EdgeFetch } from './edge-fetch.ts'
+import type { Asked, Asking, EdgeParts, Telling } from './edge-parts.ts'
+import type { FetchOwner } from './fetch.ts'
+import { FetchOutcomes } from './fetch-outcomes.ts'
+import { fetchRequest } from './fetch-request.ts'
+import { Fetches } from './fetches.ts'
+import { joined } from './fields.ts'
+import { HeadWatcher } from './head-watcher.ts'
+import { invalidate } from './invalidation.ts'
+import { keyOf } from './key.ts'
+import { attemptsMax, fetchesMax, waitersMax } from './limits.ts'
+import { PassExchange, type PassWatcher } from './pass.ts'
+import { ageSeconds, Prepared, ttlSeconds } from './prepared.ts'
+import { traits, traitsOf } from './request-traits.ts'
+import { targetUnder } from './rules.ts'
+import { isFromSibling, loopField } from './siblings.ts'
+import { outlastsFailure, type Standing, standingOf } from './standing.ts'
+import type { Kept } from './store/contract.ts'
+import { type Selection, selectingValue, selects } from './vary.ts'
+import { Waiter } from './waiter.ts'
+
+export class EdgeHandler implements Handler, Asking {
+  readonly parts: EdgeParts
+  readonly origin: Handler
+  readonly fetches = new Fetches()
+  readonly #outcomes: FetchOutcomes
+
+  constructor(parts: EdgeParts, origin: Handler) {
+    this.parts = parts
+    this.origin = origin
+    this.#outcomes = new FetchOutcomes(this)
+  }
+
+  handle(exchange: Exchange): void {
+    this.ask(exchange, 0)
+  }
+
+  finished(finished: FinishedExchange): void {
+    this.parts.counts.bytesOut += finished.bodyBytesOut
+    this.origin.finished?.(finished)
+  }
+
+  /** `attempt`: how often this request was asked already, and waited for an answer that was not for it. */
+  ask(exchange: Exchange, attempt: number): void {
+    const { request } = exchange
+    const isHead = request.method === 'HEAD'
+    if ((!isHead && request.method !== 'GET') || request.hasBody || request.isUpgrade) {
+      this.#passChange(exchange)
+      return
+    }
+    const path = request.path
+    const rule = this.parts.rules.find(path)
+    const found = traitsOf(request)
+    const directives = (found & traits.cacheControl) === 0 ? undefined : directivesOf(exchange)
+    if (rule.keep === 'never' || (found & traits.originCondition) !== 0) this.pass(exchange, 'bypass')
+    else if (directives?.noStore) this.pass(exchange, 'request')
+    else {
+      const target = targetUnder(rule, path)
+      this.#find({ exchange, attempt, rule, target, key: keyOf(exchange, target), traits: found, directives })
+    }
+  }
+
+  #find(asked: Asked): void {
+    const { exchange, key, directives } = asked
+    const kept = this.select(key, exchange)
+    if (kept !== undefined) {
+      const nowMs = this.parts.clock.now()
+      const isImmutable = directives !== undefined && Prepared.of(kept, this.parts.cache).isImmutable
+      const standing = standingOf(kept.head, { nowMs, directives, isImmutable })
+      if (standing !== 'stale') {
+        this.#hit(asked, kept, standing, nowMs)
+        return
+      }
+    }
+    if (directives?.onlyIfCached)
+      exchange.answer({ status: 504, code: 'unavailable', message: 'only a kept answer was wanted, and there is none' })
+    else this.#fetch(asked, kept)
+  }
+
+  /** The kept answer that the request selects: one that fits exactly before one that does by what Vary leaves out. */
+  select(key: string, { request }: Exchange): Kept | undefined {
+    const variants = this.parts.store.find(key)
+    let found: Kept | undefined
+    for (const kept of variants) {
+      const { selectedBy, fields } = kept.head
+      if (selectedBy.length === 0) found ??= kept
+      else if (selects(selectedBy, request, fields)) {
+        if (selectedBy.some(([name]) => name === encodingSelector)) return kept
+        found ??= kept
+      }
+    }
+    return found
+  }
+
+  #hit(asked: Asked, kept: Kept, standing: Standing, nowMs: number): void {
+    const { store, counts, cache } = this.parts
+    const { exchange, attempt } = asked
+    store.touch(kept)
+    counts.add(standing === 'fresh' ? 'hit' : 'stale')
+    const prepared = Prepared.of(kept, cache)
+    exchange.notes.cache = standing === 'fresh' ? 'hit' : 'hit; stale'
+    // The fetch reads the request before its answer is out, which ends it.
+    if (standing === 'revalidating') this.#revalidate(asked, kept)
+    const onLost = () => this.#askWithout(exchange, kept, attempt)
+    const isSpecial = (asked.traits & (traits.condition | traits.range)) !== 0
+    if (kept.body === undefined) exchange.request.own()
+    give(exchange, { kept, lines: prepared.hit(nowMs), prepared, isSpecial, nowMs, onLost }, store)
+  }
+
+  /** Gives a kept answer, and says how it came to that. */
+  give(exchange: Exchange, kept: Kept, { outcome, status, attempt }: Telling): void {
+    const { store, counts, cache, clock } = this.parts
+    const nowMs = clock.now()
+    const prepared = Prepared.of(kept, cache)
+    const age = ageSeconds(kept, nowMs)
+    const text = cacheStatus(cache, { ttlSeconds: ttlSeconds(kept, age), ...status })
+    counts.add(outcome)
+    exchange.notes.cache = text.slice(cache.length + 2)
+    const onLost = () => this.#askWithout(exchange, kept, attempt)
+    give(exchange, { kept, lines: prepared.with(age, text), prepared, isSpecial: true, nowMs, onLost }, store)
+  }
+
+  /** Its body cannot be had: whoever asks next shall not meet it again. */
+  #askWithout(exchange: Exchange, kept: Kept, attempt: number): void {
+    this.parts.store.remove(kept)
+    this.ask(exchange, attempt + 1)
+  }
+
+  // Requests that a server must answer.
+
+  #fetch(asked: Asked, stale: Kept | undefined): void {
+    const { exchange, key, attempt } = asked
+    const condition = stale === undefined ? '' : conditionLines(stale.head.fields)
+    if (exchange.request.method === 'HEAD') {
+      const nowMs = this.parts.clock.now()
+      const fallback = stale !== undefined && outlastsFailure(stale.head, nowMs) ? stale : undefined
+      this.pass(exchange, stale === undefined ? 'uri-miss' : 'stale', new HeadWatcher(this, asked, fallback))
+      return
+    }
+    // A part of what is not here is not fetched whole for the sake of one who may want no more.
+    if ((asked.traits & traits.range) !== 0 && condition === '') {
+      this.pass(exchange, 'partial')
+      return
+    }
+    const likeness = likenessOf(asked)
+    const isAlone = attempt >= attemptsMax || this.parts.passing.has(likeness)
+    if (isAlone && condition === '') {
+      this.pass(exchange, stale === undefined ? 'uri-miss' : 'stale')
+      return
+    }
+    exchange.request.own()
+    const fetch = isAlone ? undefined : this.fetches.find(key, this.#selectionFor(key, exchange), exchange)
+    if (fetch === undefined && this.fetches.count >= fetchesMax) this.pass(exchange, 'uri-miss')
+    else if (fetch !== undefined && fetch.waiters.size >= waitersMax)
+      exchange.answer({
+        ...{ status: 503, code: 'overloaded', message: 'too many requests wait for this answer; try again' },
+        retryAfterSeconds: 1,
+      })
+    else {
+      const waiter = this.#waiterFor(asked)
+      if (fetch !== undefined) fetch.join(waiter)
+      else this.#start(asked, { stale, condition, likeness, isAlone, waiter })
+    }
+  }
+
+  #revalidate(asked: Asked, stale: Kept): void {
+    const { exchange, key } = asked
+    if (this.fetches.find(key, this.#selectionFor(key, exchange), exchange) !== undefined) return
+    if (this.fetches.count >= fetchesMax) return
+    const condition = conditionLines(stale.head.fields)
+    this.#start(asked, { stale, condition, likeness: likenessOf(asked), isAlone: false, waiter: undefined })
+  }
+
+  #start(
+    asked: Asked,
+    {
+      stale,
+      condition,
+      likeness,
+      isAlone,
+      waiter,
+    }: {
+      stale: Kept | undefined
+      condition: string
+      likeness: string
+      isAlone: boolean
+      waiter: Waiter | undefined
+    },
+  ): void {
+    const { exchange, key, target, rule } = asked
+    const { store, clock, siblings } = this.parts
+    const isFromOther = (asked.traits & traits.loop) !== 0 && isFromSibling(exchange.request)
+    const sibling = isFromOther ? undefined : siblings?.of(key)
+    const id = isAlone ? '' : this.fetches.idOf(key, this.#selectionFor(key, exchange))
+    const loop = loopField(exchange.request, sibling === undefined ? undefined : siblings?.node)
+    const fetch = new EdgeFetch(fetchRequest(exchange, { target, condition, loop }), {
+      from: exchange,
+      owner: this.#outcomes as FetchOwner<EdgeFetch>,
+      purpose: {
+        ...{ id, key, target, rule, likeness, validates: stale },
+        hasAuthorization: (asked.traits & traits.authorization) !== 0,
+        hasCookie: (asked.traits & traits.cookie) !== 0,
+      },
+      asked: store.mark(),
+      askedMs: clock.now(),
+    })
+    fetch.isForItself = waiter === undefined
+    this.fetches.add(fetch)
+    if (waiter !== undefined) fetch.join(waiter)
+    fetch.isAtSibling = sibling !== undefined
+    if (sibling === undefined) this.origin.handle(fetch)
+    else siblings?.forwarderTo(sibling).handle(fetch)
+  }
+
+  /** What is known of how requests for this key differ; empty where nothing is. */
+  #selectionFor(key: string, { request }: Exchange): Selection {
+    const [newest] = this.parts.store.find(key)
+    const names = newest?.head.selectedBy ?? []
+    return names.flatMap(([name]) =>
+      name === encodingSelector ? [] : [[name, selectingValue(name, request)] as const],
+    )
+  }
+
+  #waiterFor({ exchange, attempt, traits: found }: Asked): Waiter {
+    const needsWhole = (found & traits.range) !== 0
+    const continueFromDisk = (whose: Exchange, kept: Kept, from: number) =>
+      void DiskAnswer.send(whose, { store: this.parts.store, kept, range: { start: from, end: kept.head.bytes } })
+    return new Waiter(exchange, { attempt, needsWhole, continueFromDisk })
+  }
+
+  // Requests that pass.
+
+  pass(exchange: Exchange, why: Forwarded, watcher?: PassWatcher): void {
+    const { counts, cache } = this.parts
+    const text = cacheStatus(cache, { forwarded: why })
+    counts.add('pass')
+    exchange.notes.cache = text.slice(cache.length + 2)
+    this.#passFor(exchange).send(this.origin, { watcher, lines: `cache-status: ${text}\r\n` })
+  }
+
+  /** RFC 9111, 4.4: what a successful unsafe request changed is not given any more. */
+  #passChange(exchange: Exchange): void {
+    const { method } = exchange.request
+    const isSafe = method === 'GET' || method === 'OPTIONS' || exchange.request.isUpgrade
+    this.pass(exchange, 'method', isSafe ? undefined : invalidate(this))
+  }
+
+  #passFor(exchange: Exchange): PassExchange {
+    let pass = exchange.kept as PassExchange | undefined
+    if (pass === undefined) {
+      const { counts } = this.parts
+      pass = new PassExchange(exchange, (bytes) => {
+        counts.bytesFromOrigin += bytes
+      })
+      exchange.kept = pass
+    }
+    return pass
+  }
+}
+
+function directivesOf({ request }: Exchange): RequestDirectives {
+  return requestDirectives(joined(request, 'cache-control') ?? '')
+}
+
+/** Requests with credentials or cookies may be answered differently from those without. */
+function likenessOf({ key, traits: found }: Asked): string {
+  const flags = found & (traits.authorization | traits.cookie)
+  return flags === 0 ? key : `${key}\n${flags}`
+}

@@ -1,0 +1,65 @@
+// What the parts of the edge work with, and what they ask of each other.
+
+import { type Clock, systemClock } from '../../base/clock.ts'
+import type { Exchange, Handler } from '../../net/http1/exchange.ts'
+import type { RequestDirectives } from './cache-control.ts'
+import type { Status } from './cache-status.ts'
+import type { EdgeRule, EdgeSettings } from './contract.ts'
+import type { EdgeCounts, Outcome } from './counts.ts'
+import type { Fetches } from './fetches.ts'
+import { PassingKeys } from './passing.ts'
+import { Rules } from './rules.ts'
+import type { Siblings } from './siblings.ts'
+import type { Kept, Store } from './store/contract.ts'
+
+export interface EdgeParts {
+  readonly store: Store
+  readonly counts: EdgeCounts
+  readonly passing: PassingKeys
+  readonly clock: Clock
+  /** Its name in Cache-Status. */
+  readonly cache: string
+  readonly siblings: Siblings | undefined
+  /** An unsafe method changed what this key names; other fronts may keep it too. */
+  readonly onInvalidated: ((key: string) => void) | undefined
+  settings: EdgeSettings
+  rules: Rules
+}
+
+/** A request that may be answered from here. */
+export interface Asked {
+  exchange: Exchange
+  /** How often it was asked already, and waited for an answer that was not for it. */
+  attempt: number
+  rule: EdgeRule
+  target: string
+  key: string
+  traits: number
+  directives: RequestDirectives | undefined
+}
+
+/** How a kept answer comes to be given, for counts and Cache-Status. */
+export interface Telling {
+  outcome: Outcome
+  status: Status
+  attempt: number
+}
+
+/** The edge before one origin, as its parts see it. */
+export interface Asking {
+  readonly parts: EdgeParts
+  readonly origin: Handler
+  readonly fetches: Fetches
+  ask(exchange: Exchange, attempt: number): void
+  /** The kept answer that the request selects. */
+  select(key: string, exchange: Exchange): Kept | undefined
+  give(exchange: Exchange, kept: Kept, telling: Telling): void
+}
+
+export function openParts(
+  settings: EdgeSettings,
+  parts: Omit<EdgeParts, 'settings' | 'rules' | 'passing' | 'clock'> & { clock?: Clock },
+): EdgeParts {
+  const clock = parts.clock ?? systemClock
+  return { ...parts, clock, passing: new PassingKeys(clock), settings, rules: new Rules(settings.rules) }
+}

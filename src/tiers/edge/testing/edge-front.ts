@@ -1,0 +1,162 @@
+// What the tests of the edge stand on: an edge in front of a real server on loopback, over real connections, whose answers the
+// test decides. A clock that the test moves makes answers old.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { TestContext } from 'node:test'
+import { Agent, request } from 'undici'
+import type { Clock } from '../../../base/clock.ts'
+import { systemClock } from '../../../base/clock.ts'
+import { Counters } from '../../../net/http1/counters.ts'
+import type { FinishedExchange } from '../../../net/http1/exchange.ts'
+import type { ForwardPolicy } from '../../../net/http1/forward-policy.ts'
+import { Forwarder } from '../../../net/http1/forwarder.ts'
+import { Http1Server } from '../../../net/http1/server.ts'
+import { TimerWheel } from '../../../net/http1/timer-wheel.ts'
+import { UpstreamPool } from '../../../net/http1/upstream-pool.ts'
+import type { EdgeSettings } from '../contract.ts'
+import { type EdgeOptions, type OpenEdge, openEdge, storeBounds } from '../edge.ts'
+import type { Store } from '../store/contract.ts'
+import { openStore } from '../store/store.ts'
+
+const address = '127.0.0.1'
+
+export const settings: EdgeSettings = {
+  rules: [],
+  memoryBytesMax: 64 * 1024 * 1024,
+  diskBytesMax: 0,
+  objectBytesMax: 4 * 1024 * 1024,
+  admission: 'first',
+  compresses: false,
+  staleIfErrorMs: 60_000,
+  pricePerGigabyte: 0.08,
+  originPricePerGigabyte: 0.05,
+}
+
+/** Moves on by itself as the real one does, and as far again as the test says. */
+export class ShiftedClock implements Clock {
+  shiftMs = 0
+
+  now(): number {
+    return systemClock.now() + this.shiftMs
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic() + this.shiftMs
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal)
+  }
+}
+
+/** The server behind the edge. */
+export interface OriginServer {
+  port: number
+  /** Requests that it has seen, as `GET /path`. */
+  seen: string[]
+  headers: IncomingHttpHeaders[]
+  answer: (request: IncomingMessage, response: ServerResponse) => void
+  /** It answers no more, and refuses connections. */
+  stop(): Promise<void>
+}
+
+export async function openOrigin(t: TestContext, answer: OriginServer['answer']): Promise<OriginServer> {
+  const origin: OriginServer = { port: 0, seen: [], headers: [], answer, stop }
+  const server = createServer((incoming, response) => {
+    origin.seen.push(`${incoming.method} ${incoming.url}`)
+    origin.headers.push(incoming.headers)
+    origin.answer(incoming, response)
+  })
+  server.listen(0, address)
+  await once(server, 'listening')
+  origin.port = (server.address() as { port: number }).port
+  async function stop(): Promise<void> {
+    server.closeAllConnections()
+    if (!server.listening) return
+    server.close()
+    await once(server, 'close')
+  }
+  t.after(stop)
+  return origin
+}
+
+export interface EdgeFront {
+  port: number
+  edge: OpenEdge
+  store: Store
+  clock: ShiftedClock
+  finished: FinishedExchange[]
+  /** What each request is noted as, in order of their ends. */
+  notes: string[]
+  pool: UpstreamPool
+  get(path: string, options?: AskOptions): Promise<Answer>
+}
+
+export interface AskOptions {
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'PATCH'
+  headers?: Record<string, string | string[]>
+  body?: string
+}
+
+export interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  text: string
+  /** What Cache-Status says, without the cache's name. */
+  cache: string
+}
+
+export async function openEdgeFront(
+  t: TestContext,
+  originPort: number,
+  { settings: own = {}, options = {} }: { settings?: Partial<EdgeSettings>; options?: Partial<EdgeOptions> } = {},
+): Promise<EdgeFront> {
+  const wheel = new TimerWheel()
+  const shared = { wheel, counts: new Counters() }
+  const pool = new UpstreamPool({ address, port: originPort }, shared)
+  const finished: FinishedExchange[] = []
+  const notes: string[] = []
+  let inHand = 0
+  const policy: ForwardPolicy = {
+    retryAfterSeconds: 1,
+    pick() {
+      inHand++
+      return { pool }
+    },
+    failed: () => false,
+    released: () => void inHand--,
+    finished: (exchange) => {
+      finished.push(exchange)
+      notes.push(exchange.exchange.notes.cache)
+    },
+  }
+  const all = { ...settings, ...own }
+  const clock = new ShiftedClock()
+  const store = options.store ?? (await openStore(storeBounds(all), { clock }))
+  const edge = openEdge(all, { node: 'edge-1', clock, ...options, store })
+  const server = new Http1Server(edge.handler(new Forwarder(policy, shared)), shared)
+  await server.listen({ address, port: 0 })
+  const port = server.address()?.port ?? 0
+  const agent = new Agent({ connections: 2_000, pipelining: 1 })
+  t.after(async () => {
+    await agent.destroy()
+    await server.drain(0)
+    pool.destroy()
+    await edge.close()
+    assert.equal(inHand, 0, 'a server was picked and never released')
+    assert.equal(server.inFlight, 0, 'a request is still counted')
+    assert.equal(pool.waiting, 0)
+    assert.equal(wheel.size, 0, 'a deadline is left')
+  })
+  const get: EdgeFront['get'] = async (path, { method = 'GET', headers = {}, body } = {}) => {
+    const answer = await request(`http://${address}:${port}${path}`, {
+      ...{ dispatcher: agent, method, headers },
+      ...(body !== undefined && { body }),
+    })
+    const cache = String(answer.headers['cache-status'] ?? '').replace(/^edge-1; /, '')
+    return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text(), cache }
+  }
+  return { port, edge, store, clock, finished, notes, pool, get }
+}
