@@ -43,13 +43,15 @@ export class AnswerIndex {
     return displaced
   }
 
-  /** Becomes the oldest of its key. False, and nothing done, when its place is taken. */
-  addOldest(entry: Entry): boolean {
+  /** One of an earlier process, in order of age. False, and nothing done, when its place is taken. */
+  addFound(entry: Entry): boolean {
     const { key, tags } = entry.head
     const variants = this.#byKey.get(key)
     if (variants?.some((other) => other.selection === entry.selection)) return false
     if (variants && variants.length >= variantsMax) return false
-    if (variants) variants.push(entry)
+    const isOlder = (other: Entry) => other.head.bornMs < entry.head.bornMs
+    const at = variants?.findIndex(isOlder) ?? -1
+    if (variants) variants.splice(at < 0 ? variants.length : at, 0, entry)
     else this.#addKey(key, entry)
     this.#enter(entry, tags)
     return true

@@ -205,7 +205,7 @@ class AnswerStore implements Store {
     const { memoryBytesMax, objectsMax } = this.#bounds
     if (!entry || this.#index.count >= objectsMax) return undefined
     if (this.#headOnlyBytes + entry.headBytes > memoryBytesMax * headsOfDiskShareMax) return undefined
-    if (!this.#index.addOldest(entry)) return undefined
+    if (!this.#index.addFound(entry)) return undefined
     this.#count(entry)
     this.#fit()
     return entry

@@ -35,7 +35,7 @@ const closeWaitMs = 5000
 
 /** The store, as the disk tier sees it. */
 export interface DiskOwner {
-  /** Takes an answer of an earlier process into the index, as the oldest of its key. Undefined: it is not wanted. */
+  /** Takes an answer of an earlier process into the index. Undefined: it is not wanted. */
   onFound(head: KeptHead): Entry | undefined
   /** The file is gone; without a body in memory the answer is too. */
   onFileGone(entry: Entry): void

@@ -1,4 +1,4 @@
-// The folder of the disk tier: one file for each answer, named by a number that only grows, spread over 256 folders.
+// The folder of the disk tier: one file for each answer, named by a number that only grows, spread over 64 folders.
 //
 // The number orders files by age, tells those from before a purge from those after it, and is never used twice, so that no
 // removal that comes late can hit a file that came later.
@@ -10,7 +10,7 @@ import type { KeptHead } from '../contract.ts'
 import { readWhole } from './file-reader.ts'
 import { decodeTail, footerBytes, tailBytesOf } from './object-file.ts'
 
-const foldersCount = 256
+const foldersCount = 64
 const fileName = /^([0-9a-f]{12})\.object(\.part)?$/
 /** Reads most tails at once, and costs no more than reading less. */
 const tailGuessBytes = 4096
