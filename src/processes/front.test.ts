@@ -18,7 +18,7 @@ import { ask, rawSocket } from '../tiers/balancer/testing/bench.ts'
 import { openUpstreamServer, type UpstreamServer } from '../tiers/balancer/testing/upstream-server.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import { DoorClient } from './door/client.ts'
-import { upstreamsOf } from './front.ts'
+import { upstreamsOf } from './front/upstreams.ts'
 
 const address = '127.0.0.1'
 const limitMs = 10_000
@@ -134,7 +134,11 @@ async function openSystem(t: TestContext): Promise<System> {
       shards: [],
       regions: [],
     },
-    topology: resolveTopology({ rung: 3, web: { healthPath: '/ready', drainMs: 2000 } }),
+    topology: resolveTopology({
+      rung: 3,
+      front: { algorithm: 'round-robin', slowStartMs: 0 },
+      web: { healthPath: '/ready', drainMs: 2000 },
+    }),
     entry: { address, port: bound.address().port },
     nodes: [
       node(frontId, { role: 'front', port: ownPort, entry: true }),

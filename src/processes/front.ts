@@ -1,20 +1,28 @@
-// A front process: the balancer on the public address, in front of the web processes of its region.
+// A front process: edge and balancer on the public addresses, in front of the web processes of its region. There may be several,
+// all on the same sockets.
 
 import { isDeepStrictEqual } from 'node:util'
 import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { waitUntil } from '../base/limits.ts'
-import { nodesOf, type SystemMap } from '../map/map.ts'
-import type { Balancer, HashOn, ListenOn, Upstreams } from '../tiers/balancer/contract.ts'
+import type { SystemMap } from '../map/map.ts'
+import type { Handler } from '../net/http1/exchange.ts'
+import type { Balancer, ListenOn, Upstreams } from '../tiers/balancer/contract.ts'
 import { openNodeBalancer } from '../tiers/balancer/engines/node/engine.ts'
-import { entryFd, type ProcessContext } from './context.ts'
+import type { EdgeReport } from '../tiers/edge/contract.ts'
+import { entryFd, type ProcessContext, tlsEntryFd } from './context.ts'
 import type { DoorState } from './door/contract.ts'
+import { type Clients, openClients } from './front/clients.ts'
+import { FrontEdge } from './front/front-edge.ts'
+import { upstreamsOf } from './front/upstreams.ts'
+import type { LoggedPurge } from './purges/purge-log.ts'
 import { type Role, runProcess } from './run.ts'
 import { startSupervisor } from './start-supervisor.ts'
 
 /** How long a start waits for the first health checks; after that it serves with what it knows. */
 const firstChecksTimeoutMs = 3000
 const entry: ListenOn = { fd: entryFd }
+const tlsEntry: ListenOn = { fd: tlsEntryFd }
 
 export async function openFrontRole(context: ProcessContext): Promise<Role> {
   return new Front(context)
@@ -23,6 +31,8 @@ export async function openFrontRole(context: ProcessContext): Promise<Role> {
 class Front extends Lifecycle implements Role {
   readonly #context: ProcessContext
   #balancer: Balancer | undefined
+  #edge: FrontEdge | undefined
+  #clients: Clients | undefined
   #upstreams: Upstreams | undefined
   #unsubscribe: (() => void) | undefined
   /** The descriptor of the public socket is the listener's own once it listens, and gone when it has left. */
@@ -41,7 +51,20 @@ class Front extends Lifecycle implements Role {
       hasEntry: this.#entry === 'open',
       inFlight: this.#balancer?.inFlight() ?? 0,
       ...this.#balancer?.counts(),
+      ...this.#edgeCounts(),
     }
+  }
+
+  async purge(logged: LoggedPurge): Promise<{ objects: number }> {
+    return (await this.#edge?.hear(logged)) ?? { objects: 0 }
+  }
+
+  async invalidate(urls: string[]): Promise<void> {
+    await this.#edge?.invalidate(urls)
+  }
+
+  edgeReport(): EdgeReport | null {
+    return this.#edge?.report() ?? null
   }
 
   async applyMap(): Promise<void> {
@@ -53,6 +76,7 @@ class Front extends Lifecycle implements Role {
     if (this.#entry !== 'open') return
     this.#entry = 'left'
     this.#balancer?.leave(entry)
+    this.#balancer?.leave(tlsEntry)
   }
 
   async startSupervisor(args: string[]): Promise<{ pid: number }> {
@@ -68,7 +92,13 @@ class Front extends Lifecycle implements Role {
   protected async open(): Promise<void> {
     const { map, self, nodeId, log } = this.#context
     const upstreams = upstreamsOf(map.current, self().region)
-    const balancer = openNodeBalancer(upstreams)
+    const clients = await openClients(this.#context)
+    this.#clients = clients
+    const edge = map.current.topology.edge.enabled ? new FrontEdge(this.#context) : undefined
+    this.#edge = edge
+    await edge?.start()
+    const before = edge && ((origin: Handler) => edge.handler(origin))
+    const balancer = openNodeBalancer(upstreams, { ...clients.options, ...(before && { before }) })
     this.#balancer = balancer
     this.#upstreams = upstreams
     this.#unsubscribe = map.onChange((newer) => this.#follow(newer))
@@ -81,6 +111,8 @@ class Front extends Lifecycle implements Role {
     } catch (error) {
       this.#unsubscribe()
       await balancer.close(0)
+      await edge?.stop()
+      clients.close()
       throw error
     }
   }
@@ -90,61 +122,36 @@ class Front extends Lifecycle implements Role {
     this.#entry = 'left'
     const { map, closesIdle } = this.#context
     await this.#balancer?.close(map.current.topology.web.drainMs, { closesIdle })
+    await this.#edge?.stop()
+    this.#clients?.close()
   }
 
   /** Between two requests: the balancer swaps its snapshot. */
   #follow(map: SystemMap): void {
-    const upstreams = upstreamsOf(map, this.#context.self().region)
+    this.#edge?.follow(map)
+    // The mode is for life: another one is for the fronts that take this one's place.
+    const { mode } = this.#upstreams ?? map.topology.front
+    const upstreams = { ...upstreamsOf(map, this.#context.self().region), mode }
     if (isDeepStrictEqual(upstreams, this.#upstreams)) return
     this.#upstreams = upstreams
     this.#balancer?.update(upstreams)
     this.#context.log.info({ mapVersion: map.version, servers: upstreams.servers }, 'servers changed')
   }
 
-  /** Takes the public address, or leaves it, as the map says. One that was left is never taken again. */
+  #edgeCounts(): Pick<DoorState, 'edge'> {
+    const edge = this.#edge?.counts()
+    return edge ? { edge } : {}
+  }
+
+  /** Takes the public addresses, or leaves them, as the map says. One that was left is never taken again. */
   async #followEntry(): Promise<void> {
-    const { self, hasEntrySocket } = this.#context
+    const { self, hasEntrySocket, hasTlsEntrySocket } = this.#context
     if (!self().entry) return this.leaveEntry()
     if (!hasEntrySocket || this.#entry !== 'unused') return
     this.#entry = 'open'
     await this.#balancer?.listen(entry)
+    if (hasTlsEntrySocket && this.#clients?.options.tls) await this.#balancer?.listen(tlsEntry, { tls: true })
   }
-}
-
-/** The web servers of a region that are there, and how the topology wants them asked. */
-export function upstreamsOf(map: SystemMap, region: string): Upstreams {
-  const { front, web } = map.topology
-  const servers = nodesOf(map, 'web')
-    .filter((node) => node.region === region && (node.state === 'ready' || node.state === 'draining'))
-    .map(({ id, address, port, state }) => {
-      return { id, address, port, weight: front.weights[id] ?? 1, isDraining: state === 'draining' }
-    })
-  return {
-    servers,
-    hashOn: hashOnOf(front.hashOn),
-    healthPath: web.healthPath,
-    bodyBytesMax: web.bodyBytesMax,
-    mode: front.mode,
-    algorithm: front.algorithm,
-    sticky: front.sticky,
-    healthIntervalMs: front.healthIntervalMs,
-    rise: front.rise,
-    fall: front.fall,
-    ejectAfter: front.ejectAfter,
-    panicShare: front.panicShare,
-    slowStartMs: front.slowStartMs,
-    inFlightPerServerMax: front.inFlightPerServerMax,
-    queueMax: front.queueMax,
-    queueTimeoutMs: front.queueTimeoutMs,
-    retriesMax: front.retriesMax,
-    timeoutMs: front.timeoutMs,
-  }
-}
-
-/** From `path`, `header:NAME` or `cookie:NAME`. */
-function hashOnOf(text: string): HashOn {
-  const [by, name] = text.split(':')
-  return (by === 'header' || by === 'cookie') && name !== undefined ? { by, name } : { by: 'path' }
 }
 
 if (import.meta.main) await runProcess(openFrontRole)

@@ -46,6 +46,10 @@ export class DoorClient {
     return this.#call('POST', '/purge', logged)
   }
 
+  invalidate(urls: string[]): Promise<void> {
+    return this.#call('POST', '/invalidate', { urls })
+  }
+
   edgeReport(): Promise<EdgeReport | null> {
     return this.#call('GET', '/edge')
   }

@@ -48,7 +48,8 @@ export class DoorServer extends Lifecycle {
   }
 
   async #dispatch(call: string, request: IncomingMessage): Promise<unknown> {
-    const { applyMap, hold, release, reach, leaveEntry, purge, edgeReport, startSupervisor } = this.#handlers
+    const { applyMap, hold, release, reach, leaveEntry, purge, invalidate, edgeReport, startSupervisor } =
+      this.#handlers
     switch (call) {
       case 'GET /state':
         return this.#state()
@@ -70,6 +71,9 @@ export class DoorServer extends Lifecycle {
       case 'POST /purge':
         if (purge) return purge.call(this.#handlers, (await readJson(request)) as LoggedPurge)
         return { objects: 0 }
+      case 'POST /invalidate':
+        await invalidate?.call(this.#handlers, ((await readJson(request)) as { urls: string[] }).urls)
+        return {}
       case 'GET /edge':
         return edgeReport?.call(this.#handlers) ?? null
       case 'POST /supervisor': {

@@ -8,6 +8,7 @@ import { Forwarder } from '../../../../net/http1/forwarder.ts'
 import { defaultServerLimits, type ForwardLimits, type ServerLimits } from '../../../../net/http1/limits.ts'
 import { TimerWheel } from '../../../../net/http1/timer-wheel.ts'
 import { LatencyWindow } from '../../../../net/latency-window.ts'
+import { networksOf } from '../../../../net/network.ts'
 import { ConnectionCaps } from '../../../../net/server/connection-caps.ts'
 import { HttpServer } from '../../../../net/server/http-server.ts'
 import { RequestRate } from '../../../../net/server/request-rate.ts'
@@ -21,6 +22,9 @@ import { BalancerPolicy } from './policy.ts'
 import { checkSameMode } from './same-mode.ts'
 
 type WireOptions = Pick<NodeBalancerOptions, 'trustedPeers' | 'proxyProtocol' | 'tls' | 'accessLog'>
+
+/** Who comes to the balancer's own address: other fronts of ours, which say for whom they ask, and by which scheme. */
+const ownPeers = networksOf(['127.0.0.0/8', '::1'])
 
 export class HttpBalancer implements Balancer {
   readonly #wheel = new TimerWheel()
@@ -64,10 +68,10 @@ export class HttpBalancer implements Balancer {
     const { trustedPeers, proxyProtocol, tls: tlsOptions } = this.#wire
     if (tls && tlsOptions === undefined)
       throw new TenfoldError('bad-input', 'a listener shall end TLS, and the balancer was given no certificates')
-    const shared = { wheel: this.#wheel, counts: this.#counts, limits: this.#serverLimits, trustedPeers }
+    const shared = { wheel: this.#wheel, counts: this.#counts, limits: this.#serverLimits }
     const server = answersHealth
-      ? new HttpServer(new OwnHealth(this.#handler, this), shared)
-      : new HttpServer(this.#handler, { ...shared, caps: this.#caps, rate: this.#rate })
+      ? new HttpServer(new OwnHealth(this.#handler, this), { ...shared, trustedPeers: ownPeers })
+      : new HttpServer(this.#handler, { ...shared, trustedPeers, caps: this.#caps, rate: this.#rate })
     await server.listen(on, {
       tls: tls ? tlsOptions : undefined,
       proxyProtocol: answersHealth ? undefined : proxyProtocol,
