@@ -4,6 +4,7 @@
 // there: fetched, once. What turns out not to be for everybody goes to the one who asked first; the others ask anew.
 
 import type { Exchange, FinishedExchange, Handler } from '../../net/http1/exchange.ts'
+import { warnOfFault } from '../../net/http1/fault.ts'
 import { give } from './answers.ts'
 import { type RequestDirectives, requestDirectives } from './cache-control.ts'
 import { cacheStatus, type Forwarded } from './cache-status.ts'
@@ -31,6 +32,9 @@ import type { Kept } from './store/contract.ts'
 import { type Selection, selectingValue, selects } from './vary.ts'
 import { Waiter } from './waiter.ts'
 
+/** The answer may be a part, or a 304. */
+const special = traits.condition | traits.range
+
 export class EdgeHandler implements Handler, Asking {
   readonly parts: EdgeParts
   readonly origin: Handler
@@ -44,7 +48,7 @@ export class EdgeHandler implements Handler, Asking {
   }
 
   handle(exchange: Exchange): void {
-    this.ask(exchange, 0)
+    this.#ask(exchange, 0)
   }
 
   finished(finished: FinishedExchange): void {
@@ -52,8 +56,16 @@ export class EdgeHandler implements Handler, Asking {
     this.origin.finished?.(finished)
   }
 
-  /** `attempt`: how often this request was asked already, and waited for an answer that was not for it. */
-  ask(exchange: Exchange, attempt: number): void {
+  askAgain(exchange: Exchange, attempt: number): void {
+    try {
+      this.#ask(exchange, attempt + 1)
+    } catch (error) {
+      warnOfFault(error)
+      exchange.answer({ status: 500, code: 'unavailable', message: 'the request could not be handled' })
+    }
+  }
+
+  #ask(exchange: Exchange, attempt: number): void {
     const { request } = exchange
     const isHead = request.method === 'HEAD'
     if ((!isHead && request.method !== 'GET') || request.hasBody || request.isUpgrade) {
@@ -64,7 +76,8 @@ export class EdgeHandler implements Handler, Asking {
     const rule = this.parts.rules.find(path)
     const found = traitsOf(request)
     const directives = (found & traits.cacheControl) === 0 ? undefined : directivesOf(exchange)
-    if (rule.keep === 'never' || (found & traits.originCondition) !== 0) this.pass(exchange, 'bypass')
+    if (rule.keep === 'never' || (found & (traits.originCondition | traits.override)) !== 0)
+      this.pass(exchange, 'bypass')
     else if (directives?.noStore) this.pass(exchange, 'request')
     else {
       const target = targetUnder(rule, path)
@@ -79,6 +92,10 @@ export class EdgeHandler implements Handler, Asking {
       const nowMs = this.parts.clock.now()
       const isImmutable = directives !== undefined && Prepared.of(kept, this.parts.cache).isImmutable
       const standing = standingOf(kept.head, { nowMs, directives, isImmutable })
+      if (standing === 'fresh' && kept.body !== undefined && (asked.traits & special) === 0) {
+        this.#hitWhole(exchange, kept, kept.body, nowMs)
+        return
+      }
       if (standing !== 'stale') {
         this.#hit(asked, kept, standing, nowMs)
         return
@@ -104,6 +121,15 @@ export class EdgeHandler implements Handler, Asking {
     return found
   }
 
+  /** What nearly all hits are: nothing is looked up, read or made for it that need not be. */
+  #hitWhole(exchange: Exchange, kept: Kept, body: Buffer, nowMs: number): void {
+    const { store, counts, cache } = this.parts
+    store.touch(kept)
+    counts.add('hit')
+    exchange.notes.cache = 'hit'
+    exchange.answerWhole(kept.head.status, Prepared.of(kept, cache).hit(nowMs), body)
+  }
+
   #hit(asked: Asked, kept: Kept, standing: Standing, nowMs: number): void {
     const { store, counts, cache } = this.parts
     const { exchange, attempt } = asked
@@ -114,7 +140,7 @@ export class EdgeHandler implements Handler, Asking {
     // The fetch reads the request before its answer is out, which ends it.
     if (standing === 'revalidating') this.#revalidate(asked, kept)
     const onLost = () => this.#askWithout(exchange, kept, attempt)
-    const isSpecial = (asked.traits & (traits.condition | traits.range)) !== 0
+    const isSpecial = (asked.traits & special) !== 0
     if (kept.body === undefined) exchange.request.own()
     give(exchange, { kept, lines: prepared.hit(nowMs), prepared, isSpecial, nowMs, onLost }, store)
   }
@@ -135,7 +161,7 @@ export class EdgeHandler implements Handler, Asking {
   /** Its body cannot be had: whoever asks next shall not meet it again. */
   #askWithout(exchange: Exchange, kept: Kept, attempt: number): void {
     this.parts.store.remove(kept)
-    this.ask(exchange, attempt + 1)
+    this.askAgain(exchange, attempt)
   }
 
   // Requests that a server must answer.
@@ -152,6 +178,11 @@ export class EdgeHandler implements Handler, Asking {
     // A part of what is not here is not fetched whole for the sake of one who may want no more.
     if ((asked.traits & traits.range) !== 0 && condition === '') {
       this.pass(exchange, 'partial')
+      return
+    }
+    if (stale !== undefined && this.#isFailing(stale)) {
+      const status = { forwarded: 'stale', detail: 'stale-if-error' } as const
+      this.give(exchange, stale, { outcome: 'stale', status, attempt })
       return
     }
     const likeness = likenessOf(asked)
@@ -175,8 +206,14 @@ export class EdgeHandler implements Handler, Asking {
     }
   }
 
+  /** No server answered about it just now, and it may be given instead. */
+  #isFailing({ head }: Kept): boolean {
+    return this.parts.failing.has(head.key) && outlastsFailure(head, this.parts.clock.now())
+  }
+
   #revalidate(asked: Asked, stale: Kept): void {
     const { exchange, key } = asked
+    if (this.#isFailing(stale)) return
     if (this.fetches.find(key, this.#selectionFor(key, exchange), exchange) !== undefined) return
     if (this.fetches.count >= fetchesMax) return
     const condition = conditionLines(stale.head.fields)
@@ -253,8 +290,8 @@ export class EdgeHandler implements Handler, Asking {
   /** RFC 9111, 4.4: what a successful unsafe request changed is not given any more. */
   #passChange(exchange: Exchange): void {
     const { method } = exchange.request
-    const isSafe = method === 'GET' || method === 'OPTIONS' || exchange.request.isUpgrade
-    this.pass(exchange, 'method', isSafe ? undefined : invalidate(this))
+    const isSafe = method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+    this.pass(exchange, isSafe && method !== 'OPTIONS' ? 'bypass' : 'method', isSafe ? undefined : invalidate(this))
   }
 
   #passFor(exchange: Exchange): PassExchange {

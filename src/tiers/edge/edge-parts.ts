@@ -7,7 +7,7 @@ import type { Status } from './cache-status.ts'
 import type { EdgeRule, EdgeSettings } from './contract.ts'
 import type { EdgeCounts, Outcome } from './counts.ts'
 import type { Fetches } from './fetches.ts'
-import { PassingKeys } from './passing.ts'
+import { Marks } from './marks.ts'
 import { Rules } from './rules.ts'
 import type { Siblings } from './siblings.ts'
 import type { Kept, Store } from './store/contract.ts'
@@ -15,7 +15,10 @@ import type { Kept, Store } from './store/contract.ts'
 export interface EdgeParts {
   readonly store: Store
   readonly counts: EdgeCounts
-  readonly passing: PassingKeys
+  /** Likenesses of requests whose answers are not kept. */
+  readonly passing: Marks
+  /** Keys for which no server answered. */
+  readonly failing: Marks
   readonly clock: Clock
   /** Its name in Cache-Status. */
   readonly cache: string
@@ -50,7 +53,8 @@ export interface Asking {
   readonly parts: EdgeParts
   readonly origin: Handler
   readonly fetches: Fetches
-  ask(exchange: Exchange, attempt: number): void
+  /** Once more, for one who waited in vain. */
+  askAgain(exchange: Exchange, attempt: number): void
   /** The kept answer that the request selects. */
   select(key: string, exchange: Exchange): Kept | undefined
   give(exchange: Exchange, kept: Kept, telling: Telling): void
@@ -58,8 +62,15 @@ export interface Asking {
 
 export function openParts(
   settings: EdgeSettings,
-  parts: Omit<EdgeParts, 'settings' | 'rules' | 'passing' | 'clock'> & { clock?: Clock },
+  parts: Omit<EdgeParts, 'settings' | 'rules' | 'passing' | 'failing' | 'clock'> & { clock?: Clock },
 ): EdgeParts {
   const clock = parts.clock ?? systemClock
-  return { ...parts, clock, passing: new PassingKeys(clock), settings, rules: new Rules(settings.rules) }
+  return {
+    ...parts,
+    clock,
+    passing: new Marks(clock),
+    failing: new Marks(clock),
+    settings,
+    rules: new Rules(settings.rules),
+  }
 }

@@ -10,7 +10,7 @@ import type { FetchOwner } from './fetch.ts'
 import { type Fields, linesOf } from './fields.ts'
 import { type Verdict, verdictOf } from './keeping.ts'
 import { bornOf, endToEndFields, judgedFields, keptHeadOf, updatedFields } from './kept-head.ts'
-import { passingAfterErrorMs, passingMsMax } from './limits.ts'
+import { failingMs, passingAfterErrorMs, passingMs } from './limits.ts'
 import type { SharedBody } from './shared-body.ts'
 import { isShareable, outlastsFailure } from './standing.ts'
 import type { Kept, KeptHead } from './store/contract.ts'
@@ -73,7 +73,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       const isLeader = waiter === fetch.leader
       fetch.release(waiter)
       this.#note(fetch, waiter)
-      if (body.kept === undefined) this.#edge.ask(waiter.exchange, waiter.attempt + 1)
+      if (body.kept === undefined) this.#edge.askAgain(waiter.exchange, waiter.attempt)
       else this.#give(fetch, waiter, body.kept, { isLeader, isStored: true })
     }
   }
@@ -109,6 +109,11 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const { store, cache } = this.#edge.parts
     const { key } = fetch.for
     const { bodyKind, contentLength } = head.framing
+    // Nobody can tell whether such a body came to its end or its server did.
+    if (bodyKind === 'until-close') {
+      this.#notKept(fetch, { head, lines, reason: 'no length' })
+      return
+    }
     const bytes = bodyKind === 'length' ? contentLength : bodyKind === 'none' ? 0 : -1
     const writer = fetch.isOutdated ? undefined : store.begin(key, bytes, fetch.asked)
     if (writer === undefined) {
@@ -125,7 +130,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       this.#askAnew(fetch, (waiter) => selects(selectedBy, waiter.exchange.request, fields))
     } else {
       this.#edge.fetches.close(fetch)
-      this.#edge.parts.passing.add(fetch.for.likeness, passingMsMax)
+      this.#edge.parts.passing.add(fetch.for.likeness, passingMs)
       this.#askAnew(fetch, (waiter) => waiter === fetch.leader)
     }
     for (const waiter of [...fetch.waiters])
@@ -148,11 +153,11 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     })
   }
 
-  /** What selects the answer: what its Vary names, what the rule adds, and no cookie where it is kept on a guess. */
+  /** What selects the answer: what its Vary names, what the rule adds, and no cookie where nobody said that it may be shared. */
   #selectors(fetch: EdgeFetch, verdict: Verdict): string[] {
     const { rule } = fetch.for
     const names = new Set([...verdict.vary, ...selectorsOf(rule)])
-    if (!verdict.isExplicit && verdict.freshMs > 0 && rule.cookies === undefined) names.add('cookie')
+    if (!verdict.isExplicit && rule.cookies === undefined) names.add('cookie')
     return [...names].sort()
   }
 
@@ -173,10 +178,10 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
   #notKept(fetch: EdgeFetch, { head, lines, reason }: { head: AnswerHead; lines: string; reason: string }): void {
     const { passing, cache, counts, clock, store } = this.#edge.parts
     const { validates, likeness } = fetch.for
-    passing.add(likeness, failures.has(head.status) ? passingAfterErrorMs : passingMsMax)
+    passing.add(likeness, failures.has(head.status) ? passingAfterErrorMs : passingMs)
     this.#edge.fetches.close(fetch)
     // What is kept and was asked about is not what the server has now.
-    if (validates !== undefined && !failures.has(head.status)) store.remove(validates)
+    if (validates !== undefined && replaces(head.status)) store.remove(validates)
     this.#askAnew(fetch, (waiter) => waiter === fetch.leader)
     const { leader } = fetch
     if (leader !== undefined) {
@@ -204,7 +209,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     // Not before this answer is dealt with: what they start may answer at once.
     if (others.length > 0)
       queueMicrotask(() => {
-        for (const waiter of others) if (!waiter.isGone) this.#edge.ask(waiter.exchange, waiter.attempt + 1)
+        for (const waiter of others) if (!waiter.isGone) this.#edge.askAgain(waiter.exchange, waiter.attempt)
       })
   }
 
@@ -229,7 +234,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const known = keptHeadOf({ key, status, bytes, fields: updated }, verdict, { selectedBy, bornMs })
     const current = store.refresh(kept, known, fetch.asked)
     const isForAll = verdict.refusal === undefined && isShareable(known, answeredMs)
-    if (!isForAll) this.#edge.parts.passing.add(fetch.for.likeness, passingMsMax)
+    if (!isForAll) this.#edge.parts.passing.add(fetch.for.likeness, passingMs)
     this.#askAnew(fetch, (waiter) => isForAll || waiter === fetch.leader)
     for (const waiter of [...fetch.waiters]) {
       const isLeader = waiter === fetch.leader
@@ -259,6 +264,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
   #giveStale(fetch: EdgeFetch, status: Status): boolean {
     const stale = this.#outlasting(fetch)
     if (stale === undefined) return false
+    this.#edge.parts.failing.add(fetch.for.key, failingMs)
     for (const waiter of [...fetch.waiters]) {
       fetch.release(waiter)
       this.#note(fetch, waiter)
@@ -292,6 +298,11 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     notes.server = fetch.notes.server
     notes.attempts = fetch.notes.attempts
   }
+}
+
+/** An answer of that status speaks of the thing itself; an error may be about the one request that met it. */
+function replaces(status: number): boolean {
+  return status < 400 || status === 404 || status === 410
 }
 
 function forwardedOf({ for: { validates } }: EdgeFetch): Forwarded {

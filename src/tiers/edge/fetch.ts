@@ -8,6 +8,7 @@ import type { AnswerHead } from '../../net/http1/answer-head.ts'
 import type { OwnAnswer } from '../../net/http1/answer-writer.ts'
 import type { ClientOrigin } from '../../net/http1/client-origin.ts'
 import type { Exchange, ExchangeNotes, ExchangeSink } from '../../net/http1/exchange.ts'
+import { warnOfFault } from '../../net/http1/fault.ts'
 import type { HeadParser } from '../../net/http1/head-parser.ts'
 import type { RequestHead } from '../../net/http1/request-head.ts'
 import { aheadBytesMax, discardedBytesMax } from './limits.ts'
@@ -163,7 +164,7 @@ export class Fetch implements Exchange, WaitedFor {
 
   answer(own: OwnAnswer): void {
     this.#sink = undefined
-    if (this.#state === 'asking') this.#owner.refused(this, own)
+    if (this.#state === 'asking') this.#guard(() => this.#owner.refused(this, own))
     else this.abort()
   }
 
@@ -178,7 +179,7 @@ export class Fetch implements Exchange, WaitedFor {
   }
 
   answerHead(head: AnswerHead, fields = ''): void {
-    this.#owner.answered(this, head, fields)
+    this.#guard(() => this.#owner.answered(this, head, fields))
   }
 
   answerBody(bytes: Buffer, start: number, end: number): void {
@@ -202,7 +203,7 @@ export class Fetch implements Exchange, WaitedFor {
       const { body } = keeping
       const waiters = [...this.waiters]
       body.isWhole = true
-      this.#owner.kept(this, body)
+      this.#guard(() => this.#owner.kept(this, body))
       this.#end()
       for (const waiter of waiters) this.#finish(keeping, waiter)
     } else this.#end()
@@ -254,6 +255,18 @@ export class Fetch implements Exchange, WaitedFor {
     waiter.pump()
   }
 
+  /** A fault of ours must end in answers, and not in the server's connection. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      warnOfFault(error)
+      const waiters = [...this.waiters]
+      this.cancel()
+      for (const waiter of waiters) if (!waiter.isElsewhere) fail(waiter)
+    }
+  }
+
   /** Everybody who waits is let go; whoever has a head goes on with the body. */
   #end(): void {
     if (this.#state === 'over') return
@@ -284,4 +297,9 @@ export class Fetch implements Exchange, WaitedFor {
   upgrade(): void {
     this.abort()
   }
+}
+
+function fail({ hasHead, exchange }: Waiter): void {
+  if (hasHead) exchange.abort()
+  else exchange.answer({ status: 500, code: 'unavailable', message: 'the request could not be handled' })
 }

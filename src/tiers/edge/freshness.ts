@@ -34,15 +34,22 @@ export function freshnessOf(
   const isBound = sharedMaxAge >= 0 && staleWhileRevalidate < 0 && staleIfError < 0
   const mustRevalidate =
     directives.mustRevalidate || directives.proxyRevalidate || directives.noCache || (isBound && !directives.isTargeted)
-  const isSilent = sharedMaxAge < 0 && !mustRevalidate
+  const freshMs = explicitMs ?? impliedLifetime({ status, fields, directives }, rule, answeredMs)
+  // What its server never let anybody share unasked is not shared because that server is down.
+  const isSilent = sharedMaxAge < 0 && !mustRevalidate && freshMs > 0
   return {
-    freshMs: explicitMs ?? impliedLifetime({ status, fields, directives }, rule, answeredMs),
+    freshMs,
     isExplicit: explicitMs !== undefined,
     isKeptByDefault: heuristicStatuses.has(status) || directives.isPublic,
     staleWhileRevalidateMs: window(staleWhileRevalidate, isSilent ? (rule.staleWhileRevalidateMs ?? 0) : 0),
     staleIfErrorMs: window(staleIfError, isSilent ? (rule.staleIfErrorMs ?? staleIfErrorMs) : 0),
     mustRevalidate,
   }
+}
+
+/** An odd request makes a server say 405, 414 or 501: a rule must not keep that for everybody (cpdos.org). */
+function isRuled(status: number): boolean {
+  return status < 400 || status === 404 || status === 410
 }
 
 function window(seconds: number, otherwiseMs: number): number {
@@ -66,7 +73,7 @@ function impliedLifetime(
 ): number {
   const isGuessable = heuristicStatuses.has(status) || directives.isPublic
   if (!isGuessable || directives.noCache) return 0
-  if (ttlMs !== undefined && (keep === 'always' || keep === 'fields')) return ttlMs
+  if (ttlMs !== undefined && keep !== 'never') return isRuled(status) ? ttlMs : 0
   const text = fieldOf(fields, 'last-modified')
   const lastModified = text === undefined ? undefined : parseHttpDate(text, answeredMs)
   if (lastModified === undefined) return 0

@@ -44,9 +44,8 @@ export function verdictOf(
     if (fieldOf(fields, 'set-cookie') !== undefined) return 'set-cookie'
     if (vary === '*') return 'vary'
     if (request.hasAuthorization && !permitsAuthorized(directives)) return 'authorization'
-    // What somebody guessed must not hold against a cookie: the page may be that client's own. A rule names those that matter.
-    const isGuess = !freshness.isExplicit && freshness.freshMs > 0
-    if (isGuess && request.hasCookie && rule.cookies === undefined) return 'cookie'
+    // Where nobody said that it may be shared, the page may be that client's own. A rule names the cookies that matter.
+    if (!freshness.isExplicit && request.hasCookie && rule.cookies === undefined) return 'cookie'
     if (freshness.freshMs > 0 && !needsValidation) return undefined
     return hasValidator ? undefined : 'no freshness'
   }

@@ -15,10 +15,15 @@ export const windowBytesMax = 1024 * 1024
 /** A server is read no further ahead of the fastest client than this, while somebody waits. */
 export const aheadBytesMax = 256 * 1024
 
-/** How long requests for what was not kept go on without waiting for each other, and for how many of those this is known. */
-export const passingMsMax = 10_000
+/** How long requests for what was not kept go on without waiting for each other. */
+export const passingMs = 10_000
 export const passingAfterErrorMs = 1_000
-export const passingKeysMax = 50_000
+
+/** How long nobody is asked again about what is stale when no server answered. */
+export const failingMs = 2_000
+
+/** Keys of which one of both is remembered. */
+export const marksMax = 50_000
 
 /** An error's body that nobody wants is read to its end up to this, so that the connection can be used again. */
 export const discardedBytesMax = 64 * 1024

@@ -13,6 +13,8 @@ export const traits = {
   originCondition: 8,
   authorization: 16,
   cookie: 32,
+  /** It may mean another method or host to some servers than to us: such a request is nobody else's. */
+  override: 128,
   /** It has come through caches already (RFC 8586). */
   loop: 64,
 } as const
@@ -27,6 +29,12 @@ const traitByName: Record<string, number> = {
   authorization: traits.authorization,
   cookie: traits.cookie,
   'cdn-loop': traits.loop,
+  'x-http-method-override': traits.override,
+  'x-http-method': traits.override,
+  'x-method-override': traits.override,
+  'x-http-host-override': traits.override,
+  'x-original-host': traits.override,
+  'x-host': traits.override,
 }
 
 const byLength: Array<Array<readonly [name: string, trait: number]> | undefined> = []

@@ -33,7 +33,9 @@ export function standingOf(
   }
   if (staleMs < 0) return 'fresh'
   if (head.mustRevalidate) return 'stale'
-  if (directives !== undefined && directives.maxStale >= 0 && staleMs <= directives.maxStale * 1000) return 'accepted'
+  // A client may take what was shared once and grew old, not what never was.
+  const isAccepted = directives !== undefined && directives.maxStale >= 0 && staleMs <= directives.maxStale * 1000
+  if (isAccepted && head.freshMs > 0) return 'accepted'
   return staleMs < head.staleWhileRevalidateMs ? 'revalidating' : 'stale'
 }
 
