@@ -27,6 +27,10 @@ export const fixedSettings: Readonly<Record<string, string | number | boolean>> 
   full_page_writes: true,
   synchronous_commit: 'on',
   restart_after_crash: true,
+  // The start after a crash writes back what the system has in its caches: a table has 64 leaves, and thousands of files
+  // opened one by one take seconds.
+  ...(isLinux && { recovery_init_sync_method: 'syncfs' }),
+  checkpoint_timeout: '2min',
 
   // Replication, sized for running slot moves beside the replicas. A replica must allow at least what its primary
   // allows, so these are the same everywhere.

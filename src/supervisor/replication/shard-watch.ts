@@ -18,7 +18,7 @@ import { PrimaryWatch } from './primary-watch.ts'
 import { keepSalvageSlot } from './salvage-slot.ts'
 import { setQuorum } from './set-quorum.ts'
 import { shardOf } from './shards.ts'
-import { askStandbys } from './standbys.ts'
+import { askStandby, askStandbys } from './standbys.ts'
 
 /** How long it looks for a replica that can take the primary's place before the primary itself is started again. */
 const electionMs = 2000
@@ -26,13 +26,20 @@ const electionMs = 2000
 const replaceAfterMs = 5000
 /** Before that it is told once more whom to follow. */
 const pointAgainMs = 1000
-/** One that recovers from a crash, or is being started, gets longer, until it answers. */
-const replaceStartingAfterMs = 60_000
+/** One that was started and still reads its own log gets longer. */
+const replaceReadingAfterMs = 60_000
 /** A replica that is no further behind may acknowledge: its word then costs commits no wait. */
 const memberLagBytes = 1024 * 1024
 const housekeepingMs = 5000
 /** Between two attempts to mend the same thing. */
 const retryMs = { shard: 500, node: 5000, start: 1000, programs: 10_000, noRoom: 60_000 }
+
+/** Of a replica that does not stream. It begins anew with each process, and when that has read its own log. */
+interface Silence {
+  pid: number | null
+  sinceMs: number
+  isReading: boolean
+}
 
 export class ShardWatch {
   readonly #system: System
@@ -42,8 +49,7 @@ export class ShardWatch {
   #goneSinceMs: number | undefined
   #isSlow = false
   #lastWhy = ''
-  /** Since when a replica has not streamed, and whether it answers all the same. */
-  readonly #silent = new Map<string, { sinceMs: number; answers: boolean }>()
+  readonly #silent = new Map<string, Silence>()
   readonly #retryAtMs = new Map<string, number>()
   /** Bytes, when the primary last told. */
   readonly #lastLag = new Map<string, number>()
@@ -175,12 +181,10 @@ export class ShardWatch {
       if (node.diverged) this.#replace(node)
       else if (streaming.has(slotNameOf(id)) || node.fault === 'cut' || this.#hasNoRoom(id)) this.#silent.delete(id)
       else {
-        const silent = this.#silent.get(id) ?? { sinceMs: nowMs, answers: false }
-        this.#silent.set(id, silent)
-        const isComing = node.pid !== null && node.state === 'starting' && !silent.answers
-        if (node.pid !== null) this.#pointAgain(node, silent, nowMs)
-        const patienceMs = isComing ? replaceStartingAfterMs : replaceAfterMs
-        if (nowMs - silent.sinceMs >= patienceMs && !isMending) return this.#giveUp(node)
+        const silence = this.#silenceOf(node, nowMs)
+        if (node.pid !== null) this.#pointAgain(node, silence, nowMs)
+        const patienceMs = silence.isReading ? replaceReadingAfterMs : replaceAfterMs
+        if (nowMs - silence.sinceMs >= patienceMs && !isMending) return this.#giveUp(node)
       }
     }
     this.#replaceOutdatedPrograms()
@@ -202,16 +206,25 @@ export class ShardWatch {
     }
   }
 
-  #pointAgain(node: MapNode, silent: { sinceMs: number; answers: boolean }, nowMs: number): void {
-    if (nowMs - silent.sinceMs < pointAgainMs || nowMs < (this.#retryAtMs.get(`${node.id} follow`) ?? 0)) return
+  #silenceOf({ id, pid, state }: MapNode, nowMs: number): Silence {
+    const known = this.#silent.get(id)
+    if (known?.pid === pid) return known
+    const wasStarted = known !== undefined && pid !== null
+    const silence = { pid, sinceMs: nowMs, isReading: wasStarted || state === 'starting' }
+    this.#silent.set(id, silence)
+    return silence
+  }
+
+  #pointAgain(node: MapNode, silence: Silence, nowMs: number): void {
+    if (nowMs - silence.sinceMs < pointAgainMs || nowMs < (this.#retryAtMs.get(`${node.id} follow`) ?? 0)) return
     this.#retryAtMs.set(`${node.id} follow`, nowMs + pointAgainMs)
-    const told = () => {
-      silent.answers = true
+    const pointing = async () => {
+      await pointAtPrimary(this.#system, node)
+      if (!silence.isReading || (await askStandby(this.#system, node)) === undefined) return
+      silence.isReading = false
+      silence.sinceMs = systemClock.monotonic()
     }
-    const failed = () => {
-      silent.answers = false // it is replaced when it goes on like this
-    }
-    pointAtPrimary(this.#system, node).then(told, failed)
+    pointing().catch(() => {}) // it is replaced when it goes on like this
   }
 
   /** Its disk is full: another copy would not fit there either, and its own comes back when there is room. */

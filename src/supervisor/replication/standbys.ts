@@ -11,11 +11,12 @@ const answerTimeoutMs = 1000
 export async function askStandbys(system: System, shard: MapShard): Promise<Standby[]> {
   const nodes = shard.replicas.flatMap((id) => system.keeper.node(id) ?? [])
   const usable = nodes.filter((node) => node.pid !== null && !node.diverged)
-  const answers = await Promise.all(usable.map((node) => ask(system, node).catch(() => undefined)))
+  const answers = await Promise.all(usable.map((node) => askStandby(system, node).catch(() => undefined)))
   return answers.filter((answer) => answer !== undefined)
 }
 
-async function ask({ postgres }: System, node: MapNode): Promise<Standby | undefined> {
+/** Undefined when it has no say. @throws when it does not answer. */
+export async function askStandby({ postgres }: System, node: MapNode): Promise<Standby | undefined> {
   const asking = async () => {
     await using admin = await postgres.admin(node)
     const { isInRecovery, timeline, writtenLsn, replayedLsn, isComplete } = await admin.state()
