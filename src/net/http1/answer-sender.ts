@@ -63,7 +63,8 @@ export class AnswerSender {
 
   own(answer: OwnAnswer, closing: Closing): void {
     this.#headSent(answer.status)
-    writeOwnAnswer(claimOut(this), answer, { ...closing, isHead: this.#request.method === 'HEAD' })
+    const isHead = this.#request.method === 'HEAD'
+    this.bodyBytes = writeOwnAnswer(claimOut(this), answer, { ...closing, isHead })
     this.flush()
   }
 

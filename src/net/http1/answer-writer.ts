@@ -45,12 +45,12 @@ export interface OwnAnswer extends Refusal {
   retryAfterSeconds?: number | undefined
 }
 
-/** Head and body of an answer of this hop's own, in the project's one JSON shape. */
+/** Head and body of an answer of this hop's own, in the project's one JSON shape. Answers the bytes of its body. */
 export function writeOwnAnswer(
   out: ByteWriter,
   { status, code, message, retryAfterSeconds }: OwnAnswer,
   { connection, requestId, isHead }: { connection: AnswerLines['connection']; requestId: string; isHead: boolean },
-): void {
+): number {
   const body = Buffer.from(JSON.stringify({ error: { code, message } } satisfies ErrorBody))
   out.text(`${statusLineStart}${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`)
   if (retryAfterSeconds !== undefined) writeField(out, 'retry-after: ', String(retryAfterSeconds))
@@ -58,7 +58,9 @@ export function writeOwnAnswer(
   writeField(out, 'date: ', httpDate())
   writeFraming(out, { framing: 'length', contentLength: body.length, connection, requestId })
   out.lineEnd()
-  if (!isHead) out.put(body, 0, body.length)
+  if (isHead) return 0
+  out.put(body, 0, body.length)
+  return body.length
 }
 
 /**

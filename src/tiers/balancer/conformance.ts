@@ -3,6 +3,7 @@
 
 import type { OpenBalancer } from './testing/bench.ts'
 import type { Capability } from './testing/capabilities.ts'
+import { changingSuite } from './testing/changing.ts'
 import { choosingSuite } from './testing/choosing.ts'
 import { framingSuite } from './testing/framing.ts'
 import { overloadSuite } from './testing/overload.ts'
@@ -20,5 +21,6 @@ export function balancerConformance(
   choosingSuite(engine, open, lacks)
   overloadSuite(engine, open, lacks)
   survivingSuite(engine, open)
+  changingSuite(engine, open)
   relayingSuite(engine, open)
 }

@@ -61,6 +61,95 @@ test('draining, tried and full servers are not picked; a server that is down onl
   assert.equal(roster.pick(), undefined)
 })
 
+test('failures in a row take a server out, and one good answer between them starts the count anew', (t) => {
+  const { roster, servers } = standing(t, ['a', 'b'], { ejectAfter: 3 })
+  const [a] = servers as [ServerState, ServerState]
+  for (const kind of ['reset', 'timeout'] as const) roster.failed(a, kind, kind, 5)
+  roster.answered(a, 5)
+  for (const kind of ['bad-answer', 'reset'] as const) roster.failed(a, kind, kind, 5)
+  assert.equal(a.isUp, true)
+  roster.failed(a, 'local', 'no descriptors left', 5)
+  assert.equal(a.isUp, true, 'what is wrong with us says nothing about the server')
+  roster.failed(a, 'timeout', 'silence', 5)
+  assert.deepEqual([a.isUp, a.reason], [false, 'silence'])
+})
+
+test('below the panic share checks are not believed, but who refuses connections is not asked', (t) => {
+  const { roster, servers } = standing(t, ['a', 'b', 'c', 'd'], { ejectAfter: 1, panicShare: 0.5 })
+  const [a, b, c, d] = servers as [ServerState, ServerState, ServerState, ServerState]
+  const picked = () => new Set(Array.from({ length: 12 }, () => roster.pick()))
+  roster.failed(a, 'refused', 'refused', 1)
+  roster.failed(b, 'timeout', 'silence', 1)
+  assert.deepEqual(picked(), new Set([c, d]), 'half of them is enough')
+  roster.failed(c, 'timeout', 'silence', 1)
+  assert.deepEqual(picked(), new Set([b, c, d]), 'all that accept connections')
+  for (const server of [b, c, d]) roster.failed(server, 'refused', 'refused', 1)
+  assert.deepEqual(picked(), new Set([a, b, c, d]), 'when all refuse, nobody knows better')
+})
+
+test('a server that comes back begins with a tenth of its share', async (t) => {
+  const clock = new ManualClock()
+  const { roster, server, state } = await openRoster(t, { slowStartMs: 1000 }, clock)
+  assert.equal(state.shareAt(clock.monotonic()), 1, 'it was there from the beginning')
+  server.isReady = true
+  roster.failed(state, 'refused', 'refused', 1)
+  await waitUntil(() => state.isUp, { what: 'the server back', timeoutMs: limitMs })
+  assert.equal(state.shareAt(clock.monotonic()), 0.1)
+  await clock.advance(500)
+  assert.equal(state.shareAt(clock.monotonic()), 0.5)
+  await clock.advance(500)
+  assert.equal(state.shareAt(clock.monotonic()), 1)
+})
+
+test('the wanted server is picked when it can take the request, and another one when not', (t) => {
+  const { roster, servers } = standing(t, ['a', 'b'], { inFlightPerServerMax: 1 })
+  const [a, b] = servers as [ServerState, ServerState]
+  for (let i = 0; i < 4; i++) assert.equal(roster.pick({ wanted: b }), b)
+  roster.took(b)
+  assert.equal(roster.pick({ wanted: b }), a)
+  roster.released(b)
+  assert.equal(roster.pick({ wanted: b, tried: [b] }), a)
+})
+
+test('who waits is told of room: a request that ended at a full server, a server that came, a higher limit', (t) => {
+  const { roster, servers } = standing(t, ['a'], { inFlightPerServerMax: 2 })
+  const [a] = servers as [ServerState]
+  let told = 0
+  roster.onRoom = () => void told++
+  roster.took(a)
+  roster.released(a)
+  assert.equal(told, 0, 'there was room all the time')
+  for (let i = 0; i < 2; i++) roster.took(a)
+  assert.deepEqual([roster.pick(), roster.hasRoom], ['full', false])
+  roster.released(a)
+  assert.deepEqual([told, roster.hasRoom, roster.pick()], [1, true, a])
+  roster.took(a)
+  roster.update(upstreamsOf([{ name: 'a', port: 1 }], { inFlightPerServerMax: 3 }))
+  assert.deepEqual([told, roster.hasRoom, roster.pick()], [2, true, a])
+})
+
+test('a lower limit makes servers full that were not, and their requests end one by one', (t) => {
+  const { roster, servers } = standing(t, ['a'], { inFlightPerServerMax: 9 })
+  const [a] = servers as [ServerState]
+  for (let i = 0; i < 5; i++) roster.took(a)
+  roster.update(upstreamsOf([{ name: 'a', port: 1 }], { inFlightPerServerMax: 2 }))
+  for (let i = 0; i < 3; i++) {
+    assert.equal(roster.pick(), 'full', `${a.inFlight} of 2`)
+    roster.released(a)
+  }
+  assert.equal(roster.pick(), 'full', '2 of 2')
+  roster.released(a)
+  assert.equal(roster.pick(), a)
+})
+
+/** On a clock that stands still, of servers that nobody opened: their first checks fail, and count for nothing yet. */
+function standing(t: TestContext, names: readonly string[], over: Parameters<typeof upstreamsOf>[1]) {
+  const places = names.map((name, i) => ({ name, port: i + 1 }))
+  const roster = new Roster(upstreamsOf(places, { fall: 1000, ...over }), defaultBalancerOptions, new ManualClock())
+  t.after(() => roster.close())
+  return { roster, servers: roster.servers }
+}
+
 async function openRoster(t: TestContext, over: Parameters<typeof upstreamsOf>[1], clock: Clock = new ManualClock()) {
   const server = await openUpstreamServer('a')
   const roster = new Roster(upstreamsOf([server], { healthIntervalMs: 1000, ...over }), defaultBalancerOptions, clock)

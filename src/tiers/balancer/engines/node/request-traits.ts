@@ -1,9 +1,9 @@
 // What a balancer reads from a request to choose its server: a hash of what the algorithm is told to hash, and cookies.
 
 import type { Exchange } from '../../../../net/http1/exchange.ts'
-import { fieldKinds } from '../../../../net/http1/field-names.ts'
 import type { RequestHead } from '../../../../net/http1/request-head.ts'
 import { hashOfBytes, hashOfText } from '../../algorithms/text-hash.ts'
+import { clientAddressOf } from '../../client-address.ts'
 import type { Upstreams } from '../../contract.ts'
 
 const QUESTION = 63
@@ -27,18 +27,6 @@ function hashOfPath(request: RequestHead): number {
   const end = base + request.pathEnd
   const query = bytes.subarray(start, end).indexOf(QUESTION)
   return hashOfBytes(bytes, start, query < 0 ? end : start + query)
-}
-
-/** Behind a proxy that is trusted, the client is the last one that it names. */
-export function clientAddressOf(request: RequestHead, origin: Exchange['origin']): string {
-  if (!origin.isTrusted) return origin.address
-  let index = -1
-  for (let next = request.findKind(fieldKinds.xForwardedFor); next >= 0; ) {
-    index = next
-    next = request.findKind(fieldKinds.xForwardedFor, next + 1)
-  }
-  const named = index < 0 ? undefined : request.value(index).split(',').at(-1)?.trim()
-  return named || origin.address
 }
 
 /** The first cookie of that name (RFC 6265, 5.4 sends the more specific one first). */
