@@ -32,7 +32,6 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
     )
   }
   if (topology.cache.nodes > 0) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
-  if (topology.edge.enabled) refuse('edge.enabled', 6)
   if (topology.session.store === 'shared') refuse('session.store shared', 7)
   if (topology.regions.length > 1) refuse(`${topology.regions.length} regions`, 8)
   if (topology.queue.engine === 'jetstream') refuse('queue.engine jetstream', 9)

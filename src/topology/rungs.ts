@@ -39,9 +39,9 @@ export const rungs: readonly Rung[] = [
   {
     number: 6,
     title: 'CDN edge',
-    appears: 'answers from the edge',
-    isBuilt: false,
-    change: { edge: { enabled: true } },
+    appears: 'answers from the edge, a second front beside the first',
+    isBuilt: true,
+    change: { front: { count: 2 }, edge: { enabled: true } },
   },
   {
     number: 7,

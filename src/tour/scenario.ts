@@ -2,6 +2,7 @@
 // A later rung joins by its row in topology/rungs.ts and by its faults here.
 
 import { TenfoldError } from '../base/errors.ts'
+import { rungs } from '../topology/rungs.ts'
 
 export type Act =
   /** Load, and nothing else happens. Holds share the time that is left by their weights. */
@@ -47,15 +48,20 @@ const reserveMs = { climb: 5000, fault: 5000, switchover: 2000 } as const
 const beforeMs = 5000
 const afterMs = 20_000
 
-/** Up to `rungMax` and down again to 1, with each rung's faults on the way up. */
+/** Up to `rungMax`, by way of the rungs that are built, and down again to 1, with each rung's faults on the way up. */
 export function planActs(rungMax: number): Act[] {
+  const way = rungs.filter(({ number, isBuilt }) => isBuilt && number <= rungMax).map(({ number }) => number)
   const acts: Act[] = [{ kind: 'hold', rung: 1, weight: 2 }]
-  for (let rung = 2; rung <= rungMax; rung++) {
-    acts.push({ kind: 'climb', from: rung - 1, to: rung }, { kind: 'hold', rung, weight: 2 })
+  for (const [index, rung] of way.entries()) {
+    const from = way[index - 1]
+    if (from === undefined) continue
+    acts.push({ kind: 'climb', from, to: rung }, { kind: 'hold', rung, weight: 2 })
     for (const trial of trialsByRung[rung] ?? []) acts.push(trial, { kind: 'hold', rung, weight: 1 })
   }
-  for (let rung = rungMax - 1; rung >= 1; rung--)
-    acts.push({ kind: 'climb', from: rung + 1, to: rung }, { kind: 'hold', rung, weight: 1 })
+  for (const [index, from] of way.toReversed().entries()) {
+    const to = way[way.length - 2 - index]
+    if (to !== undefined) acts.push({ kind: 'climb', from, to }, { kind: 'hold', rung: to, weight: 1 })
+  }
   return acts
 }
 
