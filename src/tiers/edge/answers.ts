@@ -2,6 +2,7 @@
 // has been read.
 
 import type { Exchange, ExchangeSink } from '../../net/http1/exchange.ts'
+import { warnOfFault } from '../../net/http1/fault.ts'
 import { isNotModified } from './conditionals.ts'
 import { DiskAnswer } from './disk-answer.ts'
 import type { Prepared } from './prepared.ts'
@@ -45,15 +46,15 @@ export function give(exchange: Exchange, given: Given, store: Store): void {
   else if (isHead || head.bytes === 0) {
     exchange.answerHead(writeAnswer({ status: head.status, lines, bytes: head.bytes }, { isHead }))
     exchange.answerEnd()
-  } else if (head.bytes <= store.wholeBytesMax) void giveRead(exchange, given, store)
-  else void givePieces(exchange, given, { status: head.status, lines, range: { start: 0, end: head.bytes } }, store)
+  } else if (head.bytes <= store.wholeBytesMax) giveRead(exchange, given, store).catch(warnOfFault)
+  else givePieces(exchange, given, { status: head.status, lines, range: { start: 0, end: head.bytes } }, store)
 }
 
 function givePart(exchange: Exchange, given: Given, range: Range, store: Store): void {
   const { head, body } = given.kept
   const lines = `${given.lines}content-range: bytes ${range.start}-${range.end - 1}/${head.bytes}\r\n`
   if (body !== undefined) exchange.answerWhole(206, lines, body.subarray(range.start, range.end))
-  else void givePieces(exchange, given, { status: 206, lines, range }, store)
+  else givePieces(exchange, given, { status: 206, lines, range }, store)
 }
 
 async function giveRead(exchange: Exchange, { kept, lines, onLost }: Given, store: Store): Promise<void> {
@@ -69,14 +70,18 @@ async function giveRead(exchange: Exchange, { kept, lines, onLost }: Given, stor
   else exchange.answerWhole(kept.head.status, lines, body)
 }
 
-async function givePieces(
+function givePieces(
   exchange: Exchange,
   { kept, onLost }: Given,
   { status, lines, range }: { status: number; lines: string; range: Range },
   store: Store,
-): Promise<void> {
+): void {
   const begin = () => exchange.answerHead(writeAnswer({ status, lines, bytes: range.end - range.start }))
-  if (!(await DiskAnswer.send(exchange, { store, kept, range, begin }))) onLost()
+  DiskAnswer.send(exchange, { store, kept, range, begin })
+    .then((wasSent) => {
+      if (!wasSent) onLost()
+    })
+    .catch(warnOfFault)
 }
 
 /** Whether the client is still there. */
