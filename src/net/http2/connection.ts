@@ -21,8 +21,12 @@ import type { Http2Limits } from './limits.ts'
 import { type RawFields, writeRequestText } from './request-text.ts'
 import { StreamExchange, type StreamOwner } from './stream-exchange.ts'
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
-const highestStreamId = 2 ** 31 - 1
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM } = constants
+/**
+ * GOAWAY without an error, whose last stream is the highest that can be: 8 bytes, kind 7, stream 0. Written by us, because
+ * nghttp2 takes no more requests as soon as it has sent one itself, and those on their way would be lost.
+ */
+const goawayNotice = Buffer.from('0000080700000000007fffffff00000000', 'hex')
 const abandonedTooOften = { code: NGHTTP2_ENHANCE_YOUR_CALM, reason: 'requests are given up too often' }
 
 /** Heads of all connections are written here one after the other; whoever needs one longer than its call copies it. */
@@ -35,6 +39,7 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
   readonly origin: ClientOrigin
   readonly context: ConnectionContext
   readonly #socket: Socket
+  readonly #guarded: GuardedSocket
   readonly #session: ServerHttp2Session
   readonly #deadline = new Deadline(this)
   readonly #abandoned: FloodMeter
@@ -55,8 +60,8 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
     this.#abandoned = new FloodMeter(limits.abandonedBurst, limits.abandonedPerSecond)
     this.#guard = new FrameGuard(limits, () => context.wheel.nowMs)
     this.#socket = socket
-    const guarded = new GuardedSocket(socket, this.#guard, (fault) => this.#end(fault))
-    this.#session = performServerHandshake(guarded as unknown as Socket, sessionOptions(limits, context))
+    this.#guarded = new GuardedSocket(socket, this.#guard, (fault) => this.#end(fault))
+    this.#session = performServerHandshake(this.#guarded as unknown as Socket, sessionOptions(limits, context))
     this.#listen()
     context.counts.add(counters.http2Connections)
     context.wheel.set(this.#deadline, context.limits.headersTimeoutMs)
@@ -70,7 +75,7 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
   onDraining(): void {
     if (this.#isDraining || this.#session.destroyed) return
     this.#isDraining = true
-    this.#session.goaway(NGHTTP2_NO_ERROR, highestStreamId)
+    this.#guarded.sendFrame(goawayNotice)
     this.#guard.pingSent()
     const isAsked = this.#session.ping(() => this.#session.close())
     if (!isAsked) this.#session.close()

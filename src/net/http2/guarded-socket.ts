@@ -22,6 +22,11 @@ export class GuardedSocket extends Duplex {
     socket.on('close', () => this.destroy())
   }
 
+  /** A frame that the session does not know of. It writes whole frames only, so it goes between two of them. */
+  sendFrame(frame: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(frame)
+  }
+
   override _read(): void {
     this.#socket.resume()
   }

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import type { ErrorBody } from '../../base/errors.ts'
+import { type ErrorBody, TenfoldError } from '../../base/errors.ts'
 import type { AnswerHead } from '../http1/answer-head.ts'
 import type { OwnAnswer } from '../http1/answer-writer.ts'
 import { BodyClock } from '../http1/body-clock.ts'
@@ -27,7 +27,7 @@ export interface StreamOwner {
   onStreamClosed(exchange: StreamExchange, wasAbandoned: boolean): void
 }
 
-const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants
 
 export class StreamExchange implements Exchange, DeadlineOwner {
   readonly request: RequestHead
@@ -105,7 +105,7 @@ export class StreamExchange implements Exchange, DeadlineOwner {
     const { counts, wheel } = this.#context
     if (!this.#isOpen || this.isBackedUp) {
       counts.add(counters.timeouts)
-      stream.close(NGHTTP2_CANCEL)
+      this.#cut()
     } else if (this.#body !== 'open') return
     else if (this.#clock.isTooSlow(wheel.nowMs)) this.#refuse(refusals.bodyTooSlow)
     else this.#arm()
@@ -208,7 +208,7 @@ export class StreamExchange implements Exchange, DeadlineOwner {
     this.#sink = undefined
     this.#context.counts.add(counters.answersCut)
     this.#finish()
-    this.#stream?.close(NGHTTP2_INTERNAL_ERROR)
+    this.#cut()
   }
 
   // There is no leaving HTTP on a stream: a request that asks for it was never let in.
@@ -249,6 +249,11 @@ export class StreamExchange implements Exchange, DeadlineOwner {
     this.#sender.head(status, fields, { isHead: this.request.method === 'HEAD', hasTrailers: false })
     if (this.#sender.whole(body)) this.#answered()
     else this.#arm()
+  }
+
+  /** By an error: `close` would end the stream before it resets it, and a cut answer would look whole. */
+  #cut(): void {
+    this.#stream?.destroy(new TenfoldError('unavailable', 'the answer was cut'))
   }
 
   #drained(): void {

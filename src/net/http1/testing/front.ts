@@ -7,6 +7,9 @@ import type { BlockList } from 'node:net'
 import { connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { waitUntil } from '../../../base/limits.ts'
+import type { Http2Limits } from '../../http2/limits.ts'
+import { HttpServer, type ListenOptions } from '../../server/http-server.ts'
+import type { RequestRate } from '../../server/request-rate.ts'
 import type { OwnAnswer } from '../answer-writer.ts'
 import { Counters } from '../counters.ts'
 import type { FinishedExchange } from '../exchange.ts'
@@ -14,7 +17,6 @@ import type { Failure } from '../failure.ts'
 import type { ForwardPolicy, Upstream } from '../forward-policy.ts'
 import { Forwarder } from '../forwarder.ts'
 import type { ForwardLimits, ServerLimits, UpstreamLimits } from '../limits.ts'
-import { Http1Server } from '../server.ts'
 import { TimerWheel } from '../timer-wheel.ts'
 import { UpstreamPool } from '../upstream-pool.ts'
 
@@ -68,14 +70,17 @@ export interface FrontOptions {
   limits?: Partial<ServerLimits>
   upstream?: Partial<UpstreamLimits>
   forward?: Partial<ForwardLimits>
+  http2?: Partial<Http2Limits>
   trustedPeers?: BlockList
+  rate?: RequestRate
+  listen?: ListenOptions
   /** Says of a failure whether the request may be tried again. */
   mayRetry?: (failure: Failure) => boolean
 }
 
 export interface Front {
   port: number
-  server: Http1Server
+  server: HttpServer
   pool: UpstreamPool
   counts: Counters
   wheel: TimerWheel
@@ -107,9 +112,9 @@ export async function openFront(t: TestContext, upstreamPort: number, options: F
     finished: ({ status, bodyBytesOut }: FinishedExchange) => void finished.push({ status, bodyBytesOut }),
   }
   const forwarder = new Forwarder(policy, { limits: options.forward ?? {}, wheel, counts })
-  const { limits = {}, trustedPeers } = options
-  const server = new Http1Server(forwarder, { limits, wheel, counts, ...(trustedPeers && { trustedPeers }) })
-  await server.listen({ address, port: 0 })
+  const { limits, http2, trustedPeers, rate } = options
+  const server = new HttpServer(forwarder, { limits, http2, wheel, counts, trustedPeers, rate })
+  await server.listen({ address, port: 0 }, options.listen)
   t.after(async () => {
     await server.drain(0)
     pool.destroy()
