@@ -124,6 +124,7 @@ test('a start waits for a child of the killed server that still holds its memory
   const child = rows[0].pid as number
   process.kill(child, 'SIGSTOP')
   process.kill(server.pid, 'SIGKILL')
+  await waitUntil(() => !isServerAlive(server.pid, server.dataDir), { what: 'its death', timeoutMs: waitMs })
   const starting = startServer(server)
   try {
     const isHeld = async () => /pre-existing shared memory block/.test(await readFile(server.logFile, 'utf8'))
