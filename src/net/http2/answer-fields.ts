@@ -7,11 +7,12 @@ import type { FieldBlock } from '../http1/field-block.ts'
 import { httpDate } from '../http1/http-date.ts'
 import { type KeptKinds, keptInAnswers, keptInTrailers } from '../http1/kept-fields.ts'
 
-/** A server's answer. What belongs to its connection stays there. */
-export function answerFields(head: AnswerHead, requestId: string): string[] {
+/** A server's answer. What belongs to its connection stays there. `lines`: further fields of this hop, finished. */
+export function answerFields(head: AnswerHead, requestId: string, lines = ''): string[] {
   const fields = [':status', String(head.status)]
   const { contentLength, nominated } = head.framing
   addFields(fields, head, keptInAnswers, nominated)
+  addLines(fields, lines)
   if (!head.hasRequestId) fields.push('x-request-id', requestId)
   if (!head.hasDate) fields.push('date', httpDate())
   if (contentLength >= 0) fields.push('content-length', String(contentLength))
@@ -34,13 +35,7 @@ export function ownAnswerFields(
 /** Of finished lines, `name: value\r\n` each. */
 export function wholeAnswerFields(status: number, lines: string, requestId: string, bodyBytes: number): string[] {
   const fields = [':status', String(status)]
-  for (let at = 0; at < lines.length; ) {
-    const end = lines.indexOf('\r\n', at)
-    const colon = lines.indexOf(':', at)
-    if (end < 0 || colon < 0) break
-    fields.push(lines.slice(at, colon).toLowerCase(), lines.slice(colon + 1, end).trim())
-    at = end + 2
-  }
+  addLines(fields, lines)
   fields.push('x-request-id', requestId, 'date', httpDate())
   if (status !== 204) fields.push('content-length', String(bodyBytes))
   return fields
@@ -67,5 +62,16 @@ function addFields(fields: string[], block: FieldBlock, kept: KeptKinds, nominat
     if (kept[block.kinds[i] as number] !== 1) continue
     const name = block.name(i)
     if (!nominated.includes(name)) fields.push(name, block.value(i))
+  }
+}
+
+/** Finished lines, `name: value\r\n` each. */
+function addLines(fields: string[], lines: string): void {
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.indexOf('\r\n', at)
+    const colon = lines.indexOf(':', at)
+    if (end < 0 || colon < 0) break
+    fields.push(lines.slice(at, colon).toLowerCase(), lines.slice(colon + 1, end).trim())
+    at = end + 2
   }
 }
