@@ -6,10 +6,11 @@ import { test } from 'node:test'
 import { ManualClock } from '../../../../base/clock.ts'
 import { isTenfoldError, type TenfoldError } from '../../../../base/errors.ts'
 import { waitUntil } from '../../../../base/limits.ts'
-import type { Kept, KeptWriter, Store, StoreBounds } from '../contract.ts'
+import type { StoreBounds } from '../contract.ts'
 import { openStore, type StoreOptions } from '../store.ts'
 import { bodiesOf, headOf, keep, keyTo } from '../testing/answers.ts'
-import { type TestFolder, testFolder } from '../testing/folder.ts'
+import { type TestFolder, testFolder, waitForFiles } from '../testing/folder.ts'
+import { patterned, stream, writeFrom } from '../testing/streamed.ts'
 
 const mebibyte = 2 ** 20
 const bounds: StoreBounds = {
@@ -30,7 +31,7 @@ test('what was kept is there after a restart, newest first, with its fields, tag
   const first = await openIn(folder)
   keep(first, key, body, { selectedBy: [['accept', 'x']], tags: ['t'], fields: [['etag', '"ÿ"']] })
   keep(first, key, 'second', { selectedBy: [['accept', null]], bornMs: 5 })
-  keep(first, key, '', { selectedBy: [['accept', 'empty']] })
+  keep(first, key, '', { selectedBy: [['accept', 'empty']], bornMs: 6 })
   const heads = first.find(key).map(({ head }) => head)
   await first.close()
 
@@ -79,7 +80,7 @@ test('a body that is too large for memory streams to disk, is read in parts, and
     ['/known', body.length],
     ['/unknown', -1],
   ] as const) {
-    const kept = await stream(store, keyTo(path), body, expected)
+    const kept = await stream(store, keyTo(path), body, { expected })
     assert.equal(kept?.body, undefined)
     assert.ok(body.length > store.wholeBytesMax && store.memoryBytes <= bounds.memoryBytesMax)
     assert.ok(kept)
@@ -133,10 +134,11 @@ test('an answer that is purged while its body is on the way to disk, or being re
   await assert.rejects(store.open(kept), isGone)
 
   const onTheWay = store.begin(keyTo('/b'), body.length)
-  onTheWay?.write(body, 0, mebibyte)
+  assert.ok(onTheWay)
+  assert.ok(onTheWay.write(body, 0, mebibyte))
   store.purge({ prefix: 'https://photos.test/b' })
-  await finish(onTheWay, body, mebibyte)
-  assert.equal(onTheWay?.commit(headOf(keyTo('/b'), body.length)), undefined)
+  await writeFrom(onTheWay, body, mebibyte)
+  assert.equal(onTheWay.commit(headOf(keyTo('/b'), body.length)), undefined)
   const landing = await stream(store, keyTo('/c'), body)
   store.purge({ everything: true })
   assert.ok(landing)
@@ -233,40 +235,4 @@ test('a folder that is taken away costs what lay in it, is told once, and is mad
 
 function isGone(error: unknown): boolean {
   return isTenfoldError(error, 'not-found')
-}
-
-function patterned(length: number): Buffer {
-  const body = Buffer.alloc(length)
-  for (let i = 0; i + 4 <= length; i += 4) body.writeUInt32LE(Math.imul(i, 2_654_435_761) >>> 0, i)
-  return body
-}
-
-/** As a fetch does that waits for a slow disk. */
-async function stream(store: Store, key: string, body: Buffer, expected = body.length): Promise<Kept | undefined> {
-  const writer = store.begin(key, expected)
-  if (!writer || !(await finish(writer, body, 0))) return undefined
-  return writer.commit(headOf(key, body.length))
-}
-
-async function finish(writer: KeptWriter | undefined, body: Buffer, from: number): Promise<boolean> {
-  const pieceBytes = 60_000
-  for (let at = from; at < body.length; at += pieceBytes) {
-    if (!writer?.write(body, at, Math.min(body.length, at + pieceBytes))) return false
-    if (!writer.isBackedUp) continue
-    await new Promise<void>((resolve) => {
-      writer.onDrain = resolve
-    })
-  }
-  return true
-}
-
-/** Until so many files stand, and none is being written. */
-async function waitForFiles(folder: TestFolder, count: number): Promise<void> {
-  await waitUntil(
-    async () => {
-      const files = await folder.files()
-      return files.length === count && files.every((file) => file.endsWith('.object'))
-    },
-    { what: `${count} files`, timeoutMs: 5000, intervalMs: 5 },
-  )
 }

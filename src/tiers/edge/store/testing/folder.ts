@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { waitUntil } from '../../../../base/limits.ts'
 
 export interface TestFolder extends AsyncDisposable {
   readonly path: string
@@ -32,4 +33,15 @@ export async function testFolder(): Promise<TestFolder> {
     },
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
   }
+}
+
+/** Until so many files stand, and none is being written. */
+export async function waitForFiles(folder: TestFolder, count: number): Promise<void> {
+  await waitUntil(
+    async () => {
+      const files = await folder.files()
+      return files.length === count && files.every((file) => file.endsWith('.object'))
+    },
+    { what: `${count} files`, timeoutMs: 5000, intervalMs: 5 },
+  )
 }
