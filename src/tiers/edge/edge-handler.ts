@@ -8,6 +8,7 @@ import { warnOfFault } from '../../net/http1/fault.ts'
 import { give } from './answers.ts'
 import { type RequestDirectives, requestDirectives } from './cache-control.ts'
 import { cacheStatus, type Forwarded } from './cache-status.ts'
+import { bestEncoding } from './compression/accept-encoding.ts'
 import { encodingSelector } from './compression/compressed-head.ts'
 import { conditionLines } from './conditionals.ts'
 import { DiskAnswer } from './disk-answer.ts'
@@ -28,7 +29,7 @@ import { traits, traitsOf } from './request-traits.ts'
 import { targetUnder } from './rules.ts'
 import { isFromSibling, loopField } from './siblings.ts'
 import { outlastsFailure, type Standing, standingOf } from './standing.ts'
-import type { Kept } from './store/contract.ts'
+import type { Kept, KeptHead } from './store/contract.ts'
 import { type Selection, selectingValue, selects } from './vary.ts'
 import { Waiter } from './waiter.ts'
 
@@ -87,7 +88,9 @@ export class EdgeHandler implements Handler, Asking {
 
   #find(asked: Asked): void {
     const { exchange, key, directives } = asked
-    const kept = this.select(key, exchange)
+    // A part of the bytes as they are is what everybody means.
+    const isPart = (asked.traits & traits.range) !== 0
+    const kept = isPart ? this.selectBase(key, exchange) : this.select(key, exchange)
     if (kept !== undefined) {
       const nowMs = this.parts.clock.now()
       const isImmutable = directives !== undefined && Prepared.of(kept, this.parts.cache).isImmutable
@@ -103,22 +106,35 @@ export class EdgeHandler implements Handler, Asking {
     }
     if (directives?.onlyIfCached)
       exchange.answer({ status: 504, code: 'unavailable', message: 'only a kept answer was wanted, and there is none' })
-    else this.#fetch(asked, kept)
+    else this.#fetch(asked, kept === undefined ? undefined : this.#baseOf(kept))
   }
 
-  /** The kept answer that the request selects: one that fits exactly before one that does by what Vary leaves out. */
-  select(key: string, { request }: Exchange): Kept | undefined {
+  /** A server is asked about what it made. */
+  #baseOf(kept: Kept): Kept | undefined {
+    return isCompressed(kept.head) ? this.parts.compressing.baseOf(kept) : kept
+  }
+
+  /** Whoever takes it compressed shall find it so the next time. */
+  #compress(kept: Kept, { request }: Exchange): void {
+    const { settings, compressing, cache } = this.parts
+    if (!settings.compresses || !Prepared.of(kept, cache).isCompressible) return
+    const encoding = bestEncoding(joined(request, 'accept-encoding'))
+    if (encoding !== undefined) compressing.want(kept, encoding)
+  }
+
+  select(key: string, exchange: Exchange): Kept | undefined {
     const variants = this.parts.store.find(key)
-    let found: Kept | undefined
-    for (const kept of variants) {
-      const { selectedBy, fields } = kept.head
-      if (selectedBy.length === 0) found ??= kept
-      else if (selects(selectedBy, request, fields)) {
-        if (selectedBy.some(([name]) => name === encodingSelector)) return kept
-        found ??= kept
-      }
-    }
-    return found
+    const [first] = variants
+    // Most keys have one answer, and it is for everybody.
+    if (first === undefined || (variants.length === 1 && first.head.selectedBy.length === 0)) return first
+    const { request } = exchange
+    const compressed = variants.find(({ head }) => isCompressed(head) && selects(head.selectedBy, request, head.fields))
+    return compressed ?? this.selectBase(key, exchange)
+  }
+
+  selectBase(key: string, { request }: Exchange): Kept | undefined {
+    const variants = this.parts.store.find(key)
+    return variants.find(({ head }) => !isCompressed(head) && selects(head.selectedBy, request, head.fields))
   }
 
   /** What nearly all hits are: nothing is looked up, read or made for it that need not be. */
@@ -127,6 +143,7 @@ export class EdgeHandler implements Handler, Asking {
     store.touch(kept)
     counts.add('hit')
     exchange.notes.cache = 'hit'
+    this.#compress(kept, exchange)
     exchange.answerWhole(kept.head.status, Prepared.of(kept, cache).hit(nowMs), body)
   }
 
@@ -138,7 +155,8 @@ export class EdgeHandler implements Handler, Asking {
     const prepared = Prepared.of(kept, cache)
     exchange.notes.cache = standing === 'fresh' ? 'hit' : 'hit; stale'
     // The fetch reads the request before its answer is out, which ends it.
-    if (standing === 'revalidating') this.#revalidate(asked, kept)
+    const base = standing === 'revalidating' ? this.#baseOf(kept) : undefined
+    if (base !== undefined) this.#revalidate(asked, base)
     const onLost = () => this.#askWithout(exchange, kept, attempt)
     const isSpecial = (asked.traits & special) !== 0
     if (kept.body === undefined) exchange.request.own()
@@ -155,6 +173,7 @@ export class EdgeHandler implements Handler, Asking {
     counts.add(outcome)
     exchange.notes.cache = text.slice(cache.length + 2)
     const onLost = () => this.#askWithout(exchange, kept, attempt)
+    this.#compress(kept, exchange)
     give(exchange, { kept, lines: prepared.with(age, text), prepared, isSpecial: true, nowMs, onLost }, store)
   }
 
@@ -263,11 +282,9 @@ export class EdgeHandler implements Handler, Asking {
 
   /** What is known of how requests for this key differ; empty where nothing is. */
   #selectionFor(key: string, { request }: Exchange): Selection {
-    const [newest] = this.parts.store.find(key)
+    const newest = this.parts.store.find(key).find(({ head }) => !isCompressed(head))
     const names = newest?.head.selectedBy ?? []
-    return names.flatMap(([name]) =>
-      name === encodingSelector ? [] : [[name, selectingValue(name, request)] as const],
-    )
+    return names.map(([name]) => [name, selectingValue(name, request)] as const)
   }
 
   #waiterFor({ exchange, attempt, traits: found }: Asked): Waiter {
@@ -309,6 +326,10 @@ export class EdgeHandler implements Handler, Asking {
 
 function directivesOf({ request }: Exchange): RequestDirectives {
   return requestDirectives(joined(request, 'cache-control') ?? '')
+}
+
+function isCompressed({ selectedBy }: KeptHead): boolean {
+  return selectedBy.some(([name]) => name === encodingSelector)
 }
 
 /** Requests with credentials or cookies may be answered differently from those without. */

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../base/clock.ts'
 import type { Exchange, Handler } from '../../net/http1/exchange.ts'
 import type { RequestDirectives } from './cache-control.ts'
 import type { Status } from './cache-status.ts'
+import { Compressing } from './compressing.ts'
 import type { EdgeRule, EdgeSettings } from './contract.ts'
 import type { EdgeCounts, Outcome } from './counts.ts'
 import type { Fetches } from './fetches.ts'
@@ -15,6 +16,7 @@ import type { Kept, Store } from './store/contract.ts'
 export interface EdgeParts {
   readonly store: Store
   readonly counts: EdgeCounts
+  readonly compressing: Compressing
   /** Likenesses of requests whose answers are not kept. */
   readonly passing: Marks
   /** Keys for which no server answered. */
@@ -57,20 +59,17 @@ export interface Asking {
   askAgain(exchange: Exchange, attempt: number): void
   /** The kept answer that the request selects. */
   select(key: string, exchange: Exchange): Kept | undefined
+  /** As a server made it, not compressed here. */
+  selectBase(key: string, exchange: Exchange): Kept | undefined
   give(exchange: Exchange, kept: Kept, telling: Telling): void
 }
 
-export function openParts(
-  settings: EdgeSettings,
-  parts: Omit<EdgeParts, 'settings' | 'rules' | 'passing' | 'failing' | 'clock'> & { clock?: Clock },
-): EdgeParts {
-  const clock = parts.clock ?? systemClock
-  return {
-    ...parts,
-    clock,
-    passing: new Marks(clock),
-    failing: new Marks(clock),
-    settings,
-    rules: new Rules(settings.rules),
-  }
+/** What is not made here. */
+type Given = Pick<EdgeParts, 'store' | 'counts' | 'cache' | 'siblings' | 'onInvalidated'> & { clock?: Clock }
+
+export function openParts(settings: EdgeSettings, given: Given): EdgeParts {
+  const clock = given.clock ?? systemClock
+  const marks = { passing: new Marks(clock), failing: new Marks(clock) }
+  const compressing = new Compressing(given.store)
+  return { ...given, ...marks, clock, compressing, settings, rules: new Rules(settings.rules) }
 }

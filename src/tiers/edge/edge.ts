@@ -92,6 +92,7 @@ class TheEdge implements OpenEdge {
     for (const { fetches } of this.#handlers)
       for (const fetch of [...fetches.all]) if (fetch.waiters.size === 0) fetch.cancel()
     this.#parts.siblings?.close()
+    this.#parts.compressing.close()
     await this.#parts.store.close()
   }
 }

@@ -3,6 +3,8 @@
 import type { AnswerHead } from '../../net/http1/answer-head.ts'
 import type { OwnAnswer } from '../../net/http1/answer-writer.ts'
 import { cacheStatus, type Forwarded, type Status } from './cache-status.ts'
+import { withVary } from './compression/compressed-head.ts'
+import { isCompressible } from './compression/compressible.ts'
 import { confirms, isNotModified } from './conditionals.ts'
 import type { EdgeFetch } from './edge-fetch.ts'
 import type { Asking } from './edge-parts.ts'
@@ -66,8 +68,9 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
 
   kept(fetch: EdgeFetch, body: SharedBody): void {
     const { pending, writer } = fetch
-    body.kept =
-      fetch.isOutdated || pending === undefined ? undefined : writer?.commit({ ...pending, bytes: body.bytes })
+    if (!fetch.isOutdated && pending !== undefined && writer !== undefined)
+      body.kept = writer.commit(this.#varied({ ...pending, bytes: body.bytes }))
+    if (body.kept !== undefined) this.#edge.parts.compressing.replaced(body.kept)
     for (const waiter of [...fetch.waiters]) {
       if (waiter.hasHead || !(body.kept !== undefined || waiter.needsWhole)) continue
       const isLeader = waiter === fetch.leader
@@ -76,6 +79,12 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       if (body.kept === undefined) this.#edge.askAgain(waiter.exchange, waiter.attempt)
       else this.#give(fetch, waiter, body.kept, { isLeader, isStored: true })
     }
+  }
+
+  /** What will be given compressed to some says so to all (RFC 9110, 12.5.5). */
+  #varied(head: KeptHead): KeptHead {
+    if (!this.#edge.parts.settings.compresses || !isCompressible(head)) return head
+    return { ...head, fields: withVary(head.fields) }
   }
 
   lost(fetch: EdgeFetch, waiters: readonly Waiter[]): void {
@@ -216,7 +225,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
   // What is kept still holds.
 
   #confirmed(fetch: EdgeFetch, kept: Kept, head: AnswerHead, answeredMs: number): void {
-    const { store, settings } = this.#edge.parts
+    const { store, settings, compressing } = this.#edge.parts
     const fields = endToEndFields(head)
     if (!confirms(fields, kept.head.fields)) {
       store.remove(kept)
@@ -232,7 +241,8 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     })
     const bornMs = bornOf(head, updated, { askedMs: fetch.askedMs, answeredMs })
     const known = keptHeadOf({ key, status, bytes, fields: updated }, verdict, { selectedBy, bornMs })
-    const current = store.refresh(kept, known, fetch.asked)
+    const current = store.refresh(kept, this.#varied(known), fetch.asked)
+    compressing.refreshed(current, fetch.asked)
     const isForAll = verdict.refusal === undefined && isShareable(known, answeredMs)
     if (!isForAll) this.#edge.parts.passing.add(fetch.for.likeness, passingMs)
     this.#askAnew(fetch, (waiter) => isForAll || waiter === fetch.leader)
@@ -240,7 +250,8 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       const isLeader = waiter === fetch.leader
       fetch.release(waiter)
       this.#note(fetch, waiter)
-      this.#give(fetch, waiter, current, { isLeader, isStored: false })
+      const best = waiter.needsWhole ? current : (this.#edge.select(key, waiter.exchange) ?? current)
+      this.#give(fetch, waiter, best, { isLeader, isStored: false })
     }
     if (verdict.refusal !== undefined || fetch.isOutdated) store.remove(current)
     fetch.discard(head)

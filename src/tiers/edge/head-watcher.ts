@@ -27,7 +27,7 @@ export class HeadWatcher implements PassWatcher {
   }
 
   answered(exchange: Exchange, head: AnswerHead): void {
-    const kept = this.#edge.select(this.#asked.key, exchange)
+    const kept = this.#edge.selectBase(this.#asked.key, exchange)
     if (kept === undefined || kept.head.status !== head.status || head.status !== 200) return
     const fields = endToEndFields(head)
     // Another version, or another length: what is kept is out of date.
@@ -43,7 +43,7 @@ export class HeadWatcher implements PassWatcher {
   }
 
   #update(kept: Kept, head: AnswerHead, fields: Kept['head']['fields']): void {
-    const { store, clock, settings } = this.#edge.parts
+    const { store, clock, settings, compressing } = this.#edge.parts
     const { rule, key } = this.#asked
     const answeredMs = clock.now()
     const verdict = verdictOf(
@@ -57,7 +57,8 @@ export class HeadWatcher implements PassWatcher {
     if (verdict.refusal !== undefined) return
     const { status, bytes, selectedBy } = kept.head
     const bornMs = bornOf(head, fields, { askedMs: this.#askedMs, answeredMs })
-    store.refresh(kept, keptHeadOf({ key, status, bytes, fields }, verdict, { selectedBy, bornMs }), this.#mark)
+    const known = keptHeadOf({ key, status, bytes, fields }, verdict, { selectedBy, bornMs })
+    compressing.refreshed(store.refresh(kept, known, this.#mark), this.#mark)
   }
 }
 

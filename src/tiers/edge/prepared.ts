@@ -3,6 +3,7 @@
 
 import { answerDirectives } from './cache-control.ts'
 import { cacheStatus } from './cache-status.ts'
+import { isCompressible } from './compression/compressible.ts'
 import { linesOf } from './fields.ts'
 import type { Kept } from './store/contract.ts'
 
@@ -15,6 +16,7 @@ export class Prepared {
   #hitLines = ''
   #notModifiedLines: string | undefined
   #isImmutable: boolean | undefined
+  #isCompressible: boolean | undefined
 
   private constructor(kept: Kept, cache: string) {
     this.#kept = kept
@@ -50,6 +52,11 @@ export class Prepared {
   /** Of a 416: how much there is. */
   unsatisfiable(lines: string): string {
     return `${lines.slice(this.lines.length)}content-range: bytes */${this.#kept.head.bytes}\r\n`
+  }
+
+  get isCompressible(): boolean {
+    this.#isCompressible ??= isCompressible(this.#kept.head)
+    return this.#isCompressible
   }
 
   get isImmutable(): boolean {
