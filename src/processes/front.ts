@@ -55,8 +55,8 @@ class Front extends Lifecycle implements Role {
     }
   }
 
-  async purge(logged: LoggedPurge): Promise<{ objects: number }> {
-    return (await this.#edge?.hear(logged)) ?? { objects: 0 }
+  async purge(logged: LoggedPurge, options: { again: boolean }): Promise<{ objects: number }> {
+    return (await this.#edge?.hear(logged, options)) ?? { objects: 0 }
   }
 
   async invalidate(urls: string[]): Promise<void> {

@@ -42,8 +42,8 @@ export class DoorClient {
     return this.#call('POST', '/leave-entry')
   }
 
-  purge(logged: LoggedPurge): Promise<{ objects: number }> {
-    return this.#call('POST', '/purge', logged)
+  purge(logged: LoggedPurge, { again = false } = {}): Promise<{ objects: number }> {
+    return this.#call('POST', '/purge', { ...logged, again })
   }
 
   invalidate(urls: string[]): Promise<void> {

@@ -8,7 +8,8 @@
 //   POST /release
 //   POST /reach {shard, timeoutMs}   whether the process gets an answer from the shard's primary: {isReached}
 //   POST /leave-entry       stops accepting on the public address; kept connections end with their next answer
-//   POST /purge {position, at, purge}   answers {objects} when this purge and all before it have taken effect
+//   POST /purge {position, at, purge, again}   answers {objects} when this purge and all before it have taken effect; `again`:
+//                           also when they had before
 //   POST /invalidate {urls} what another front saw being changed is thrown out; answers {}
 //   GET  /edge              EdgeReport; null where there is no edge
 //   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
@@ -61,7 +62,7 @@ export interface DoorHandlers {
   release?(): Promise<void>
   reach?(request: ReachRequest): Promise<ReachAnswer>
   leaveEntry?(): Promise<void>
-  purge?(logged: LoggedPurge): Promise<{ objects: number }>
+  purge?(logged: LoggedPurge, options: { again: boolean }): Promise<{ objects: number }>
   invalidate?(urls: string[]): Promise<void>
   edgeReport?(): EdgeReport | null
   startSupervisor?(args: string[]): Promise<{ pid: number }>

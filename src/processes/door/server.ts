@@ -69,7 +69,10 @@ export class DoorServer extends Lifecycle {
         await leaveEntry?.call(this.#handlers)
         return this.#state()
       case 'POST /purge':
-        if (purge) return purge.call(this.#handlers, (await readJson(request)) as LoggedPurge)
+        if (purge) {
+          const { again, ...logged } = (await readJson(request)) as LoggedPurge & { again: boolean }
+          return purge.call(this.#handlers, logged, { again })
+        }
         return { objects: 0 }
       case 'POST /invalidate':
         await invalidate?.call(this.#handlers, ((await readJson(request)) as { urls: string[] }).urls)

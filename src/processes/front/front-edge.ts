@@ -51,8 +51,8 @@ export class FrontEdge extends Lifecycle {
     this.#edge?.update(edgeSettingsOf(map.topology))
   }
 
-  hear(logged: LoggedPurge): Promise<{ objects: number }> {
-    return this.#follower.hear(logged)
+  hear(logged: LoggedPurge, options: { again: boolean }): Promise<{ objects: number }> {
+    return this.#follower.hear(logged, options)
   }
 
   /** URLs that another front saw being changed. */

@@ -41,10 +41,10 @@ export class PurgeFollower extends Lifecycle {
     return this.#position
   }
 
-  /** Resolves when the purge, and all before it, has taken effect. May be told twice. */
-  async hear(logged: LoggedPurge): Promise<{ objects: number }> {
+  /** Resolves when the purge, and all before it, has taken effect. Told twice, it has no effect, unless it shall have it `again`. */
+  async hear(logged: LoggedPurge, { again = false } = {}): Promise<{ objects: number }> {
     return this.#inTurn(async () => {
-      if (logged.position <= this.#position) return { objects: 0 }
+      if (logged.position <= this.#position) return again ? this.#options.apply(logged.purge) : { objects: 0 }
       if (logged.position === this.#position + 1) return this.#apply(logged)
       return { objects: await this.#catchUp() }
     })

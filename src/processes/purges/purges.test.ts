@@ -95,6 +95,7 @@ test('one that heard of a later purge does those between first; one that it has 
   await follower.hear(c)
   assert.deepEqual(applied, [tag('a'), tag('b'), tag('c')])
   assert.deepEqual(await follower.hear(a), { objects: 0 })
+  assert.deepEqual(await follower.hear(a, { again: true }), { objects: 4 })
   assert.equal(follower.position, 3)
   await follower.stop()
 })
