@@ -66,8 +66,11 @@ export type { ListenOn }
 
 /** What an engine implements. */
 export interface Balancer {
-  /** Takes effect from the next request on; health that is known is carried over. @throws conflict for another `mode`. */
-  update(upstreams: Upstreams): void
+  /**
+   * Resolves when it holds from the next request on; health that is known is carried over. May be called again meanwhile: the
+   * last one stays. @throws conflict for another `mode`; unavailable where another program has to be told and cannot be.
+   */
+  update(upstreams: Upstreams): Promise<void>
   /**
    * Accepts on an inherited listening socket, or on an address; called once for each. @throws port-taken, bad-input.
    * With `answersHealth` this listener answers GET /-/live and /-/ready for the balancer itself instead of passing
@@ -76,8 +79,8 @@ export interface Balancer {
   listen(on: ListenOn, options?: ListenOptions): Promise<void>
   /** Where it listens, in the order of the calls; the port is real where 0 was asked for. */
   addresses(): ReadonlyArray<{ address: string; port: number }>
-  /** Stops accepting there and nowhere else: kept connections end with their next answer. */
-  leave(on: ListenOn): void
+  /** Resolves when it accepts no more there, and goes on elsewhere: kept connections end with their next answer. */
+  leave(on: ListenOn): Promise<void>
   /** True once every server was checked. */
   isReady(): boolean
   health(): ReadonlyArray<{ id: string; isUp: boolean; inFlight: number; reason?: string }>

@@ -58,22 +58,22 @@ export function changingSuite(engine: string, open: OpenBalancer): void {
 
     load = startLoad(port, [...repeatable, ...posts])
     for (let reload = 1; reload <= 6; reload++) {
-      balancer.update(
+      await balancer.update(
         snapshot({ timeoutMs: 5000 + reload, retriesMax: 2 + (reload % 2), inFlightPerServerMax: 16 * reload }),
       )
       await more(`after reload ${reload}`)
     }
     algorithm = 'consistent-hash'
-    balancer.update(snapshot())
+    await balancer.update(snapshot())
     await more('after the change of algorithm')
     for (let drain = 1; drain <= 2; drain++) {
       const [old, ...others] = servers as [ServerProcess, ...ServerProcess[]]
       const fresh = await startServerProcess(t, `fresh-${drain}`)
       servers = [...servers, fresh]
-      balancer.update(snapshot({}, old.name))
+      await balancer.update(snapshot({}, old.name))
       assert.equal(await old.end('SIGTERM'), 0)
       servers = [...others, fresh]
-      balancer.update(snapshot())
+      await balancer.update(snapshot())
       await more(`after drain ${drain}`)
     }
     await load.stop()

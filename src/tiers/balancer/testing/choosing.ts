@@ -22,7 +22,7 @@ export function choosingSuite(engine: string, open: OpenBalancer, lacks: readonl
 
   promise('weighted round robin gives by weight, and not in a row', async (t) => {
     const { port, servers, balancer, upstreams } = await openBench(t, open, ['a', 'b'])
-    balancer.update(weighed(upstreams, [3, 1], 'weighted-round-robin'))
+    await balancer.update(weighed(upstreams, [3, 1], 'weighted-round-robin'))
     const order = []
     for (let i = 0; i < 40; i++) order.push((await echoed(port, '/echo')).server)
     const [a = 0] = sharesOf(servers)
@@ -32,11 +32,11 @@ export function choosingSuite(engine: string, open: OpenBalancer, lacks: readonl
 
   promise('a server of weight 0 is asked only when no other is there', async (t) => {
     const { port, servers, balancer, upstreams } = await openBench(t, open, ['a', 'b'])
-    balancer.update(weighed(upstreams, [0, 1]))
+    await balancer.update(weighed(upstreams, [0, 1]))
     for (let i = 0; i < 10; i++) await ask(port, '/bytes/1')
     assert.deepEqual(sharesOf(servers), [0, 10])
     const onlyA = weighed(upstreams, [0, 1])
-    balancer.update({ ...onlyA, servers: onlyA.servers.slice(0, 1) })
+    await balancer.update({ ...onlyA, servers: onlyA.servers.slice(0, 1) })
     assert.equal((await ask(port, '/bytes/1')).status, 200)
   })
 
@@ -87,7 +87,7 @@ export function choosingSuite(engine: string, open: OpenBalancer, lacks: readonl
     for (const path of paths) assert.equal(await serverOf(`${path}?again`), placed.get(path), path)
     for (const name of ['a', 'b', 'c'])
       assert.ok([...placed.values()].filter((server) => server === name).length >= 5, `${name} has too few`)
-    balancer.update({ ...upstreams, servers: upstreams.servers.filter(({ id }) => id !== 'b') })
+    await balancer.update({ ...upstreams, servers: upstreams.servers.filter(({ id }) => id !== 'b') })
     for (const path of paths) {
       const server = await serverOf(path)
       if (placed.get(path) !== 'b') assert.equal(server, placed.get(path), path)
@@ -136,12 +136,12 @@ export function choosingSuite(engine: string, open: OpenBalancer, lacks: readonl
     const { port, balancer, upstreams } = await openBench(t, open, ['a', 'b'], { sticky: 'cookie' })
     const first = await ask(port, '/echo')
     const had = JSON.parse(first.body).server as string
-    balancer.update(drained(upstreams, had))
+    await balancer.update(drained(upstreams, had))
     const headers = { Cookie: cookiePattern.exec(setCookieOf(first))?.[1] ?? '' }
     const second = await ask(port, '/echo', { headers })
     assert.notEqual(JSON.parse(second.body).server, had)
     assert.match(setCookieOf(second), cookiePattern)
-    balancer.update(upstreams)
+    await balancer.update(upstreams)
     const third = await ask(port, '/echo', { headers: { Cookie: cookiePattern.exec(setCookieOf(second))?.[1] ?? '' } })
     assert.equal(JSON.parse(third.body).server, JSON.parse(second.body).server)
   })
@@ -149,8 +149,8 @@ export function choosingSuite(engine: string, open: OpenBalancer, lacks: readonl
   promise('a server that comes later gets its share slowly', async (t) => {
     const { port, servers, balancer, upstreams } = await openBench(t, open, ['a', 'b'], { slowStartMs: 600_000 })
     const [a, b] = servers
-    balancer.update({ ...upstreams, servers: upstreams.servers.slice(0, 1) })
-    balancer.update(upstreams)
+    await balancer.update({ ...upstreams, servers: upstreams.servers.slice(0, 1) })
+    await balancer.update(upstreams)
     await waitUntil(() => balancer.isReady(), { what: 'the first check', timeoutMs: limitMs })
     for (let i = 0; i < 100; i++) await ask(port, '/bytes/1')
     assert.ok((b?.asked.length ?? 0) <= 30, `the new one got ${b?.asked.length} of 100`)
@@ -167,9 +167,9 @@ async function staysAndComesBack(t: TestContext, open: OpenBalancer, over: Parti
     return [...names][0] as string
   }
   const home = await seen()
-  balancer.update(drained(upstreams, home))
+  await balancer.update(drained(upstreams, home))
   assert.notEqual(await seen(), home)
-  balancer.update(upstreams)
+  await balancer.update(upstreams)
   assert.equal(await seen(), home)
 }
 

@@ -26,7 +26,7 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
     const dead = { name: 'dead', port: await unusedPort() }
     const { balancer, port, servers, upstreams } = await openBench(t, open, ['a'], { healthIntervalMs: 60_000 })
     // Added now, so that no check has found it out before the requests do.
-    balancer.update({ ...upstreams, servers: [...upstreams.servers, ...upstreamsOf([dead]).servers], fall: 100 })
+    await balancer.update({ ...upstreams, servers: [...upstreams.servers, ...upstreamsOf([dead]).servers], fall: 100 })
     for (let i = 0; i < 4; i++) assert.equal((await echo(port, { method: 'POST', body: `body ${i}` })).bodyBytes, 6)
     assert.equal(servers[0]?.asked.length, 4)
     const health = balancer.health().find(({ id }) => id === 'dead')
@@ -125,10 +125,10 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
     const holder = a.asked.length > 0 ? a : b
     const other = holder === a ? b : a
     const servers2 = upstreams.servers.map((server) => ({ ...server, isDraining: server.id === holder.name }))
-    balancer.update({ ...upstreams, servers: servers2 })
+    await balancer.update({ ...upstreams, servers: servers2 })
     for (let i = 0; i < 4; i++) await ask(port, '/bytes/1')
     assert.deepEqual([holder.asked.length, other.asked.length], [1, 4])
-    balancer.update({ ...upstreams, servers: upstreams.servers.filter(({ id }) => id !== holder.name) })
+    await balancer.update({ ...upstreams, servers: upstreams.servers.filter(({ id }) => id !== holder.name) })
     assert.equal(holder.server.inFlight, 1, 'the stream was cut')
     stream.destroy()
   })
@@ -184,13 +184,13 @@ export function survivingSuite(engine: string, open: OpenBalancer): void {
       const [old, ...others] = current
       if (!old) break
       const { servers, ...rest } = upstreamsOf([old, ...others, fresh])
-      balancer.update({
+      await balancer.update({
         ...rest,
         servers: servers.map((server) => ({ ...server, isDraining: server.id === old.name })),
       })
       assert.equal(await old.end('SIGTERM'), 0)
       current = [...others, fresh]
-      balancer.update(upstreamsOf(current))
+      await balancer.update(upstreamsOf(current))
       const before = load.answered()
       await waitUntil(() => load.answered() > before + 100, { what: `load after ${name}`, timeoutMs: limitMs })
     }

@@ -58,7 +58,7 @@ export class HttpBalancer implements Balancer {
     this.#handler = this.#watched(before?.(this.#forwarder) ?? this.#forwarder)
   }
 
-  update(upstreams: Upstreams): void {
+  async update(upstreams: Upstreams): Promise<void> {
     checkSameMode(this.#roster.upstreams, upstreams)
     this.#policy.follow(this.#roster.update(upstreams))
     Object.assign(this.#forwarder.limits, this.#limits())
@@ -83,7 +83,7 @@ export class HttpBalancer implements Balancer {
     return this.#listeners.flatMap(({ server }) => server.address() ?? [])
   }
 
-  leave(on: ListenOn): void {
+  async leave(on: ListenOn): Promise<void> {
     for (const listener of this.#listeners) if (isDeepStrictEqual(listener.on, on)) listener.server.stopAccepting()
   }
 

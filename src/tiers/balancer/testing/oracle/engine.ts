@@ -51,7 +51,7 @@ class Oracle implements Balancer {
     }
   }
 
-  update(upstreams: Upstreams): void {
+  async update(upstreams: Upstreams): Promise<void> {
     const left = this.#roster.update(upstreams)
     // A draining server waits for its connections to end: the idle ones end now, the others with their answers.
     const draining = this.#roster.servers.filter((state) => state.upstream.isDraining)
@@ -81,7 +81,7 @@ class Oracle implements Balancer {
     return this.#listeners.flatMap(({ server }) => server.address() ?? [])
   }
 
-  leave(on: ListenOn): void {
+  async leave(on: ListenOn): Promise<void> {
     for (const listener of this.#listeners) if (isSameListen(listener.on, on)) listener.server.stopAccepting()
   }
 

@@ -34,7 +34,7 @@ export class TcpBalancer implements Balancer {
   }
 
   /** Connections at servers that are gone, or drain, go on until they end by themselves. */
-  update(upstreams: Upstreams): void {
+  async update(upstreams: Upstreams): Promise<void> {
     checkSameMode(this.#roster.upstreams, upstreams)
     this.#roster.update(upstreams)
   }
@@ -59,7 +59,7 @@ export class TcpBalancer implements Balancer {
     })
   }
 
-  leave(on: ListenOn): void {
+  async leave(on: ListenOn): Promise<void> {
     this.#front.leave(on)
   }
 
