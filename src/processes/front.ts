@@ -34,6 +34,8 @@ class Front extends Lifecycle implements Role {
   #edge: FrontEdge | undefined
   #clients: Clients | undefined
   #upstreams: Upstreams | undefined
+  /** Settles when the newest upstreams hold. */
+  #applied: Promise<void> = Promise.resolve()
   #unsubscribe: (() => void) | undefined
   /** The descriptor of the public socket is the listener's own once it listens, and gone when it has left. */
   #entry: 'unused' | 'open' | 'left' = 'unused'
@@ -69,14 +71,15 @@ class Front extends Lifecycle implements Role {
 
   async applyMap(): Promise<void> {
     await this.#context.map.refresh()
+    await this.#applied
     await this.#followEntry()
   }
 
   async leaveEntry(): Promise<void> {
     if (this.#entry !== 'open') return
     this.#entry = 'left'
-    this.#balancer?.leave(entry)
-    this.#balancer?.leave(tlsEntry)
+    await this.#balancer?.leave(entry)
+    await this.#balancer?.leave(tlsEntry)
   }
 
   async startSupervisor(args: string[]): Promise<{ pid: number }> {
@@ -134,7 +137,8 @@ class Front extends Lifecycle implements Role {
     const upstreams = { ...upstreamsOf(map, this.#context.self().region), mode }
     if (isDeepStrictEqual(upstreams, this.#upstreams)) return
     this.#upstreams = upstreams
-    this.#balancer?.update(upstreams)
+    this.#applied = this.#balancer?.update(upstreams) ?? this.#applied
+    this.#applied.catch((error) => this.#context.log.error({ err: error }, 'the change of servers is not applied'))
     this.#context.log.info({ mapVersion: map.version, servers: upstreams.servers }, 'servers changed')
   }
 

@@ -108,6 +108,20 @@ export async function askRaw(port: number, bytes: string | Buffer, enough = (_te
   return text
 }
 
+/** Resolves when nobody listens there any more. */
+export async function refusesConnections(port: number): Promise<void> {
+  const isRefused = async () => {
+    const socket = connect(port, address)
+    const [event] = await Promise.race([
+      once(socket, 'connect').then(() => ['connect']),
+      once(socket, 'close').then(() => ['close']),
+    ]).catch(() => ['refused'])
+    socket.destroy()
+    return event === 'refused'
+  }
+  await waitUntil(isRefused, { what: `the end of listening on ${port}`, timeoutMs: limitMs })
+}
+
 export async function rawSocket(port: number): Promise<Socket> {
   const socket = connect(port, address)
   socket.on('error', () => socket.destroy())

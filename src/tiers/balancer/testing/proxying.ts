@@ -214,7 +214,7 @@ export function proxyingSuite(engine: string, open: OpenBalancer): void {
     assert.match(text, /^HTTP\/1.1 101 .*x-tunnel: 1/is)
     socket.write('second')
     await waitUntil(() => text.endsWith('firstsecond'), { what: 'the second echo', timeoutMs: limitMs })
-    assert.equal(balancer.inFlight(), 1)
+    await waitUntil(() => balancer.inFlight() === 1, { what: 'the tunnel counted', timeoutMs: limitMs })
     socket.destroy()
     await waitUntil(() => balancer.inFlight() === 0, { what: 'the end of the tunnel', timeoutMs: limitMs })
     assert.match(await askRaw(port, `GET /status/403 ${head}\r\n`), /^HTTP\/1.1 403.*connection: close/is)

@@ -11,7 +11,7 @@ import {
   limitMs,
   listening,
   type OpenBalancer,
-  rawSocket,
+  refusesConnections,
   startServerProcess,
   unusedPort,
   upstreamsOf,
@@ -97,7 +97,9 @@ export function relayingSuite(engine: string, open: OpenBalancer): void {
       const dead = { name: 'dead', port: await unusedPort() }
       const live = await openTcpServer(t, 'live', echoBytes)
       const { balancer, port } = await bench(t, [live], { healthIntervalMs: 60_000 })
-      await balancer.update(upstreamsOf([dead, live], { mode: 'tcp', healthPath: '', healthIntervalMs: 60_000, fall: 1000 }))
+      await balancer.update(
+        upstreamsOf([dead, live], { mode: 'tcp', healthPath: '', healthIntervalMs: 60_000, fall: 1000 }),
+      )
       for (let i = 0; i < 4; i++) assert.equal(await saidBy(port, `hello ${i}`), `hello ${i}`)
       const isOut = () => balancer.health().find(({ id }) => id === 'dead')?.isUp === false
       await waitUntil(isOut, { what: 'the dead one out', timeoutMs: limitMs })
@@ -176,7 +178,10 @@ export function relayingSuite(engine: string, open: OpenBalancer): void {
     const { port, balancer } = await bench(t, [a])
     const kept = await spoken(t, port)
     const both = upstreamsOf([a, b], { mode: 'tcp', healthPath: '' })
-    await balancer.update({ ...both, servers: both.servers.map((server) => ({ ...server, isDraining: server.id === 'a' })) })
+    await balancer.update({
+      ...both,
+      servers: both.servers.map((server) => ({ ...server, isDraining: server.id === 'a' })),
+    })
     for (let i = 0; i < 4; i++) await saidBy(port, 'x')
     assert.deepEqual([a.used, b.used], [1, 4])
     kept.write('still')

@@ -70,16 +70,16 @@ export class BalancerPolicy implements ForwardPolicy {
     this.#line.leave(request)
   }
 
-  answering({ exchange, pickedMs }: ForwardedRequest, { state }: Place): string {
-    this.#roster.answered(state, performance.now() - pickedMs)
+  answering({ exchange, isBodyKept, pickedMs }: ForwardedRequest, { state }: Place): string {
+    this.#roster.answered(state, isBodyKept ? performance.now() - pickedMs : undefined)
     return this.#roster.upstreams.sticky === 'cookie' ? this.#sticky.fieldFor(exchange, state) : ''
   }
 
-  failed({ pickedMs }: ForwardedRequest, { state }: Place, { kind, reason }: Failure): boolean {
+  failed({ pickedMs }: ForwardedRequest, { state }: Place, { kind, reason }: Failure, canRepeat: boolean): boolean {
     this.#roster.failed(state, kind === 'full' ? 'local' : kind, reason, performance.now() - pickedMs)
-    const mayRetry = this.#budget.withdraw()
-    if (mayRetry) upstreamChannel.publish({ node: state.upstream.id, event: 'retried', reason })
-    return mayRetry
+    if (!canRepeat || !this.#budget.withdraw()) return false
+    upstreamChannel.publish({ node: state.upstream.id, event: 'retried', reason })
+    return true
   }
 
   released(_request: ForwardedRequest, { state }: Place): void {
