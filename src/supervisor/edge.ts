@@ -35,20 +35,19 @@ export class EdgeControl {
   async purge(purge: Purge): Promise<Purged> {
     const logged = await this.#log.append(purge)
     const done: Purged = { position: logged.position, objects: 0, nodes: [], pending: [] }
-    const tell = async (id: string, again: boolean) => {
-      const { objects } = await this.#door(id).purge(logged, { again })
-      done.objects += objects
-    }
     await Promise.all(
-      this.#fronts().map(({ id }) =>
-        tell(id, false).then(
-          () => void done.nodes.push(id),
-          () => void done.pending.push(id),
-        ),
-      ),
+      this.#fronts().map(async ({ id }) => {
+        try {
+          done.objects += (await this.#door(id).purge(logged)).objects
+          done.nodes.push(id)
+        } catch {
+          done.pending.push(id)
+        }
+      }),
     )
     // A front that was told early may have fetched the old answer since, from one that was told late.
-    if (done.nodes.length > 1) await Promise.allSettled(done.nodes.map((id) => tell(id, true)))
+    if (done.nodes.length > 1)
+      await Promise.allSettled(done.nodes.map((id) => this.#door(id).purge(logged, { again: true })))
     const { events } = this.#system
     events.emit('info', `purged ${describePurge(purge)}: ${done.objects} answers at ${done.nodes.length} fronts`)
     if (done.pending.length > 0) events.emit('warn', `not heard of the purge yet: ${done.pending.join(', ')}`)
