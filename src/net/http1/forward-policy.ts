@@ -14,6 +14,8 @@ export interface ForwardedRequest {
   readonly isRepeatable: boolean
   /** When the server was picked that has it now, on the clock of `performance.now`. */
   readonly pickedMs: number
+  /** All of its body was here before the server was asked: the time that it takes is the server's own. */
+  readonly isBodyKept: boolean
   /** After `pick` said 'wait', and once: asks it again. */
   proceed(): void
   /** After `pick` said 'wait', and once: nothing came of it. */
@@ -36,8 +38,10 @@ export interface ForwardPolicy {
   left?(request: ForwardedRequest): void
   /** The head of the server's answer is here. What this gives, finished lines `name: value\r\n`, goes to the client with it. */
   answering?(request: ForwardedRequest, upstream: Upstream): string
-  /** True when the request, if it can be sent again, shall be: there is a budget, and there may be another server. */
-  failed(request: ForwardedRequest, upstream: Upstream, failure: Failure): boolean
+  /**
+   * `canRepeat`: it can be sent again, and will be when this is true: there is a budget, and there may be another server.
+   */
+  failed(request: ForwardedRequest, upstream: Upstream, failure: Failure, canRepeat: boolean): boolean
   /** The server has no more to do with the request. Once for each `pick` that gave one. */
   released(request: ForwardedRequest, upstream: Upstream): void
   finished?(exchange: FinishedExchange): void

@@ -178,13 +178,13 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
     }
     this.#release()
     if (this.#isCommitted) {
-      policy.failed(this, upstream, failure)
+      policy.failed(this, upstream, failure, false)
       exchange.abort()
       return
     }
     this.#held = undefined
-    const mayRetry = policy.failed(this, upstream, failure)
-    if (mayRepeat && failure.kind !== 'timeout' && this.tried.length < limits.attemptsMax && mayRetry) {
+    const canRepeat = mayRepeat && failure.kind !== 'timeout' && this.tried.length < limits.attemptsMax
+    if (policy.failed(this, upstream, failure, canRepeat) && canRepeat) {
       counts.add(counters.retries)
       this.#attempt()
       return
@@ -345,6 +345,7 @@ export class Forward implements ForwardedRequest, UpstreamUser, ExchangeSink, By
   // A tunnel, after the server agreed to leave HTTP.
 
   onUpgraded(head: AnswerHead): void {
+    this.#context.policy.answering(this, this.#upstream as Upstream)
     this.#isCommitted = this.#isTunnel = true
     this.exchange.upgrade(head, this)
   }

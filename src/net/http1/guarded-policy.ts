@@ -44,9 +44,9 @@ export class GuardedPolicy {
     }
   }
 
-  failed(request: ForwardedRequest, upstream: Upstream, failure: Failure): boolean {
+  failed(request: ForwardedRequest, upstream: Upstream, failure: Failure, canRepeat: boolean): boolean {
     try {
-      return this.#policy.failed(request, upstream, failure)
+      return this.#policy.failed(request, upstream, failure, canRepeat)
     } catch (error) {
       warnOfFault(error)
       return false

@@ -72,14 +72,15 @@ export class Roster {
 
   /** Swaps the snapshot. Answers the servers that are no longer in it; what is known of the others is kept. */
   update(upstreams: Upstreams): ServerState[] {
-    const { algorithm, sticky, slowStartMs } = upstreams
+    const { algorithm, sticky } = upstreams
     if (algorithm !== this.#upstreams.algorithm || sticky !== this.#upstreams.sticky)
       this.#algorithm = algorithmOf(upstreams)
     const before = this.#servers
+    const takers = before.filter((server) => !server.upstream.isDraining)
     this.#follow(upstreams)
-    const nowMs = this.#clock.monotonic()
     // One that drained and takes requests again is as cold as a new one.
-    for (const server of this.#servers) if (!before.includes(server)) server.rampUp(nowMs, slowStartMs)
+    for (const server of this.#servers)
+      if (!server.upstream.isDraining && !takers.includes(server)) this.#rampUp(server)
     this.onRoom?.()
     return before.filter((server) => !this.#servers.includes(server))
   }
@@ -112,10 +113,10 @@ export class Roster {
     this.onRoom?.()
   }
 
-  /** The head of an answer came, so long after it was asked. */
-  answered(server: ServerState, latencyMs: number): void {
+  /** The head of an answer came, so long after it was asked; undefined where the client took its own time. */
+  answered(server: ServerState, latencyMs: number | undefined): void {
     server.failuresInARow = 0
-    server.latency.record(latencyMs, this.#clock.monotonic())
+    if (latencyMs !== undefined) server.latency.record(latencyMs, this.#clock.monotonic())
   }
 
   /** A request failed at it, so long after it was asked. */
@@ -250,8 +251,12 @@ export class Roster {
     server.reason = reason
     server.contrary = 0
     server.failuresInARow = 0
-    if (isUp) server.rampUp(this.#clock.monotonic(), this.#upstreams.slowStartMs)
+    if (isUp) this.#rampUp(server)
     this.#choose()
     if (isUp) this.onRoom?.()
+  }
+
+  #rampUp(server: ServerState): void {
+    server.rampUp(this.#clock.monotonic(), this.#upstreams.slowStartMs)
   }
 }
