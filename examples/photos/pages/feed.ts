@@ -23,7 +23,8 @@ const peopleShownMax = 6
 export function feedPages(pages: FastifyInstance, tiers: AppTiers): void {
   pages.get('/', async (request, reply) => {
     const user = currentUser(request)
-    if (!user) return sendPage(request, reply, { title: 'Welcome', body: await welcomeBody(tiers, request) })
+    if (!user)
+      return sendPage(request, reply, { title: 'Welcome', body: await welcomeBody(tiers, request), tags: ['popular'] })
     const list = read(listQuery, request.query, 'query')
     const [photos, people] = await Promise.all([readFeed(tiers, user.id, list), strangers(tiers, user.id)])
     const { next } = pageOf(photos, list.limit)
@@ -41,7 +42,7 @@ ${peopleToFollow(people)}</div>`
         ? gridOf(photos, { showsNames: true })
         : html`<p class="empty">Nobody has shown a photo today. <a href="/upload">Be the first.</a></p>`
     }`
-    return sendPage(request, reply, { title: 'Popular', place: 'popular', body })
+    return sendPage(request, reply, { title: 'Popular', place: 'popular', body, tags: ['popular'] })
   })
 }
 

@@ -26,6 +26,8 @@ export interface Page {
   /** Which entry of the navigation is lit. */
   place?: 'feed' | 'popular' | 'upload' | 'me'
   status?: number
+  /** What it is made of: the edge keeps it for visitors whom nobody knows, and it is purged by these. */
+  tags?: readonly string[]
 }
 
 export function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
@@ -36,9 +38,21 @@ export function sendPage(request: FastifyRequest, reply: FastifyReply, page: Pag
       'content-security-policy': contentSecurityPolicy,
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',
-      'cache-control': 'no-store',
+      ...cacheFields(request, page),
     })
     .send(whole(request, reply.server.asset, page).text)
+}
+
+/** A page shows who looks at it, so only that of a visitor without a session is the same for others. A browser always asks. */
+function cacheFields(request: FastifyRequest, { status = 200, tags }: Page): Record<string, string> {
+  const isForEverybody = tags !== undefined && status === 200 && request.method === 'GET' && !currentUser(request)
+  if (!isForEverybody) return { 'cache-control': 'no-store' }
+  return {
+    'cache-control': 'no-cache',
+    'cdn-cache-control': 'max-age=10, stale-while-revalidate=60',
+    'cache-tag': tags.join(','),
+    vary: 'cookie',
+  }
 }
 
 function whole(request: FastifyRequest, asset: Asset, page: Page): Html {

@@ -46,6 +46,20 @@ export function pagesSuite(photos: TestPhotos): void {
     assert.match(textOf(await mia.get('/')), /New here\?/)
   })
 
+  it('may be kept by an edge for those whom nobody knows, and for nobody else', async () => {
+    const known = await enter('Kim')
+    for (const path of ['/', '/popular', '/welcome']) {
+      const shown = await nobody().get(path)
+      assert.match(shown.headers.get('cdn-cache-control') ?? '', /^max-age=\d+, stale-while-revalidate=\d+$/, path)
+      const fields = ['cache-tag', 'vary', 'set-cookie'].map((name) => shown.headers.get(name))
+      assert.deepEqual(fields, ['popular', 'cookie', null], path)
+      const own = await known.get(path)
+      const kept = ['cache-control', 'cdn-cache-control', 'cache-tag'].map((name) => own.headers.get(name))
+      assert.deepEqual(kept, ['no-store', null, null], path)
+    }
+    assert.equal((await nobody().get('/users/no-such-user')).headers.get('cdn-cache-control'), null)
+  })
+
   it('leads back to where one wanted to go, and never to another site', async () => {
     const asked = await nobody().get('/upload')
     assert.deepEqual([asked.status, asked.headers.get('location')], [303, '/welcome?next=%2Fupload'])

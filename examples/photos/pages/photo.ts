@@ -28,7 +28,7 @@ export function photoPages(pages: FastifyInstance, tiers: AppTiers): void {
     ])
     const title = photo.caption || `Photo by ${photo.userName}`
     const body = photoBody(photo, { isLiked: liked.has(photo.id), canComment: viewer !== undefined })
-    return sendPage(request, reply, { title, body })
+    return sendPage(request, reply, { title, body, tags: [`photo-${keys.photoId}`, `user-${keys.userId}`] })
   })
 
   pages.post('/photos/:userId/:id/like', async (request, reply) => {

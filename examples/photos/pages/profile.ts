@@ -38,7 +38,8 @@ export function profilePages(pages: FastifyInstance, tiers: AppTiers): void {
 ${thanks === undefined ? '' : html`<p class="notice" role="status">Your tip is on its way to ${profile.name}. Thank you!</p>`}
 ${photos.length > 0 ? gridOf(photos) : html`<p class="empty">${isOwn ? html`No photos yet. <a href="/upload">Show your first one.</a>` : `${profile.name} has not shown a photo yet.`}</p>`}
 ${moreLink(`/users/${profile.id}`, next)}`
-    return sendPage(request, reply, { title: profile.name, body, ...(isOwn && { place: 'me' }) })
+    const tags = [`user-${profile.id}`]
+    return sendPage(request, reply, { title: profile.name, body, tags, ...(isOwn && { place: 'me' }) })
   })
 
   pages.post('/users/:id/follow', async (request, reply) => {

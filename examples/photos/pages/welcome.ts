@@ -15,7 +15,7 @@ const popularShownMax = 8
 
 export function welcomePages(pages: FastifyInstance, tiers: AppTiers): void {
   pages.get('/welcome', async (request, reply) =>
-    sendPage(request, reply, { title: 'Welcome', body: await welcomeBody(tiers, request) }),
+    sendPage(request, reply, { title: 'Welcome', body: await welcomeBody(tiers, request), tags: ['popular'] }),
   )
 
   for (const [path, enter] of [

@@ -27,6 +27,7 @@ export function mediaRoutes({ http, db }: AppTiers): void {
       .headers({
         'content-type': file.content_type,
         'cache-control': `public, max-age=${secondsPerYear}, immutable`,
+        'cache-tag': `photo-${photoId},user-${userId}`,
         'x-content-type-options': 'nosniff',
         etag: `"${size}-${version}"`,
       })

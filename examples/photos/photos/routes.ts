@@ -37,7 +37,15 @@ export function photoRoutes(tiers: AppTiers): void {
     return pageOf(await photosOf(db.of(id), id, list), list.limit)
   })
 
-  http.get('/api/popular', async () => ({ photos: await popularPhotos(tiers) }))
+  http.get('/api/popular', async (_request, reply) =>
+    reply
+      .headers({
+        'cache-control': 'public, max-age=5',
+        'cdn-cache-control': 'max-age=5, stale-while-revalidate=30',
+        'cache-tag': 'popular',
+      })
+      .send({ photos: await popularPhotos(tiers) }),
+  )
 }
 
 /** In a scope of its own: only here is a body of picture bytes taken, and nothing else but that. */
