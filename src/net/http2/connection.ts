@@ -21,12 +21,8 @@ import type { Http2Limits } from './limits.ts'
 import { type RawFields, writeRequestText } from './request-text.ts'
 import { StreamExchange, type StreamOwner } from './stream-exchange.ts'
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM } = constants
-/**
- * GOAWAY without an error, whose last stream is the highest that can be: 8 bytes, kind 7, stream 0. Written by us, because
- * nghttp2 takes no more requests as soon as it has sent one itself, and those on their way would be lost.
- */
-const goawayNotice = Buffer.from('0000080700000000007fffffff00000000', 'hex')
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
+const highestStreamId = 2 ** 31 - 1
 const abandonedTooOften = { code: NGHTTP2_ENHANCE_YOUR_CALM, reason: 'requests are given up too often' }
 
 /** Heads of all connections are written here one after the other; whoever needs one longer than its call copies it. */
@@ -75,7 +71,7 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
   onDraining(): void {
     if (this.#isDraining || this.#session.destroyed) return
     this.#isDraining = true
-    this.#guarded.sendFrame(goawayNotice)
+    this.#guarded.sendFrame(goaway(NGHTTP2_NO_ERROR, highestStreamId))
     this.#guard.pingSent()
     const isAsked = this.#session.ping(() => this.#session.close())
     if (!isAsked) this.#session.close()
@@ -138,6 +134,8 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
   #end({ code, reason }: FrameFault): void {
     if (this.#session.destroyed) return
     if (code === NGHTTP2_ENHANCE_YOUR_CALM) this.context.counts.add(counters.floods)
+    const { lastProcStreamID = 0 } = this.#session.state
+    this.#guarded.sendFrame(goaway(code, lastProcStreamID))
     this.#session.destroy(new TenfoldError('bad-input', reason), code)
   }
 
@@ -147,6 +145,17 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
     this.context.wheel.remove(this.#deadline)
     this.context.forget(this)
   }
+}
+
+/**
+ * GOAWAY, written by us (RFC 9113, 6.8): nghttp2 takes no more requests as soon as it has sent one itself, whatever that
+ * says, and a session that is destroyed while it writes sends none.
+ */
+function goaway(code: number, lastStreamId: number): Buffer {
+  const frame = Buffer.from('0000080700000000000000000000000000', 'hex')
+  frame.writeUInt32BE(lastStreamId, 9)
+  frame.writeUInt32BE(code, 13)
+  return frame
 }
 
 function sessionOptions(limits: Http2Limits, { limits: { headerFieldsMax } }: ConnectionContext) {

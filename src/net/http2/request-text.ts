@@ -37,8 +37,9 @@ export function writeRequestText(
   if (first < 0) return refusals.pseudoField
   const { method, scheme, authority, path } = pseudo
   if (method === 'CONNECT') return refusals.methodNotServed
-  if (method === undefined || path === undefined || (scheme !== 'http' && scheme !== 'https'))
-    return refusals.pseudoField
+  // An absolute URL would name a second host.
+  if (path === undefined || (path[0] !== '/' && path !== '*')) return refusals.pseudoField
+  if (method === undefined || (scheme !== 'http' && scheme !== 'https')) return refusals.pseudoField
   out.text(`${method} ${path} HTTP/1.1\r\n`)
   let hasLength = false
   let cookies = ''
@@ -88,13 +89,20 @@ function isFieldName(name: string): boolean {
   return name !== ''
 }
 
-/** Everything else that does not belong into a value is the parser's to see. */
+/**
+ * What would end a line, or is no byte; and spaces at either end, which HTTP/1.1 would take away (RFC 9113, 8.2.1). Everything
+ * else that does not belong into a value is the parser's to see.
+ */
 function isUnsafe(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const char = value.charCodeAt(i)
     if (char === 13 || char === 10 || char === 0 || char > 255) return true
   }
-  return false
+  return isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(value.length - 1))
+}
+
+function isSpace(char: number): boolean {
+  return char === 32 || char === 9
 }
 
 function writeField(out: ByteWriter, name: string, value: string): void {

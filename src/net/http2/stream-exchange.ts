@@ -184,10 +184,13 @@ export class StreamExchange implements Exchange, DeadlineOwner {
     this.#sender.interim(head)
   }
 
-  answerHead(head: AnswerHead): void {
+  answerHead(head: AnswerHead, lines = ''): void {
     const { method, takesTrailers } = this.request
     const hasTrailers = head.framing.bodyKind === 'chunked' && takesTrailers
-    this.#sender.head(head.status, answerFields(head, this.requestId), { isHead: method === 'HEAD', hasTrailers })
+    this.#sender.head(head.status, answerFields(head, this.requestId, lines), {
+      isHead: method === 'HEAD',
+      hasTrailers,
+    })
   }
 
   answerBody(bytes: Buffer, start: number, end: number): void {
