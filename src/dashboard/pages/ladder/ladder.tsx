@@ -14,8 +14,9 @@ interface Props {
 export function Ladder({ status, progress, client }: Props) {
   const [target, setTarget] = useState<number | null>(null)
   const { rung, rungs } = status
-  const above = rungs.find((candidate) => candidate.number === rung + 1)
-  const below = rungs.find((candidate) => candidate.number === rung - 1)
+  const built = rungs.filter(({ isBuilt }) => isBuilt)
+  const above = built.find(({ number }) => number > rung)
+  const below = built.findLast(({ number }) => number < rung)
   const isBusy = progress !== null
 
   return (
@@ -59,15 +60,19 @@ export function Ladder({ status, progress, client }: Props) {
         <button
           type="button"
           class="button is-main"
-          disabled={isBusy || !above?.isBuilt}
-          onClick={() => setTarget(rung + 1)}
+          disabled={isBusy || !above}
+          onClick={() => setTarget(above?.number ?? null)}
         >
-          <Arrow /> {above ? `Climb to ${above.number}` : 'At the top'}
+          <Arrow /> {above ? `Climb to ${above.number}` : 'At the top of this version'}
         </button>
-        <button type="button" class="button" disabled={isBusy || !below} onClick={() => setTarget(rung - 1)}>
+        <button
+          type="button"
+          class="button"
+          disabled={isBusy || !below}
+          onClick={() => setTarget(below?.number ?? null)}
+        >
           <Arrow isDown /> {below ? `Descend to ${below.number}` : 'At the foot'}
         </button>
-        {above && !above.isBuilt && <p class="dim">Rung {above.number} is not built in this version.</p>}
       </div>
       {target !== null && (
         <ClimbDialog status={status} target={target} client={client} onClose={() => setTarget(null)} />

@@ -71,11 +71,12 @@ export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected
 }
 
 function Figures({ node, metrics }: { node: StatusNode; metrics: NodeMetrics }) {
-  const { requestsPerSecond, p99Ms, errorsPerSecond, cpuPercent } = metrics
+  const { requestsPerSecond, p99Ms, errorsPerSecond, cpuPercent, hitRatio } = metrics
   return (
     <span class="node-line node-figures">
       {requestsPerSecond !== undefined && <span class="figure">{showRate(requestsPerSecond)}</span>}
       {node.lagMs !== undefined && <span class="figure">{showMs(node.lagMs)} behind</span>}
+      {hitRatio !== undefined && <span class="figure">{showPercent(hitRatio * 100)} hits</span>}
       {p99Ms !== undefined && <span class="dim">p99 {showMs(p99Ms)}</span>}
       {errorsPerSecond !== undefined && errorsPerSecond > 0 ? (
         <span class="figure-error">{showRate(errorsPerSecond)} errors</span>

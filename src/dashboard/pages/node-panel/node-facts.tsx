@@ -22,6 +22,10 @@ export function NodeFacts({ node, status, metrics }: Props) {
     ['requests', metrics.requestsPerSecond === undefined ? undefined : showRate(metrics.requestsPerSecond)],
     ['errors', metrics.errorsPerSecond === undefined ? undefined : showRate(metrics.errorsPerSecond)],
     ['p99', metrics.p99Ms === undefined ? undefined : showMs(metrics.p99Ms)],
+    [
+      'from the edge',
+      metrics.hitRatio === undefined ? undefined : `${showPercent(metrics.hitRatio * 100)} of requests`,
+    ],
     ['in flight', metrics.inFlight === undefined ? undefined : String(metrics.inFlight)],
     ['cpu', metrics.cpuPercent === undefined ? undefined : showPercent(metrics.cpuPercent)],
     ['memory', metrics.memoryBytes === undefined ? undefined : showBytes(metrics.memoryBytes)],
