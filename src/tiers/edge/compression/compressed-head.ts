@@ -1,8 +1,8 @@
 // What is known of an answer once its body is compressed.
 
+import { fieldOf, membersOf } from '../fields.ts'
 import type { KeptHead } from '../store/contract.ts'
 import type { Encoding } from './accept-encoding.ts'
-import { fieldValues, listOf } from './fields.ts'
 
 /**
  * Selects a variant that the edge compressed: the `bestEncoding` of a request. Not a field name (it has a colon), because a
@@ -21,8 +21,8 @@ const fieldsOfTheBytes = ['content-length', 'content-md5', 'content-digest', 're
  */
 export function compressedHead(head: KeptHead, encoding: Encoding, bytes: number): KeptHead {
   const fields = head.fields
-    .filter(([name]) => !fieldsOfTheBytes.includes(name.toLowerCase()))
-    .map(([name, value]) => [name, name.toLowerCase() === 'etag' ? weak(value) : value] as const)
+    .filter(([name]) => !fieldsOfTheBytes.includes(name))
+    .map(([name, value]) => [name, name === 'etag' ? weak(value) : value] as const)
   return {
     ...head,
     fields: withVary([...fields, ['content-encoding', encoding]]),
@@ -33,10 +33,10 @@ export function compressedHead(head: KeptHead, encoding: Encoding, bytes: number
 
 /** The fields with `Vary: Accept-Encoding`, which an answer says in whichever encoding it is given, this one included. */
 export function withVary(fields: KeptHead['fields']): KeptHead['fields'] {
-  const named = listOf(fields, 'vary')
-  if (named.includes('accept-encoding') || named.includes('*')) return fields
-  const values = [...fieldValues(fields, 'vary').filter((value) => value.trim() !== ''), 'Accept-Encoding']
-  return [...fields.filter(([name]) => name.toLowerCase() !== 'vary'), ['vary', values.join(', ')]]
+  const vary = fieldOf(fields, 'vary') ?? ''
+  const members = membersOf(vary)
+  if (members.some((member) => member === '*' || member.toLowerCase() === 'accept-encoding')) return fields
+  return [...fields.filter(([name]) => name !== 'vary'), ['vary', [...members, 'Accept-Encoding'].join(', ')]]
 }
 
 function weak(etag: string): string {

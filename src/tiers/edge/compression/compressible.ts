@@ -1,7 +1,7 @@
 // Which answers are worth compressing, and which must not be.
 
+import { fieldOf, membersOf } from '../fields.ts'
 import type { KeptHead } from '../store/contract.ts'
-import { fieldValues, listOf } from './fields.ts'
 
 /** Smaller ones travel in one packet either way. */
 const bytesMin = 1024
@@ -41,13 +41,17 @@ const types = new Set([
 export function isCompressible(head: KeptHead): boolean {
   if (head.status !== 200 || head.bytes < bytesMin || head.bytes > bytesMax) return false
   const { fields } = head
-  if (!isText(fieldValues(fields, 'content-type')[0])) return false
+  if (!isText(fieldOf(fields, 'content-type'))) return false
   for (const name of ['content-encoding', 'content-range', 'set-cookie'])
-    if (fieldValues(fields, name).length > 0) return false
-  const directives = listOf(fields, 'cache-control').map((directive) => directive.split('=', 1)[0]?.trim())
+    if (fieldOf(fields, name) !== undefined) return false
+  const directives = namesOf(fields, 'cache-control').map((directive) => directive.split('=', 1)[0]?.trim())
   if (directives.includes('no-transform') || directives.includes('private')) return false
-  const selecting = [...listOf(fields, 'vary'), ...head.selectedBy.map(([name]) => name)]
+  const selecting = [...namesOf(fields, 'vary'), ...head.selectedBy.map(([name]) => name)]
   return !selecting.some((name) => name === '*' || name === 'authorization' || name.startsWith('cookie'))
+}
+
+function namesOf(fields: KeptHead['fields'], name: string): string[] {
+  return membersOf(fieldOf(fields, name) ?? '').map((member) => member.toLowerCase())
 }
 
 function isText(contentType: string | undefined): boolean {

@@ -11,7 +11,7 @@ export interface KeptHead {
   /** Which values of which request fields select it: field name in small letters, then its normalised value or null. */
   readonly selectedBy: ReadonlyArray<readonly [name: string, value: string | null]>
   readonly status: number
-  /** End-to-end fields as they are given to clients, in order; no Age, Connection, framing. */
+  /** End-to-end fields as they are given to clients, in order, names in small letters; no Age, Connection, framing. */
   readonly fields: ReadonlyArray<readonly [name: string, value: string]>
   /** Body bytes. */
   readonly bytes: number

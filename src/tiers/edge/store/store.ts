@@ -4,7 +4,7 @@
 // for stays as long as it is on disk, and what the disk has no room for as long as it is in memory.
 
 import { type Clock, systemClock } from '../../../base/clock.ts'
-import { TenfoldError } from '../../../base/errors.ts'
+import { describeError, TenfoldError } from '../../../base/errors.ts'
 import type { Purge } from '../contract.ts'
 import { AnswerIndex } from './answer-index.ts'
 import { AnswerWriter, type Destination } from './answer-writer.ts'
@@ -26,10 +26,17 @@ export interface StoreOptions {
   onTrouble?: (error: TenfoldError) => void
 }
 
-/** Finds what an earlier process left in the directory. Rejects when it cannot be made or listed. */
+/** Finds what an earlier process left in the directory. Without one that can be used it keeps in memory only, and tells. */
 export async function openStore(bounds: StoreBounds, options: StoreOptions = {}): Promise<Store> {
   const store = new AnswerStore(bounds)
-  if (options.directory !== undefined) await store.openDisk(options.directory, options)
+  const { directory } = options
+  if (directory === undefined) return store
+  try {
+    await store.openDisk(directory, options)
+  } catch (cause) {
+    const message = `no answers are kept on disk, because ${directory} cannot be used: ${describeError(cause)}`
+    options.onTrouble?.(new TenfoldError('unavailable', message, { cause, details: { directory } }))
+  }
   return store
 }
 

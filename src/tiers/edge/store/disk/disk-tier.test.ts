@@ -1,7 +1,8 @@
 // What the store promises when it has a disk.
 
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { ManualClock } from '../../../../base/clock.ts'
 import { isTenfoldError, type TenfoldError } from '../../../../base/errors.ts'
@@ -230,6 +231,23 @@ test('a folder that is taken away costs what lay in it, is told once, and is mad
     troubles.map(({ code }) => code),
     ['unavailable'],
   )
+  await store.close()
+})
+
+test('where there is no folder to be had, answers are kept in memory and that is told', async () => {
+  await using folder = await testFolder()
+  const file = join(folder.path, 'file')
+  await writeFile(file, '')
+  const troubles: TenfoldError[] = []
+  const store = await openStore(bounds, { directory: file, onTrouble: (error) => troubles.push(error) })
+  keep(store, keyTo('/a'), 'a')
+  assert.equal(store.begin(keyTo('/large'), 2 * mebibyte), undefined)
+  assert.deepEqual(await bodiesOf(store, keyTo('/a')), ['a'])
+  assert.deepEqual(
+    troubles.map(({ code }) => code),
+    ['unavailable'],
+  )
+  await store.close()
   await store.close()
 })
 

@@ -7,6 +7,9 @@ import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import type { KeptHead } from '../contract.ts'
 import { BlockChecksums, encodeTail } from './object-file.ts'
 
+/** In one system call; what is written then is not given back before all of it is. */
+const chunksAtOnceMax = 4
+
 export class FileStream {
   /** Bytes that were given and are not written. */
   pendingBytes = 0
@@ -80,15 +83,13 @@ export class FileStream {
   async #pump(): Promise<void> {
     try {
       this.#handle ??= await open(this.#temporaryPath, 'wx', 0o600)
-      for (let chunk = this.#chunks[0]; chunk; chunk = this.#chunks[0]) {
-        for (let at = 0; at < chunk.length; ) {
-          const { bytesWritten } = await this.#handle.write(chunk, at)
-          at += bytesWritten
-        }
-        // An abort meanwhile has counted it.
+      while (this.#chunks.length > 0) {
+        const count = Math.min(this.#chunks.length, chunksAtOnceMax)
+        await writeAll(this.#handle, this.#chunks.slice(0, count))
+        // An abort meanwhile has counted them.
         if (this.#isAborted) return
-        this.#chunks.shift()
-        this.#written(chunk.length)
+        const written = this.#chunks.splice(0, count)
+        this.#written(written.reduce((sum, { length }) => sum + length, 0))
       }
     } catch (error) {
       this.#error = error
@@ -116,6 +117,15 @@ export class FileStream {
     this.#handle = undefined
     await unlink(this.#temporaryPath).catch(() => {})
   }
+}
+
+async function writeAll(handle: FileHandle, chunks: readonly Buffer[]): Promise<void> {
+  const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
+  let { bytesWritten } = await handle.writev(chunks)
+  if (bytesWritten === bytes) return
+  // Rare: a disk that fills takes a part first, and says so the next time.
+  const rest = Buffer.concat(chunks)
+  while (bytesWritten < bytes) bytesWritten += (await handle.write(rest, bytesWritten)).bytesWritten
 }
 
 export function temporaryOf(path: string): string {
