@@ -13,10 +13,12 @@ import { type TestContext, test } from 'node:test'
 import { isTenfoldError } from '../../../../base/errors.ts'
 import { waitUntil } from '../../../../base/limits.ts'
 import type { Handler } from '../../../../net/http1/exchange.ts'
+import { readProxyHeader } from '../../../../net/proxy-protocol/proxy-header.ts'
 import { Certificates } from '../../../../net/tls/certificates.ts'
 import { ensureLocalCertificate } from '../../../../net/tls/local-certificate.ts'
 import type { Upstreams } from '../../contract.ts'
 import { ask, askRaw, limitMs, openBench, rawSocket, upstreamsOf } from '../../testing/bench.ts'
+import { openTcpServer } from '../../testing/tcp-server.ts'
 import { type NodeBalancerOptions, openNodeBalancer } from './engine.ts'
 
 const loopback = new BlockList()
@@ -137,6 +139,29 @@ for (const mode of ['http', 'tcp'] as const)
     const other = upstreamsOf([], { mode: mode === 'http' ? 'tcp' : 'http' })
     await assert.rejects(balancer.update(other), (error) => isTenfoldError(error, 'conflict'))
   })
+
+test('in mode tcp a server can be told who the client is, by a PROXY header before its first byte', async (t) => {
+  const heard: string[] = []
+  const server = await openTcpServer(t, 'a', (socket) => {
+    let bytes = Buffer.alloc(0)
+    socket.on('data', (piece: Buffer) => {
+      bytes = Buffer.concat([bytes, piece])
+    })
+    socket.on('end', () => {
+      const header = readProxyHeader(bytes)
+      if (typeof header === 'object') heard.push(`${header.source?.address}:${header.source?.port}`)
+      socket.end(bytes.subarray(typeof header === 'object' ? header.bytes : 0))
+    })
+  })
+  const over: Partial<Upstreams> = { mode: 'tcp', healthPath: '', healthIntervalMs: 60_000 }
+  const balancer = await open(t, [server], over, { sendsProxyHeader: true })
+  await balancer.listen(on)
+  const socket = await rawSocket(balancer.addresses()[0]?.port ?? 0)
+  const { localPort } = socket
+  socket.end('hello')
+  assert.equal(String((await once(socket, 'data'))[0]), 'hello')
+  assert.deepEqual(heard.slice(-1), [`127.0.0.1:${localPort}`])
+})
 
 async function open(
   t: TestContext,

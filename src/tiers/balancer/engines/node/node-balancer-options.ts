@@ -17,6 +17,8 @@ export interface NodeBalancerOptions extends Partial<BalancerOptions> {
   trustedPeers?: BlockList
   /** Connections to public listeners must begin with a PROXY header, and come from one of these. Not in mode `tcp`. */
   proxyProtocol?: { from: BlockList }
+  /** In mode `tcp`: each connection to a server begins with a PROXY header (version 2) that says who the client is. */
+  sendsProxyHeader?: boolean
   /** For listeners that end TLS. Not in mode `tcp`. */
   tls?: TlsOptions
   /** Requests of one client address beyond it are answered 429. 0: as many as it likes. Not in mode `tcp`. */

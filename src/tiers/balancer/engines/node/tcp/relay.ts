@@ -5,6 +5,7 @@
 import { connect, type Socket } from 'node:net'
 import { failureOf } from '../../../../../net/http1/failure.ts'
 import { Deadline, type DeadlineOwner, type TimerWheel } from '../../../../../net/http1/timer-wheel.ts'
+import { type Endpoint, proxyHeader } from '../../../../../net/proxy-protocol/write-proxy-header.ts'
 import type { RetryBudget } from '../../../retry-budget.ts'
 import type { PickHints, Roster } from '../../../roster.ts'
 import type { ServerState } from '../../../server-state.ts'
@@ -17,6 +18,8 @@ export interface RelayContext {
   readonly wheel: TimerWheel
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** The server is told who the client is, before the client's first byte. */
+  readonly sendsProxyHeader: boolean
   /** What this client is known by to the algorithm. */
   hashOf(address: string): number
   /** A server was reached, so long after the client came; or none, and the client was sent away. */
@@ -111,6 +114,7 @@ export class Relay implements Waiter, DeadlineOwner {
       return
     }
     this.#context.onPlaced(this, { waitedMs: nowMs - this.#sinceMs })
+    if (this.#context.sendsProxyHeader) server.write(proxyHeader(endsOf(this.#client)))
     this.#client.pipe(server)
     server.pipe(this.#client)
   }
@@ -152,5 +156,13 @@ export class Relay implements Waiter, DeadlineOwner {
     const state = this.#state
     this.#state = undefined
     if (state !== undefined) this.#context.roster.released(state)
+  }
+}
+
+function endsOf(client: Socket): { source: Endpoint; destination: Endpoint } {
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = client
+  return {
+    source: { address: remoteAddress, port: remotePort },
+    destination: { address: localAddress, port: localPort },
   }
 }

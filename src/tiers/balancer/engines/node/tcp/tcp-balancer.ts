@@ -23,11 +23,11 @@ export class TcpBalancer implements Balancer {
   readonly #addresses: Array<() => { address: string; port: number } | undefined> = []
   #isClosing = false
 
-  constructor(upstreams: Upstreams, { server, upstream, ...given }: NodeBalancerOptions) {
+  constructor(upstreams: Upstreams, { server, upstream, sendsProxyHeader = false, ...given }: NodeBalancerOptions) {
     const options: BalancerOptions = { ...defaultBalancerOptions, ...given }
     this.#roster = new Roster(upstreams, options)
     this.#front = new TcpFront(this.#roster, {
-      ...{ options, wheel: this.#wheel },
+      ...{ options, sendsProxyHeader, wheel: this.#wheel },
       server: { ...defaultServerLimits, ...server },
       upstream: { ...defaultUpstreamLimits, ...upstream },
     })

@@ -23,6 +23,7 @@ export interface TcpFrontOptions {
   server: ServerLimits
   upstream: UpstreamLimits
   wheel: TimerWheel
+  sendsProxyHeader: boolean
 }
 
 export class TcpFront implements RelayContext {
@@ -32,6 +33,7 @@ export class TcpFront implements RelayContext {
   readonly wheel: TimerWheel
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
+  readonly sendsProxyHeader: boolean
   readonly #backlog: number
   readonly #caps: ConnectionCaps
   readonly #relays = new Set<Relay>()
@@ -41,12 +43,13 @@ export class TcpFront implements RelayContext {
   #failures = 0
   #onEmpty: Array<() => void> = []
 
-  constructor(roster: Roster, { options, server, upstream, wheel }: TcpFrontOptions) {
+  constructor(roster: Roster, { options, server, upstream, wheel, sendsProxyHeader }: TcpFrontOptions) {
     this.roster = roster
     this.budget = new RetryBudget(options.retryBudgetRatio, options.retryBudgetBurst)
     this.wheel = wheel
     this.line = new WaitingLine(wheel, () => roster.upstreams)
     this.connectTimeoutMs = upstream.connectTimeoutMs
+    this.sendsProxyHeader = sendsProxyHeader
     this.idleTimeoutMs = server.tunnelIdleTimeoutMs
     this.#backlog = server.backlog
     this.#caps = new ConnectionCaps(server)
