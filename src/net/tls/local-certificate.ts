@@ -46,8 +46,8 @@ async function expiresSoon(path: string): Promise<boolean> {
   }
 }
 
-/** Certificate and key in one text. */
-async function makeCertificate(hosts: readonly string[]): Promise<string> {
+/** Certificate and key in one text. The first host is also its name; each is in it, with the addresses of this machine. */
+export async function makeCertificate(hosts: readonly string[]): Promise<string> {
   // Loaded for this only: it wants the metadata of decorators, which it would put into every process otherwise.
   await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')
