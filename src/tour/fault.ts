@@ -34,9 +34,9 @@ export async function injectFault(act: FaultAct, system: TourSystem, clock: Cloc
 
 /** One that could stand in for it: a primary's place is taken by a replica. */
 function isKin({ role }: TourNode, { victim }: FaultAct): boolean {
-  return role === (victim === 'web' ? 'web' : 'postgres')
+  return role === (victim === 'web' || victim === 'front' ? victim : 'postgres')
 }
 
-function isPossible({ database }: TourNode, { victim }: FaultAct): boolean {
-  return victim === 'web' || database === victim
+function isPossible({ role, database }: TourNode, { victim }: FaultAct): boolean {
+  return role === victim || database === victim
 }

@@ -47,6 +47,7 @@ function makeSystem(changes: Partial<TourSystem> = {}): TourSystem {
       }, 100)
     },
     switchover: async () => {},
+    purge: async () => {},
     restart: async () => {},
     ...changes,
   }

@@ -49,6 +49,7 @@ export async function travel(travel: Travel): Promise<Journey> {
       if (act.kind === 'hold') await clock.sleep(holdMs(acts.slice(index), endMs - clock.now()), signal)
       else if (act.kind === 'climb') await system.climb(act.to)
       else if (act.kind === 'switchover') await system.switchover()
+      else if (act.kind === 'purge') await system.purge()
       else accidents.push(await injectFault(act, system, clock))
     }
   } catch (error) {

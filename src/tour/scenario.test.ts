@@ -24,6 +24,10 @@ test('the tour climbs every rung, breaks what each must survive, and comes down 
   ])
   const onFour = planActs(4).filter((act) => act.kind !== 'hold' && act.kind !== 'climb' && act.rung === 4)
   assert.deepEqual(onFour.map(titleOf), ['kill -9 replica', 'kill -9 primary', 'switchover', 'pause primary'])
+  const toSix = planActs(6).map(titleOf)
+  assert.ok(toSix.includes('climb 4 → 6') && toSix.includes('descend 6 → 4'), 'rung 5 is not built')
+  const onSix = planActs(6).filter((act) => act.kind !== 'hold' && act.kind !== 'climb' && act.rung === 6)
+  assert.deepEqual(onSix.map(titleOf), ['kill -9 front 1', 'purge by tag', 'kill -9 front 2', 'kill -9 web 1'])
 })
 
 test('whatever the acts take, the whole fits into the minutes and leaves time to verify', () => {

@@ -11,17 +11,19 @@ export type Act =
   | FaultAct
   /** Another node becomes the primary of the first shard, as planned. */
   | { kind: 'switchover'; rung: number }
+  /** What the edge keeps under a tag is thrown out: within a second no front gives it any more. */
+  | { kind: 'purge'; rung: number }
 
 /** kill -9, or standing still, of the nth node of a kind; ends when as many are ready as before. */
 export interface FaultAct {
   kind: 'fault'
   rung: number
   fault: 'kill' | 'pause'
-  victim: 'web' | 'primary' | 'replica'
+  victim: 'front' | 'web' | 'primary' | 'replica'
   nth: number
 }
 
-type Trial = FaultAct | Extract<Act, { kind: 'switchover' }>
+type Trial = FaultAct | Extract<Act, { kind: 'switchover' | 'purge' }>
 
 const fault = (rung: number, kind: FaultAct['fault'], victim: FaultAct['victim'], nth = 0): FaultAct => ({
   kind: 'fault',
@@ -40,10 +42,16 @@ const trialsByRung: Readonly<Record<number, readonly Trial[]>> = {
     { kind: 'switchover', rung: 4 },
     fault(4, 'pause', 'primary'),
   ],
+  6: [
+    fault(6, 'kill', 'front', 0),
+    { kind: 'purge', rung: 6 },
+    fault(6, 'kill', 'front', 1),
+    fault(6, 'kill', 'web', 0),
+  ],
 }
 
 const holdMsMin = 1500
-const reserveMs = { climb: 5000, fault: 5000, switchover: 2000 } as const
+const reserveMs = { climb: 5000, fault: 5000, switchover: 2000, purge: 2500 } as const
 /** First users and photos before the load; the last answers, two verifications and a restart after it. */
 const beforeMs = 5000
 const afterMs = 20_000
@@ -89,7 +97,9 @@ export function titleOf(act: Act): string {
   if (act.kind === 'hold') return `hold rung ${act.rung}`
   if (act.kind === 'climb') return `${act.to > act.from ? 'climb' : 'descend'} ${act.from} → ${act.to}`
   if (act.kind === 'switchover') return 'switchover'
-  const victim = act.victim === 'web' ? `web ${act.nth + 1}` : act.victim
+  if (act.kind === 'purge') return 'purge by tag'
+  const isNumbered = act.victim === 'web' || act.victim === 'front'
+  const victim = isNumbered ? `${act.victim} ${act.nth + 1}` : act.victim
   return `${act.fault === 'kill' ? 'kill -9' : act.fault} ${victim}`
 }
 

@@ -3,6 +3,7 @@
 import { TenfoldError } from '../base/errors.ts'
 import type { Status } from '../control/api.ts'
 import type { ControlClient } from '../control/client.ts'
+import { purgeEverywhere } from './purge.ts'
 
 export interface TourSystem {
   status(): Promise<TourStatus>
@@ -12,6 +13,8 @@ export interface TourSystem {
   fault(kind: 'kill' | 'pause', node: string): Promise<void>
   /** Resolves when another node is the primary of the first shard. */
   switchover(): Promise<void>
+  /** Resolves when no front gives what was kept under a tag before. @throws timeout when one does for more than a second. */
+  purge(): Promise<void>
   /** Stops the whole system and starts it again on the same data; resolves when it serves. */
   restart(): Promise<void>
 }
@@ -38,6 +41,7 @@ export function tourSystemOf(client: ControlClient, restart: () => Promise<void>
       await client.switchover(shard.id)
       await client.waitIdle({ timeoutMs: climbTimeoutMs })
     },
+    purge: () => purgeEverywhere(client),
     restart,
   }
 }

@@ -32,7 +32,7 @@ export interface RungReport extends Numbers {
 }
 
 export interface ActReport extends Numbers {
-  kind: 'hold' | 'climb' | 'fault' | 'switchover'
+  kind: 'hold' | 'climb' | 'fault' | 'switchover' | 'purge'
   title: string
   /** Of a climb: where it leads. */
   rung: number

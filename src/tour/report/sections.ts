@@ -41,7 +41,7 @@ export function movesSection({ acts }: TourReport): Markup {
 <p class="note">Write pause: the longest time that touches the move in which no write was acknowledged. Writes come at random among
 the requests, so that some milliseconds pass between two of them at any time.</p>
 ${table(
-  acts.filter((act) => act.kind === 'climb' || act.kind === 'switchover'),
+  acts.filter(({ kind }) => kind === 'climb' || kind === 'switchover' || kind === 'purge'),
   [
     { head: 'move', cell: ({ title }) => title },
     { head: 'took', cell: ({ startMs, endMs }) => duration(endMs - startMs) },
