@@ -52,10 +52,9 @@ export class TlsTerminator {
     this.#server.emit('connection', socket)
   }
 
-  /** Connections that are open go on. */
+  /** Hears of changes no more. Connections that are open go on, and so do handshakes. */
   close(): void {
     this.#forgetChanges()
-    this.#waiting.clear()
   }
 
   #secured(secured: TLSSocket): void {
