@@ -47,8 +47,8 @@ export class DiskPurges {
     if (this.#isSettling) return
     this.#isSettling = true
     try {
-      while (this.#log.purges.length > 0 && !this.#isClosed) {
-        const count = this.#log.purges.length
+      while (this.#log.count > 0 && !this.#isClosed) {
+        const count = this.#log.count
         await this.#whenRemoved()
         if (!this.#isClosed) this.#log.settle(count)
       }

@@ -73,6 +73,20 @@ test('new fields, a soft purge and a replacement outlast a restart too', async (
   await again.close()
 })
 
+test('new fields that come while the body is being written are written too', async () => {
+  await using folder = await testFolder()
+  const store = await openIn(folder)
+  const large = await stream(store, keyTo('/large'), patterned(mebibyte))
+  for (const kept of [keep(store, keyTo('/small'), 'small'), large]) {
+    assert.ok(kept)
+    store.refresh(kept, { ...kept.head, bornMs: 5 })
+  }
+  await store.close()
+  const again = await openIn(folder)
+  for (const path of ['/small', '/large']) assert.equal(again.find(keyTo(path))[0]?.head.bornMs, 5)
+  await again.close()
+})
+
 test('a body that is too large for memory streams to disk, is read in parts, and is never whole in memory', async () => {
   await using folder = await testFolder()
   const store = await openIn(folder)

@@ -20,13 +20,13 @@ import { DiskReads } from './disk-reads.ts'
 import { FileStream } from './file-stream.ts'
 import { Folder } from './folder.ts'
 import { encodeTail } from './object-file.ts'
+import { type FoundFile, scan } from './scan.ts'
 import { fileBytesOf, type StoredFile } from './stored-file.ts'
 
 /** Of libuv's four threads, which reads, compression and name look-ups need too. */
 const writesAtOnceMax = 2
 const writesWaitingMax = 1024
 const bodiesAtOnceMax = 64
-const scannedAtOnceMax = 16
 /** One answer takes at most this share of the disk, or a few would push out all others. */
 const objectShareMax = 1 / 4
 /** What is given up when the file system is full although our own bound is not reached: somebody else needs the room. */
@@ -61,6 +61,7 @@ export class DiskTier {
   #nextSerial = 1
   #scanning: Promise<void> = Promise.resolve()
   #isClosed = false
+  #closing: Promise<void> | undefined
 
   private constructor(path: string, bytesMax: number, owner: DiskOwner, clock: Clock) {
     this.#folder = new Folder(path)
@@ -81,7 +82,12 @@ export class DiskTier {
     const tier = new DiskTier(options.path, options.bytesMax, options.owner, options.clock)
     const serials = await tier.#folder.list()
     tier.#nextSerial = Math.max(serials[0] ?? 0, tier.#purges.newestSerial) + 1
-    tier.#scanning = tier.#scan(serials, options.objectsMax)
+    tier.#scanning = scan(tier.#folder, serials, {
+      hasRoom: (seen) => seen < options.objectsMax && tier.bytes < tier.#bytesMax,
+      isOver: () => tier.#isClosed,
+      find: (found) => tier.#find(found),
+      remove: (serial) => tier.#removals.add(() => tier.#removeFile(serial)),
+    })
     void tier.#purges.settle()
     const waiting = new AbortController()
     await Promise.race([tier.#scanning, options.clock.sleep(waitMs, waiting.signal)])
@@ -167,7 +173,7 @@ export class DiskTier {
 
   /** Writes its new head in a while. */
   onHeadChanged(entry: Entry): void {
-    if (!entry.file || entry.isHeadOffered || this.#isClosed) return
+    if (!entry.file || entry.isHeadOffered) return
     entry.isHeadOffered = true
     this.#heads.add(() => this.#writeHead(entry))
   }
@@ -209,8 +215,12 @@ export class DiskTier {
   }
 
   /** Finishes what is under way, within a limit. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true
     const waiting = new AbortController()
     await Promise.race([this.#whenQuiet(), this.#clock.sleep(closeWaitMs, waiting.signal)])
@@ -343,25 +353,8 @@ export class DiskTier {
     landing.then(onSettled, onSettled)
   }
 
-  /** Newest first, so that what does not fit is what is oldest. */
-  async #scan(serials: readonly number[], objectsMax: number): Promise<void> {
-    for (let at = 0; at < serials.length; at += scannedAtOnceMax) {
-      if (this.#isClosed) return
-      const batch = serials.slice(at, at + scannedAtOnceMax)
-      if (at >= objectsMax || this.bytes >= this.#bytesMax)
-        for (const serial of batch) this.#removals.add(() => this.#removeFile(serial))
-      else {
-        const found = await Promise.all(batch.map((serial) => this.#folder.read(serial)))
-        batch.forEach((serial, i) => {
-          if (!this.#find(serial, found[i])) this.#removals.add(() => this.#removeFile(serial))
-        })
-      }
-    }
-  }
-
-  #find(serial: number, found: Awaited<ReturnType<Folder['read']>>): boolean {
-    if (!found) return false
-    const { head, checksums, headBytes } = found
+  /** Whether it is kept. */
+  #find({ serial, head, checksums, headBytes }: FoundFile): boolean {
     const verdict = this.#purges.verdict(serial, head)
     const bytes = fileBytesOf(head.bytes, headBytes)
     if (verdict === 'gone' || this.bytes + bytes > this.#bytesMax) return false

@@ -27,15 +27,20 @@ export class PurgeLog {
     this.#purges = parse(readFileSync(this.#fd, 'utf8'))
   }
 
-  get purges(): readonly LoggedPurge[] {
-    return this.#purges
+  /** A copy. */
+  get purges(): LoggedPurge[] {
+    return [...this.#purges]
+  }
+
+  get count(): number {
+    return this.#purges.length
   }
 
   /** Throws when it cannot be written. */
   add(purge: LoggedPurge): void {
     if (this.#purges.length < purgesMax) {
       writeSync(this.#fd, lineOf(purge))
-      this.#purges = [...this.#purges, purge]
+      this.#purges.push(purge)
     } else this.#replace([{ serial: purge.serial, purge: { everything: true } }])
   }
 
