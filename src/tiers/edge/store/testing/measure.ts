@@ -7,7 +7,7 @@ import type { Store } from '../contract.ts'
 import { openStore } from '../store.ts'
 import { headOf, keep, keyTo, roomyBounds } from './answers.ts'
 import { testFolder } from './folder.ts'
-import { patterned } from './streamed.ts'
+import { patterned, stream } from './streamed.ts'
 
 const many = 50_000
 const bounds = { ...roomyBounds, memoryBytesMax: 2 ** 31, diskBytesMax: 2 ** 32, objectsMax: 200_000 }
@@ -106,4 +106,25 @@ const memoryOf = () => {
   const removing = performance.now()
   await again.close()
   report('until their files are gone', `${(performance.now() - removing) | 0} ms`)
+}
+{
+  await using folder = await testFolder()
+  const large = { ...bounds, memoryBytesMax: 2 ** 26, objectBytesMax: 2 ** 30 }
+  const store = await openStore(large, { directory: folder.path })
+  const body = patterned(200 * 2 ** 20)
+  const key = keyTo('/film')
+  const megabytesPerSecond = (since: number) => `${(body.length / 1000 / (performance.now() - since)) | 0} MB/s`
+  const writing = performance.now()
+  const kept = await stream(store, key, body)
+  if (!kept) throw new Error('it was not kept')
+  const reader = await store.open(kept)
+  report(
+    'stream 200 MiB to disk',
+    `${megabytesPerSecond(writing)}, ${(store.memoryBytes / 2 ** 20).toFixed(1)} MiB of memory at the end`,
+  )
+  const reading = performance.now()
+  for (let at = 0; at < body.length; at += 2 ** 18) await reader.read(at, at + 2 ** 18)
+  report('read it back in pieces of 256 KiB, checked', megabytesPerSecond(reading))
+  await reader.close()
+  await store.close()
 }
