@@ -3,6 +3,9 @@
 /** An answer may take this share of the memory and no more, or a few would push out all others. */
 export const memoryObjectShareMax = 1 / 8
 
+/** With a disk, larger bodies stay there and go out in pieces: to read and check one whole would hold up all other requests. */
+export const wholeFromDiskBytesMax = 4 * 1024 * 1024
+
 /** All answers that are being received take at most this share of the memory. */
 export const receivingShareMax = 1 / 4
 

@@ -13,7 +13,14 @@ import type { DiskBody } from './disk/disk-body.ts'
 import { DiskTier } from './disk/disk-tier.ts'
 import { Entry } from './entry.ts'
 import { GhostList } from './ghost-list.ts'
-import { headsOfDiskShareMax, memoryObjectShareMax, receivingShareMax, scanWaitMs, tagsMax } from './limits.ts'
+import {
+  headsOfDiskShareMax,
+  memoryObjectShareMax,
+  receivingShareMax,
+  scanWaitMs,
+  tagsMax,
+  wholeFromDiskBytesMax,
+} from './limits.ts'
 import { PurgeHistory } from './purge-history.ts'
 import { GrowingBody, ReceivingBudget } from './receiving.ts'
 import { Place, S3Fifo } from './s3-fifo.ts'
@@ -83,7 +90,9 @@ class AnswerStore implements Store {
   }
 
   get wholeBytesMax(): number {
-    return Math.min(this.#bounds.objectBytesMax, Math.floor(this.#bounds.memoryBytesMax * memoryObjectShareMax))
+    const { memoryBytesMax, objectBytesMax } = this.#bounds
+    const bytesMax = Math.min(objectBytesMax, Math.floor(memoryBytesMax * memoryObjectShareMax))
+    return this.#isDiskUsed ? Math.min(bytesMax, wholeFromDiskBytesMax) : bytesMax
   }
 
   find(key: string): readonly Kept[] {
@@ -180,6 +189,10 @@ class AnswerStore implements Store {
 
   async close(): Promise<void> {
     await this.#disk?.close()
+  }
+
+  get #isDiskUsed(): boolean {
+    return this.#disk !== undefined && this.#bounds.diskBytesMax > 0 && this.#disk.isWell
   }
 
   #keep(head: KeptHead, asked: PurgeMark, body: Buffer): Kept | undefined {

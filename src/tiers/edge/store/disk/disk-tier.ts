@@ -107,6 +107,11 @@ export class DiskTier {
     return this.#bytesMax * objectShareMax
   }
 
+  /** It did not fail of late. */
+  get isWell(): boolean {
+    return this.#health.isWell
+  }
+
   /** Writes it in a while, unless there is too much to do, or it goes before. */
   offer(entry: Entry): void {
     const { body } = entry
