@@ -16,15 +16,15 @@ export function parseAge(text: string | undefined): number {
 /**
  * Wall-clock milliseconds at which the age was 0.
  *
- * Example: asked at 10 s, answered at 12 s with `Age: 5` and a Date of 11 s: apparent age 1, corrected age value
+ * Example: asked at 10 s, answered at 12 s with `Age: 5` and a Date of 11 s: apparent age below 1, corrected age value
  * 5 + 2 = 7, so the greater, 7, is the age at 12 s, and the answer was born at 5 s.
  */
 export function bornMsOf(fields: Fields, { askedMs, answeredMs }: { askedMs: number; answeredMs: number }): number {
   const date = dateOf(fields, answeredMs)
-  const apparentMs = Math.max(0, answeredMs - date)
+  // A Date names a whole second by its beginning: what has passed since its end is certain.
+  const apparentMs = Math.max(0, answeredMs - date - 999)
   const correctedMs = parseAge(fieldOf(fields, 'age')) * 1000 + (answeredMs - askedMs)
-  // A Date counts whole seconds: of what seems less than one nothing is known.
-  return answeredMs - Math.max(apparentMs < 1000 ? 0 : apparentMs, correctedMs)
+  return answeredMs - Math.max(apparentMs, correctedMs)
 }
 
 /** What the answer says, or else when it came. */

@@ -17,7 +17,7 @@ test('whoever comes while an answer is on its way reads it from its beginning', 
     response.write('first ')
     held = response
   })
-  const { get, edge } = await openEdgeFront(t, origin.port)
+  const { get, edge } = await openEdgeFront(t, origin)
   const early = get('/a')
   await waitUntil(() => held, { what: 'the request', timeoutMs })
   const late = get('/a')
@@ -35,7 +35,7 @@ test('whoever comes while an answer is on its way reads it from its beginning', 
 test('a client that goes away ends no fetch that others wait for, nor one that is being kept', async (t) => {
   const held: ServerResponse[] = []
   const origin = await openOrigin(t, (_request, response) => void held.push(response))
-  const { port, get, edge } = await openEdgeFront(t, origin.port)
+  const { port, get, edge } = await openEdgeFront(t, origin)
   const leader = connect(port, '127.0.0.1')
   leader.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
   await waitUntil(() => held.length === 1, { what: 'the request', timeoutMs })
@@ -67,7 +67,7 @@ test('a fetch that nobody waits for any more is given up', async (t) => {
       isClosed = true
     })
   })
-  const { port } = await openEdgeFront(t, origin.port)
+  const { port } = await openEdgeFront(t, origin)
   const client = connect(port, '127.0.0.1')
   client.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
   await waitUntil(() => origin.seen.length === 1, { what: 'the request', timeoutMs })
@@ -87,7 +87,7 @@ test('a client that reads slowly holds up neither the others nor the server, and
     })
   })
   const settings = { objectBytesMax: 16 * 1024 * 1024, memoryBytesMax: 256 * 1024 * 1024 }
-  const { port, get } = await openEdgeFront(t, origin.port, { settings })
+  const { port, get } = await openEdgeFront(t, origin, { settings })
   const slow = connect({ port, host: '127.0.0.1', highWaterMark: 1024 } as never)
   slow.pause()
   slow.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -121,7 +121,7 @@ test('a single slow client slows its server down: no more than a little is held 
     response.end()
   })
   const settings = { objectBytesMax: 128 * 1024 * 1024, memoryBytesMax: 2 ** 30 }
-  const { port } = await openEdgeFront(t, origin.port, { settings })
+  const { port } = await openEdgeFront(t, origin, { settings })
   const slow = connect(port, '127.0.0.1')
   slow.pause()
   slow.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -137,7 +137,7 @@ test('requests that differ by what the answer varies by are told apart, although
     response.setHeader('vary', 'X-Kind')
     setTimeout(() => response.end(`kind ${request.headers['x-kind']}`), 50)
   })
-  const { get } = await openEdgeFront(t, origin.port)
+  const { get } = await openEdgeFront(t, origin)
   const kinds = ['a', 'b', 'a', 'c', 'b', 'a']
   const answers = await Promise.all(kinds.map((kind) => get('/', { headers: { 'x-kind': kind } })))
   assert.deepEqual(
@@ -153,7 +153,7 @@ test('an answer without a length that grows too large reaches those who read it,
     for (let i = 0; i < 8; i++) response.write(Buffer.alloc(100_000, 'x'))
     response.end('end')
   })
-  const { get, edge } = await openEdgeFront(t, origin.port, { settings: { objectBytesMax: 400_000 } })
+  const { get, edge } = await openEdgeFront(t, origin, { settings: { objectBytesMax: 400_000 } })
   const answers = await Promise.all([get('/a'), get('/a'), get('/a', { headers: { range: 'bytes=0-1' } })])
   assert.deepEqual(
     answers.map(({ text }) => text.length),
@@ -170,7 +170,7 @@ test('an answer that breaks off is not kept, and whoever has a part of it sees t
     if (!isBroken) response.end(Buffer.alloc(2_000_000))
     else response.write(Buffer.alloc(500_000), () => setTimeout(() => response.destroy(), 50))
   })
-  const { get, edge } = await openEdgeFront(t, origin.port)
+  const { get, edge } = await openEdgeFront(t, origin)
   const results = await Promise.allSettled([get('/a'), get('/a')])
   assert.deepEqual(
     results.map(({ status }) => status),
@@ -188,7 +188,7 @@ test('a small answer that breaks off is 502 for all who waited', async (t) => {
     response.write('x')
     setTimeout(() => response.destroy(), 50)
   })
-  const { get } = await openEdgeFront(t, origin.port)
+  const { get } = await openEdgeFront(t, origin)
   const answers = await Promise.all([get('/a'), get('/a'), get('/a')])
   assert.deepEqual(
     answers.map(({ status }) => status),

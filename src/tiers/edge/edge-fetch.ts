@@ -29,6 +29,8 @@ export class EdgeFetch extends Fetch {
   /** From the head of its answer on: which requests it is for, and what is known of it but its length. */
   selectedBy: Selection | undefined
   pending: Omit<KeptHead, 'bytes'> | undefined
+  /** What caches behind this one say of the answer, with a comma. */
+  before = ''
   /** Another front is asked first. */
   isAtSibling = false
 

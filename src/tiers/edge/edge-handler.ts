@@ -164,14 +164,15 @@ export class EdgeHandler implements Handler, Asking {
   }
 
   /** Gives a kept answer, and says how it came to that. */
-  give(exchange: Exchange, kept: Kept, { outcome, status, attempt }: Telling): void {
+  give(exchange: Exchange, kept: Kept, { outcome, status, attempt, before = '' }: Telling): void {
     const { store, counts, cache, clock } = this.parts
     const nowMs = clock.now()
     const prepared = Prepared.of(kept, cache)
     const age = ageSeconds(kept, nowMs)
-    const text = cacheStatus(cache, { ttlSeconds: ttlSeconds(kept, age), ...status })
+    const own = cacheStatus(cache, { ttlSeconds: ttlSeconds(kept, age), ...status })
     counts.add(outcome)
-    exchange.notes.cache = text.slice(cache.length + 2)
+    exchange.notes.cache = own.slice(cache.length + 2)
+    const text = before + own
     const onLost = () => this.#askWithout(exchange, kept, attempt)
     this.#compress(kept, exchange)
     give(exchange, { kept, lines: prepared.with(age, text), prepared, isSpecial: true, nowMs, onLost }, store)
@@ -186,7 +187,7 @@ export class EdgeHandler implements Handler, Asking {
   // Requests that a server must answer.
 
   #fetch(asked: Asked, stale: Kept | undefined): void {
-    const { exchange, key, attempt } = asked
+    const { exchange, attempt } = asked
     const condition = stale === undefined ? '' : conditionLines(stale.head.fields)
     if (exchange.request.method === 'HEAD') {
       const nowMs = this.parts.clock.now()
@@ -206,12 +207,14 @@ export class EdgeHandler implements Handler, Asking {
     }
     const likeness = likenessOf(asked)
     const isAlone = attempt >= attemptsMax || this.parts.passing.has(likeness)
-    if (isAlone && condition === '') {
+    // What is kept may be needed when the server fails.
+    const isSpare = stale !== undefined && outlastsFailure(stale.head, this.parts.clock.now())
+    if (isAlone && condition === '' && !isSpare) {
       this.pass(exchange, stale === undefined ? 'uri-miss' : 'stale')
       return
     }
     exchange.request.own()
-    const fetch = isAlone ? undefined : this.fetches.find(key, this.#selectionFor(key, exchange), exchange)
+    const fetch = isAlone ? undefined : this.#joinable(asked)
     if (fetch === undefined && this.fetches.count >= fetchesMax) this.pass(exchange, 'uri-miss')
     else if (fetch !== undefined && fetch.waiters.size >= waitersMax)
       exchange.answer({
@@ -231,9 +234,8 @@ export class EdgeHandler implements Handler, Asking {
   }
 
   #revalidate(asked: Asked, stale: Kept): void {
-    const { exchange, key } = asked
     if (this.#isFailing(stale)) return
-    if (this.fetches.find(key, this.#selectionFor(key, exchange), exchange) !== undefined) return
+    if (this.#joinable(asked) !== undefined) return
     if (this.fetches.count >= fetchesMax) return
     const condition = conditionLines(stale.head.fields)
     this.#start(asked, { stale, condition, likeness: likenessOf(asked), isAlone: false, waiter: undefined })
@@ -257,9 +259,9 @@ export class EdgeHandler implements Handler, Asking {
   ): void {
     const { exchange, key, target, rule } = asked
     const { store, clock, siblings } = this.parts
-    const isFromOther = (asked.traits & traits.loop) !== 0 && isFromSibling(exchange.request)
-    const sibling = isFromOther ? undefined : siblings?.of(key)
-    const id = isAlone ? '' : this.fetches.idOf(key, this.#selectionFor(key, exchange))
+    const isFromSibling = comesFromSibling(asked)
+    const sibling = isFromSibling ? undefined : siblings?.of(key)
+    const id = isAlone ? '' : this.fetches.idOf(key, this.#selectionFor(key, exchange), isFromSibling)
     const loop = loopField(exchange.request, sibling === undefined ? undefined : siblings?.node)
     const fetch = new EdgeFetch(fetchRequest(exchange, { target, condition, loop }), {
       from: exchange,
@@ -278,6 +280,13 @@ export class EdgeHandler implements Handler, Asking {
     fetch.isAtSibling = sibling !== undefined
     if (sibling === undefined) this.origin.handle(fetch)
     else siblings?.forwarderTo(sibling).handle(fetch)
+  }
+
+  /** A fetch that the request can wait for. */
+  #joinable(asked: Asked): EdgeFetch | undefined {
+    const { exchange, key } = asked
+    const isFromSibling = comesFromSibling(asked)
+    return this.fetches.find(key, this.#selectionFor(key, exchange), { request: exchange.request, isFromSibling })
   }
 
   /** What is known of how requests for this key differ; empty where nothing is. */
@@ -326,6 +335,10 @@ export class EdgeHandler implements Handler, Asking {
 
 function directivesOf({ request }: Exchange): RequestDirectives {
   return requestDirectives(joined(request, 'cache-control') ?? '')
+}
+
+function comesFromSibling({ traits: found, exchange }: Asked): boolean {
+  return (found & traits.loop) !== 0 && isFromSibling(exchange.request)
 }
 
 function isCompressed({ selectedBy }: KeptHead): boolean {

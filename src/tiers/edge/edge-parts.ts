@@ -48,6 +48,8 @@ export interface Telling {
   outcome: Outcome
   status: Status
   attempt: number
+  /** What caches behind this one said, with a comma. */
+  before?: string
 }
 
 /** The edge before one origin, as its parts see it. */

@@ -9,7 +9,7 @@ import { confirms, isNotModified } from './conditionals.ts'
 import type { EdgeFetch } from './edge-fetch.ts'
 import type { Asking } from './edge-parts.ts'
 import type { FetchOwner } from './fetch.ts'
-import { type Fields, linesOf } from './fields.ts'
+import { type Fields, joined, linesOf } from './fields.ts'
 import { type Verdict, verdictOf } from './keeping.ts'
 import { bornOf, endToEndFields, judgedFields, keptHeadOf, updatedFields } from './kept-head.ts'
 import { failingMs, passingAfterErrorMs, passingMs } from './limits.ts'
@@ -39,6 +39,8 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const { clock, settings } = this.#edge.parts
     const { validates, rule } = fetch.for
     const answeredMs = clock.now()
+    const before = joined(head, 'cache-status')
+    if (before !== undefined) fetch.before = `${before}, `
     if (validates !== undefined && head.status === 304) {
       this.#confirmed(fetch, validates, head, answeredMs)
       return
@@ -47,7 +49,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       fetch.discard(head)
       return
     }
-    const fields = endToEndFields(head)
+    const fields = endToEndFields(head, answeredMs)
     const verdict = verdictOf({ status: head.status, fields: judgedFields(head, fields) }, fetch.for, {
       ...{ rule, staleIfErrorMs: settings.staleIfErrorMs, answeredMs },
     })
@@ -139,7 +141,9 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       this.#askAnew(fetch, (waiter) => selects(selectedBy, waiter.exchange.request, fields))
     } else {
       this.#edge.fetches.close(fetch)
-      this.#edge.parts.passing.add(fetch.for.likeness, passingMs)
+      // The owner of the key gives what is stale: no server answers it.
+      if (fetch.isAtSibling && outlastsFailure(known, answeredMs)) this.#edge.parts.failing.add(key, failingMs)
+      else this.#edge.parts.passing.add(fetch.for.likeness, passingMs)
       this.#askAnew(fetch, (waiter) => waiter === fetch.leader)
     }
     for (const waiter of [...fetch.waiters])
@@ -157,7 +161,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
         this.#edge.parts.counts.add(isCollapsed ? 'coalesced' : 'miss')
         const text = cacheStatus(cache, status)
         waiter.exchange.notes.cache = text.slice(cache.length + 2)
-        return `${ageLine}cache-status: ${text}\r\n`
+        return `${ageLine}cache-status: ${fetch.before}${text}\r\n`
       },
     })
   }
@@ -187,7 +191,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
   #notKept(fetch: EdgeFetch, { head, lines, reason }: { head: AnswerHead; lines: string; reason: string }): void {
     const { passing, cache, counts, clock, store } = this.#edge.parts
     const { validates, likeness } = fetch.for
-    passing.add(likeness, failures.has(head.status) ? passingAfterErrorMs : passingMs)
+    passing.add(likeness, replaces(head.status) ? passingMs : passingAfterErrorMs)
     this.#edge.fetches.close(fetch)
     // What is kept and was asked about is not what the server has now.
     if (validates !== undefined && replaces(head.status)) store.remove(validates)
@@ -199,7 +203,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), detail: reason })
       leader.exchange.notes.cache = text.slice(cache.length + 2)
       const own = `${lines}cache-status: ${text}\r\n`
-      const fields = endToEndFields(head)
+      const fields = endToEndFields(head, clock.now())
       if (isNotModified(leader.exchange.request, { status: head.status, fields, bornMs: clock.now() }, clock.now())) {
         fetch.release(leader)
         const said = linesOf(fields.filter(([name]) => !name.startsWith('content-')))
@@ -226,7 +230,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
 
   #confirmed(fetch: EdgeFetch, kept: Kept, head: AnswerHead, answeredMs: number): void {
     const { store, settings, compressing } = this.#edge.parts
-    const fields = endToEndFields(head)
+    const fields = endToEndFields(head, answeredMs)
     if (!confirms(fields, kept.head.fields)) {
       store.remove(kept)
       this.#askAnew(fetch, () => false)
@@ -266,7 +270,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const outcome = isLeader ? (isStored ? 'miss' : 'revalidated') : 'coalesced'
     const status: Status = { forwarded: forwardedOf(fetch), isStored, isCollapsed: !isLeader }
     if (!isStored) status.forwardedStatus = 304
-    this.#edge.give(exchange, kept, { outcome, status, attempt })
+    this.#edge.give(exchange, kept, { outcome, status, attempt, before: fetch.before })
   }
 
   // No server answers.

@@ -4,6 +4,9 @@ import type { Exchange } from '../../net/http1/exchange.ts'
 import type { EdgeFetch } from './edge-fetch.ts'
 import { type Selection, selects } from './vary.ts'
 
+/** Beside a fetch at another front there can be one for another front. */
+const forSibling = '\n!'
+
 export class Fetches {
   readonly #byId = new Map<string, EdgeFetch>()
   /** All that are under way, those that nobody may join too. */
@@ -18,16 +21,27 @@ export class Fetches {
   }
 
   /** `selection`: what is known of how requests for this key differ. */
-  idOf(key: string, selection: Selection): string {
-    return selection.length === 0 ? key : `${key}\n${JSON.stringify(selection)}`
+  idOf(key: string, selection: Selection, isFromSibling = false): string {
+    const id = selection.length === 0 ? key : `${key}\n${JSON.stringify(selection)}`
+    return isFromSibling ? id + forSibling : id
   }
 
-  /** One whose answer will do for this request, or may. */
-  find(key: string, selection: Selection, { request }: Exchange): EdgeFetch | undefined {
-    const exact = this.#byId.get(this.idOf(key, selection))
-    if (exact !== undefined && isOpenTo(exact, request)) return exact
-    const first = this.#byId.get(key)
-    return first !== undefined && isOpenTo(first, request) ? first : undefined
+  /**
+   * One whose answer will do for this request, or may. A request of another front never waits for a fetch at another front:
+   * two of them could wait for each other.
+   */
+  find(
+    key: string,
+    selection: Selection,
+    { request, isFromSibling }: { request: Exchange['request']; isFromSibling: boolean },
+  ): EdgeFetch | undefined {
+    for (const id of [key, this.idOf(key, selection)])
+      for (const each of [id, id + forSibling]) {
+        const fetch = this.#byId.get(each)
+        if (fetch === undefined || (isFromSibling && fetch.isAtSibling)) continue
+        if (isOpenTo(fetch, request)) return fetch
+      }
+    return undefined
   }
 
   add(fetch: EdgeFetch): void {

@@ -29,7 +29,7 @@ export class HeadWatcher implements PassWatcher {
   answered(exchange: Exchange, head: AnswerHead): void {
     const kept = this.#edge.selectBase(this.#asked.key, exchange)
     if (kept === undefined || kept.head.status !== head.status || head.status !== 200) return
-    const fields = endToEndFields(head)
+    const fields = endToEndFields(head, this.#edge.parts.clock.now())
     // Another version, or another length: what is kept is out of date.
     if (!isSame(kept, fields, head.framing.contentLength)) this.#edge.parts.store.remove(kept)
     else this.#update(kept, head, updatedFields(kept.head.fields, fields))

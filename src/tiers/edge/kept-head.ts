@@ -1,7 +1,6 @@
 // What is known of an answer that is kept: made from the answer itself, or from what is kept and a newer head of it.
 
 import type { AnswerHead } from '../../net/http1/answer-head.ts'
-import { httpDate } from '../../net/http1/http-date.ts'
 import { keptInAnswers } from '../../net/http1/kept-fields.ts'
 import { bornMsOf } from './age.ts'
 import { type Fields, membersOf } from './fields.ts'
@@ -16,7 +15,7 @@ const ofOneExchange = new Set(['age', 'x-request-id', 'cache-status', 'proxy-aut
 const ofTheBody = new Set(['content-encoding', 'content-range'])
 
 /** End-to-end fields of an answer, its Date first. Where it has none, it was made now (RFC 9110, 6.6.1). */
-export function endToEndFields(head: AnswerHead): Fields {
+export function endToEndFields(head: AnswerHead, answeredMs: number): Fields {
   const { nominated } = head.framing
   const fields: Array<readonly [string, string]> = []
   let date: string | undefined
@@ -27,7 +26,7 @@ export function endToEndFields(head: AnswerHead): Fields {
     if (name === 'date' && date === undefined) date = head.value(i)
     else fields.push([name, head.value(i)])
   }
-  return [['date', date ?? httpDate()], ...fields]
+  return [['date', date ?? new Date(answeredMs).toUTCString()], ...fields]
 }
 
 /** With those that say how old it is, for those who judge. */

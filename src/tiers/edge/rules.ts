@@ -15,8 +15,7 @@ export class Rules {
   find(target: string): EdgeRule {
     if (this.#rules.length === 0) return defaultRule
     const path = pathOf(target)
-    for (const { rule, fits } of this.#rules)
-      if (fits(path)) return rule.keep === 'always' && isAmbiguous(path) ? { ...rule, keep: 'fields' } : rule
+    for (const { rule, fits } of this.#rules) if (fits(path)) return isAmbiguous(path) ? guarded(rule) : rule
     return defaultRule
   }
 }
@@ -46,6 +45,10 @@ export function pathOf(target: string): string {
  */
 function isAmbiguous(path: string): boolean {
   return /;|%2f|%5c|%00|%3b|%2e|\\|\/\.\.?(\/|$)/i.test(path)
+}
+
+function guarded({ ttlMs: _, ...rule }: EdgeRule): EdgeRule {
+  return { ...rule, keep: rule.keep === 'never' ? 'never' : 'fields' }
 }
 
 function patternOf(pattern: string): (path: string) => boolean {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { BlockList } from 'node:net'
 import type { TestContext } from 'node:test'
 import { Agent, request } from 'undici'
 import type { Clock } from '../../../base/clock.ts'
@@ -34,16 +35,21 @@ export const settings: EdgeSettings = {
   originPricePerGigabyte: 0.05,
 }
 
-/** Moves on by itself as the real one does, and as far again as the test says. */
+export function defineRules(rules: EdgeSettings['rules']): Partial<EdgeSettings> {
+  return { rules }
+}
+
+/** Stands still but for what the test says, so that ages are exact. */
 export class ShiftedClock implements Clock {
   shiftMs = 0
+  readonly #startMs = Math.floor(Date.now() / 1000) * 1000
 
   now(): number {
-    return systemClock.now() + this.shiftMs
+    return this.#startMs + this.shiftMs
   }
 
   monotonic(): number {
-    return systemClock.monotonic() + this.shiftMs
+    return this.shiftMs
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -54,6 +60,8 @@ export class ShiftedClock implements Clock {
 /** The server behind the edge. */
 export interface OriginServer {
   port: number
+  /** Its Date is by this, and so is the edge's age. */
+  clock: ShiftedClock
   /** Requests that it has seen, as `GET /path`. */
   seen: string[]
   headers: IncomingHttpHeaders[]
@@ -63,10 +71,12 @@ export interface OriginServer {
 }
 
 export async function openOrigin(t: TestContext, answer: OriginServer['answer']): Promise<OriginServer> {
-  const origin: OriginServer = { port: 0, seen: [], headers: [], answer, stop }
+  const clock = new ShiftedClock()
+  const origin: OriginServer = { port: 0, clock, seen: [], headers: [], answer, stop }
   const server = createServer((incoming, response) => {
     origin.seen.push(`${incoming.method} ${incoming.url}`)
     origin.headers.push(incoming.headers)
+    response.setHeader('date', new Date(clock.now()).toUTCString())
     origin.answer(incoming, response)
   })
   server.listen(0, address)
@@ -110,8 +120,12 @@ export interface Answer {
 
 export async function openEdgeFront(
   t: TestContext,
-  originPort: number,
-  { settings: own = {}, options = {} }: { settings?: Partial<EdgeSettings>; options?: Partial<EdgeOptions> } = {},
+  { port: originPort, clock }: Pick<OriginServer, 'port' | 'clock'>,
+  {
+    settings: own = {},
+    options = {},
+    trustedPeers,
+  }: { settings?: Partial<EdgeSettings>; options?: Partial<EdgeOptions>; trustedPeers?: BlockList } = {},
 ): Promise<EdgeFront> {
   const wheel = new TimerWheel()
   const shared = { wheel, counts: new Counters() }
@@ -133,10 +147,12 @@ export async function openEdgeFront(
     },
   }
   const all = { ...settings, ...own }
-  const clock = new ShiftedClock()
   const store = options.store ?? (await openStore(storeBounds(all), { clock }))
   const edge = openEdge(all, { node: 'edge-1', clock, ...options, store })
-  const server = new Http1Server(edge.handler(new Forwarder(policy, shared)), shared)
+  const server = new Http1Server(edge.handler(new Forwarder(policy, shared)), {
+    ...shared,
+    ...(trustedPeers !== undefined && { trustedPeers }),
+  })
   await server.listen({ address, port: 0 })
   const port = server.address()?.port ?? 0
   const agent = new Agent({ connections: 2_000, pipelining: 1 })
@@ -155,7 +171,7 @@ export async function openEdgeFront(
       ...{ dispatcher: agent, method, headers },
       ...(body !== undefined && { body }),
     })
-    const cache = String(answer.headers['cache-status'] ?? '').replace(/^edge-1; /, '')
+    const cache = String(answer.headers['cache-status'] ?? '').replace(/^edge-1; /, '') // of the last cache
     return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text(), cache }
   }
   return { port, edge, store, clock, finished, notes, pool, get }
