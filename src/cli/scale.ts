@@ -7,11 +7,12 @@ const scaleTimeoutMs = 600_000
 
 export const scale: Command = {
   name: 'scale',
-  usage: 'web|worker N',
+  usage: 'front|web|worker N',
   summary: 'change how many processes a role has, live',
   words: [2, 2],
   async run(target, [role, count]) {
-    if (role !== 'web' && role !== 'worker') throw new UsageError(`only web and worker can be scaled, got ${role}`)
+    if (role !== 'front' && role !== 'web' && role !== 'worker')
+      throw new UsageError(`front, web and worker can be scaled, got ${role}`)
     const client = await target.client()
     await client.scale(role, wholeNumber(count, 'N'))
     const status = await followClimb(client, target, scaleTimeoutMs)

@@ -42,7 +42,7 @@ function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, bac
     `rung ${rung}, ${title}${climbing ? `; climbing to ${climbing.to}: ${climbing.step} (${climbing.done + 1}/${climbing.of})` : ''}`,
     ...(lastFailure ? [`the last climb stopped: ${lastFailure}`] : []),
     ...(supervisor ? [] : ['no supervisor runs: `tenfold up` starts one that adopts what is there']),
-    `app ${urls.app}  dashboard ${urls.dashboard}`,
+    `app ${[urls.app, urls.tls].filter(Boolean).join(' and ')}  dashboard ${urls.dashboard}`,
     ...shards.filter(({ replicas }) => replicas.length > 0).map(describeShard),
     ...(backup ? [describeBackup(backup)] : []),
     ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),

@@ -53,7 +53,7 @@ export class ControlClient {
     return this.#call('POST', '/api/steps', target)
   }
 
-  scale(role: 'web' | 'worker', count: number): Promise<Plan> {
+  scale(role: 'front' | 'web' | 'worker', count: number): Promise<Plan> {
     return this.#call('POST', '/api/scale', { role, count })
   }
 

@@ -20,7 +20,7 @@ const soft = z
 
 export const bodies = {
   target,
-  scale: z.strictObject({ role: z.enum(['web', 'worker']), count: z.int().min(0).max(256) }),
+  scale: z.strictObject({ role: z.enum(['front', 'web', 'worker']), count: z.int().min(0).max(256) }),
   switchover: z.strictObject({
     shard: z.string(),
     to: z.string().optional().describe('Id of the replica; the one that is least behind when left out.'),

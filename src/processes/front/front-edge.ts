@@ -3,12 +3,13 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { describeError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { edgeDirOf } from '../../map/home.ts'
 import { nodesOf, type SystemMap } from '../../map/map.ts'
 import type { Handler } from '../../net/http1/exchange.ts'
-import type { EdgeReport } from '../../tiers/edge/contract.ts'
+import type { EdgeReport, EdgeSettings } from '../../tiers/edge/contract.ts'
 import { type OpenEdge, openEdge, storeBounds } from '../../tiers/edge/edge.ts'
 import { openStore } from '../../tiers/edge/store/store.ts'
 import type { ProcessContext } from '../context.ts'
@@ -25,6 +26,7 @@ export class FrontEdge extends Lifecycle {
   readonly #follower: PurgeFollower
   readonly #invalidations: Invalidations
   #edge: OpenEdge | undefined
+  #settings: EdgeSettings | undefined
 
   constructor(context: ProcessContext) {
     super()
@@ -48,7 +50,10 @@ export class FrontEdge extends Lifecycle {
   /** Settings and the other fronts, as a newer map has them. */
   follow(map: SystemMap): void {
     this.#owner.update(map)
-    this.#edge?.update(edgeSettingsOf(map.topology))
+    const settings = edgeSettingsOf(map.topology)
+    if (isDeepStrictEqual(settings, this.#settings)) return
+    this.#settings = settings
+    this.#edge?.update(settings)
   }
 
   hear(logged: LoggedPurge, options: { again: boolean }): Promise<{ objects: number }> {
@@ -75,6 +80,7 @@ export class FrontEdge extends Lifecycle {
   protected async open(): Promise<void> {
     const { home, map, nodeId, log } = this.#context
     const settings = edgeSettingsOf(map.current.topology)
+    this.#settings = settings
     const dir = edgeDirOf(home, nodeId)
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const onTrouble = (error: Error) => log.warn({ err: error }, `the edge's disk: ${describeError(error)}`)

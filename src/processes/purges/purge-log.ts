@@ -2,6 +2,7 @@
 // of JSON each. The supervisor writes it; a front reads what it missed, whether it was away or only did not hear.
 
 import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { TenfoldError } from '../../base/errors.ts'
 import { Semaphore } from '../../base/limits.ts'
 import { replaceFile } from '../../map/store.ts'
 import type { Purge } from '../../tiers/edge/contract.ts'
@@ -45,7 +46,8 @@ export class PurgeLog {
       } catch (error) {
         // What stands there now is not known: the next one looks.
         await this.close()
-        throw error
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+        throw new TenfoldError('disk-full', 'the disk is full: the purge could not be written down', { cause: error })
       }
       this.#last = logged.position
       this.#count++

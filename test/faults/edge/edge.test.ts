@@ -3,10 +3,12 @@
 
 import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/base/clock.ts'
 import { waitUntil } from '../../../src/base/limits.ts'
+import type { TopologyInput } from '../../../src/topology/schema.ts'
 import type { RunningSystem } from '../../running-system.ts'
 import { showSupervisorLogOfFailures } from '../database/supervisor-log.ts'
 import { frontsOf, get, timesMade, upWithEdge, waitWhole, websOf } from './edge-system.ts'
@@ -137,31 +139,78 @@ test('kill -9 of a front: nobody is refused, and it comes back with what it kept
   assert.deepEqual(await Promise.all(['kept-a', 'kept-b'].map((name) => timesMade(system, name))), [1, 1])
 })
 
+test('rules of the topology are followed without a new process', async () => {
+  const path = '/made/ruled?noise=1'
+  const pids = (await frontsOf(system)).map(({ pid }) => pid)
+  assert.equal((await get(system, path)).body, 'ruled 1')
+  const rules: NonNullable<TopologyInput['edge']>['rules'] = [
+    { path: '/made/ruled', query: 'none' },
+    { path: '/made/never*', keep: 'never' },
+  ]
+  await apply({ rung: 3, front: { count: 2 }, edge: { enabled: true, rules } })
+  assert.deepEqual(
+    (await frontsOf(system)).map(({ pid }) => pid),
+    pids,
+  )
+  const bodies = await Promise.all(['1', '2', '3'].map((noise) => get(system, `/made/ruled?noise=${noise}`)))
+  assert.deepEqual(new Set(bodies.map(({ body }) => body)), new Set(['ruled 2']))
+  assert.notEqual((await get(system, '/made/never')).body, (await get(system, '/made/never')).body)
+})
+
 test('what a front reads at its start is changed under load without a failed request', async (t) => {
+  const before = await frontsOf(system)
+  await underLoad(t, () =>
+    apply({ rung: 3, front: { count: 2, accessLog: 'combined', tls: { enabled: true } }, edge: { enabled: true } }),
+  )
+  assert.ok((await frontsOf(system)).every(({ id }) => before.every((old) => old.id !== id)))
+  const { urls } = await system.status()
+  await assert.rejects(fetch(`${urls.tls}/made/any`), /fetch failed/, 'a certificate for local use is nobody\u2019s')
+  assert.equal(await askSecurely(`${urls.tls}/made/any`), 200)
+})
+
+test('connections are passed on as they are, after a change under load without a failed request', async (t) => {
+  await underLoad(t, () => apply({ rung: 3, front: { count: 2, mode: 'tcp' }, edge: { enabled: false } }))
+  const said = await get(system, '/made/through')
+  assert.deepEqual([said.status, said.cache], [200, ''])
+  await underLoad(t, () => apply({ rung: 3, front: { count: 1 } }))
+  assert.equal((await frontsOf(system)).length, 1)
+})
+
+async function apply(topology: TopologyInput): Promise<void> {
+  const file = join(system.dir, 'wanted.json')
+  await writeFile(file, JSON.stringify(topology))
+  await system.tenfold('apply', file)
+}
+
+/** Eight clients, each request on a connection of its own. */
+async function underLoad(t: TestContext, work: () => Promise<void>): Promise<void> {
   const failed: string[] = []
   let answered = 0
   let isOver = false
   const clients = Array.from({ length: 8 }, async () => {
     while (!isOver) {
-      const said = await get(system, `/made/changing?control=no-store`).catch((error) => ({ status: String(error) }))
-      if (said.status === 200) answered++
-      else failed.push(String(said.status))
+      await get(system, '/made/loaded?control=no-store').then(
+        ({ status }) => void (status === 200 ? answered++ : failed.push(`status ${status}`)),
+        (error: Error) => void failed.push(String(error)),
+      )
       await systemClock.sleep(everyMs)
     }
   })
-  const file = join(system.dir, 'wanted.json')
-  const before = await frontsOf(system)
-  const front = { count: 2, accessLog: 'combined', tls: { enabled: true } }
-  await writeFile(file, JSON.stringify({ rung: 3, front, edge: { enabled: true } }))
-  await system.tenfold('apply', file)
-  const { urls } = await system.status()
-  isOver = true
+  await work().finally(() => {
+    isOver = true
+  })
   await Promise.all(clients)
-  t.diagnostic(`${answered} answered while both fronts were replaced`)
+  t.diagnostic(`${answered} answered meanwhile`)
   assert.deepEqual(failed, [])
-  assert.ok((await frontsOf(system)).every(({ id }) => before.every((old) => old.id !== id)))
-  assert.match(String(urls.tls), /^https:/)
-  await assert.rejects(fetch(String(urls.tls)), (error: Error) =>
-    /SELF_SIGNED|self-signed/i.test(String(error.cause) + String((error.cause as { code?: string }).code)),
-  )
-})
+}
+
+function askSecurely(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { agent: false, rejectUnauthorized: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    call.on('error', reject)
+    call.end()
+  })
+}

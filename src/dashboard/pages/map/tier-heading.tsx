@@ -23,7 +23,7 @@ export function TierHeading({ tier, status, client, onNotice }: Props) {
   async function scale(count: number) {
     setSending(true)
     try {
-      await client.scale(tier.role as 'web' | 'worker', count)
+      await client.scale(tier.role as 'front' | 'web' | 'worker', count)
     } catch (error) {
       onNotice(`Could not scale ${tier.title.toLowerCase()} to ${count}: ${messageOf(error)}`)
     }

@@ -32,6 +32,7 @@ export function shortName(id: string): string {
 /** How many the topology asks for, where a person may change it. */
 export function wantedCount(status: Status, role: string): number | undefined {
   if (role === 'web') return status.topology.web.count
+  if (role === 'front') return status.topology.front.count
   if (role === 'worker' && status.topology.worker.count > 0) return status.topology.worker.count
   return undefined
 }
