@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { openChannel } from '../../base/channels.ts'
 import { type Clock, ManualClock, systemClock } from '../../base/clock.ts'
 import { waitUntil } from '../../base/limits.ts'
@@ -59,6 +60,19 @@ test('draining, tried and full servers are not picked; a server that is down onl
   })
   assert.deepEqual(left, [c])
   assert.equal(roster.pick(), undefined)
+})
+
+test('a server that passes its checks and fails its requests is out until the next check is due, not for a moment', async (t) => {
+  const clock = new ManualClock()
+  const { roster, server, state } = await openRoster(t, { ejectAfter: 2 }, clock)
+  let checks = 0
+  server.server.server.on('request', () => checks++)
+  for (let i = 0; i < 2; i++) roster.failed(state, 'reset', 'reset', 1)
+  for (let i = 0; i < 20; i++) await setImmediate()
+  assert.deepEqual([state.isUp, checks], [false, 0])
+  await clock.advance(1000)
+  await waitUntil(() => state.isUp, { what: 'the server back', timeoutMs: limitMs })
+  assert.equal(checks, 1)
 })
 
 test('failures in a row take a server out, and one good answer between them starts the count anew', (t) => {

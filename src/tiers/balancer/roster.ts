@@ -1,8 +1,9 @@
 // Who gets the next request. The part of a balancer that is the same for every engine: picking, health, ejection.
 //
 // A server is up until `fall` health checks in a row failed, one connection to it was refused, or `ejectAfter` requests in a
-// row failed at it (ejection: passive, at once). It is up again after `rise` good checks in a row; an ejection brings the
-// next check forward. When too few are up, health is not believed: a wrong or overloaded check must not turn a working
+// row failed at it (ejection: passive, at once). It is up again after `rise` good checks in a row. A refused connection brings
+// the next check forward; after failures it is waited for, because a server that passes its checks and fails its requests
+// would be back within milliseconds. When too few are up, health is not believed: a wrong or overloaded check must not turn a working
 // system off, nor push all load onto the few that pass it (panic rule). Who refuses connections is left out even then.
 
 import { openChannel } from '../../base/channels.ts'
@@ -243,7 +244,7 @@ export class Roster {
     }
     this.#turn(server, false, reason)
     upstreamChannel.publish({ node: server.upstream.id, event: 'ejected', reason })
-    this.#checks.get(server)?.soon()
+    if (isRefusing) this.#checks.get(server)?.soon()
   }
 
   #turn(server: ServerState, isUp: boolean, reason: string | undefined): void {
