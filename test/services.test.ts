@@ -20,8 +20,11 @@ import { MapSubscription } from '../src/map/subscription.ts'
 import { openContext, type ProcessContext } from '../src/processes/context.ts'
 import { DatabaseProbe } from '../src/processes/database-probe.ts'
 import { DoorServer } from '../src/processes/door/server.ts'
+import { FrontEdge } from '../src/processes/front/front-edge.ts'
+import { Invalidations } from '../src/processes/front/invalidations.ts'
 import { openFrontRole } from '../src/processes/front.ts'
 import { Janitor } from '../src/processes/janitor.ts'
+import { PurgeFollower } from '../src/processes/purges/purge-follower.ts'
 import { startTestSystem, type TestSystem } from '../src/processes/testing/test-system.ts'
 import { openWebRole } from '../src/processes/web.ts'
 import { openWorkerRole } from '../src/processes/worker.ts'
@@ -109,6 +112,11 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
     const context = await contextOf('us-east/front-1', 'front')
     return { service: await openFrontRole(context), isUsable: () => answers(context, '/-/live') }
   },
+  FrontEdge: async () => {
+    const service = new FrontEdge(await contextOf('us-east/front-2', 'front'))
+    return { service, isUsable: async () => service.report().objects === 0 }
+  },
+  Invalidations: async () => ({ service: new Invalidations(async () => {}) }),
   Janitor: async () => ({ service: new Janitor([], log) }),
   KpiCollector: async () => {
     const home = () => openDatabase(router).shards()[0] ?? assert.fail('there is a shard')
@@ -116,6 +124,11 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   },
   LogRotation: async () => ({ service: new LogRotation(dir) }),
   MapSubscription: async () => ({ service: new MapSubscription(system.home.map) }),
+  PurgeFollower: async () => {
+    const apply = async () => ({ objects: 0 })
+    const warn = (message: string) => assert.fail(message)
+    return { service: new PurgeFollower({ log: join(dir, 'purges'), place: join(dir, 'place'), apply, warn }) }
+  },
   ReplicationWatch: async () => {
     const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
     const mender = {

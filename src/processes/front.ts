@@ -94,37 +94,40 @@ class Front extends Lifecycle implements Role {
 
   protected async open(): Promise<void> {
     const { map, self, nodeId, log } = this.#context
-    const upstreams = upstreamsOf(map.current, self().region)
-    const clients = await openClients(this.#context)
-    this.#clients = clients
-    const edge = map.current.topology.edge.enabled ? new FrontEdge(this.#context) : undefined
-    this.#edge = edge
-    await edge?.start()
-    const before = edge && ((origin: Handler) => edge.handler(origin))
-    const balancer = openNodeBalancer(upstreams, { ...clients.options, ...(before && { before }) })
-    this.#balancer = balancer
-    this.#upstreams = upstreams
-    this.#unsubscribe = map.onChange((newer) => this.#follow(newer))
     try {
+      const clients = await openClients(this.#context)
+      this.#clients = clients
+      const edge = map.current.topology.edge.enabled ? new FrontEdge(this.#context) : undefined
+      this.#edge = edge
+      await edge?.start()
+      const upstreams = upstreamsOf(map.current, self().region)
+      const before = edge && ((origin: Handler) => edge.handler(origin))
+      const balancer = openNodeBalancer(upstreams, { ...clients.options, ...(before && { before }) })
+      this.#balancer = balancer
+      this.#upstreams = upstreams
+      this.#unsubscribe = map.onChange((newer) => this.#follow(newer))
+      // What changed while the edge was opened.
+      edge?.follow(map.current)
       // Health and, for whoever comes by the node's own address, everything else.
       await balancer.listen({ address: self().address, port: self().port }, { answersHealth: true })
       const settled = { what: `the first health checks of ${nodeId}`, timeoutMs: firstChecksTimeoutMs }
       await waitUntil(() => balancer.isReady(), settled).catch((error) => log.warn({ err: error }, 'serving unchecked'))
       await this.#followEntry()
     } catch (error) {
-      this.#unsubscribe()
-      await balancer.close(0)
-      await edge?.stop()
-      clients.close()
+      await this.#release(0)
       throw error
     }
   }
 
   protected async close(): Promise<void> {
-    this.#unsubscribe?.()
     this.#entry = 'left'
-    const { map, closesIdle } = this.#context
-    await this.#balancer?.close(map.current.topology.web.drainMs, { closesIdle })
+    await this.#release(this.#context.map.current.topology.web.drainMs)
+  }
+
+  /** Clients first, then what answers them. */
+  async #release(drainMs: number): Promise<void> {
+    this.#unsubscribe?.()
+    await this.#balancer?.close(drainMs, { closesIdle: this.#context.closesIdle })
     await this.#edge?.stop()
     this.#clients?.close()
   }

@@ -152,7 +152,7 @@ test('a malformed topology file says which key, what was expected and what was g
   await writeFile(file, JSON.stringify({ rung: 3, front: { algorithm: 'random' }, webs: 1 }))
   const said = await system.tryTenfold('apply', file)
   assert.equal(said.code, 1)
-  assert.match(said.stderr, /front\.algorithm: .*"round-robin"\|"least-connections", got "random"/)
+  assert.match(said.stderr, /front\.algorithm: .*"round-robin"\|.*"consistent-hash", got "random"/)
   assert.match(said.stderr, /webs: is not a key of the topology/)
   const missing = await system.tryTenfold('plan', '/nowhere.ts')
   assert.equal(missing.code, 1)
