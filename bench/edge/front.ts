@@ -3,9 +3,9 @@
 import { Counters } from '../../src/net/http1/counters.ts'
 import type { ForwardPolicy } from '../../src/net/http1/forward-policy.ts'
 import { Forwarder } from '../../src/net/http1/forwarder.ts'
-import { Http1Server } from '../../src/net/http1/server.ts'
 import { TimerWheel } from '../../src/net/http1/timer-wheel.ts'
 import { UpstreamPool } from '../../src/net/http1/upstream-pool.ts'
+import { HttpServer } from '../../src/net/server/http-server.ts'
 import type { EdgeSettings } from '../../src/tiers/edge/contract.ts'
 import { openEdge, storeBounds } from '../../src/tiers/edge/edge.ts'
 import { openStore } from '../../src/tiers/edge/store/store.ts'
@@ -35,7 +35,7 @@ export async function openFront(serverPort: number): Promise<{ port: number; clo
   }
   const store = await openStore(storeBounds(settings))
   const edge = openEdge(settings, { store })
-  const server = new Http1Server(edge.handler(new Forwarder(policy, shared)), shared)
+  const server = new HttpServer(edge.handler(new Forwarder(policy, shared)), shared)
   await server.listen({ address, port: 0 })
   return {
     port: server.address()?.port ?? 0,

@@ -6,7 +6,7 @@ import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import { isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
-import { Http1Server } from './server.ts'
+import { HttpServer } from '../server/http-server.ts'
 import { address, askOnce, body, limitMs, okAnswer, openClient, openFront, openRawServer } from './testing/front.ts'
 import { chunked, get, post } from './testing/malformed.ts'
 
@@ -324,7 +324,7 @@ test('a malformed request behind a HEAD is refused with a body', async (t) => {
 
 test('a taken port is an error that names it', async (t) => {
   const { port } = await openFront(t, 1)
-  const second = new Http1Server({ handle() {} })
+  const second = new HttpServer({ handle() {} })
   await assert.rejects(
     second.listen({ address, port }),
     (error) => isTenfoldError(error, 'port-taken') && error.message.includes(`${port}`),

@@ -8,6 +8,7 @@ import { duplexPair } from 'node:stream'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { readStrictly } from '../../tiers/balancer/testing/strict-reader.ts'
+import { HttpServer } from '../server/http-server.ts'
 import { writeBody } from './body-writer.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { ChunkedReader } from './chunked.ts'
@@ -16,7 +17,6 @@ import type { Exchange, ExchangeSink } from './exchange.ts'
 import { defaultServerLimits } from './limits.ts'
 import { RequestHead } from './request-head.ts'
 import { writeRequestHead } from './request-writer.ts'
-import { Http1Server } from './server.ts'
 import { chunked, get, malformedChunks, malformedHeads, post } from './testing/malformed.ts'
 
 const timeLimitMs = Number(process.env['FUZZ_MS'] ?? 2500)
@@ -96,7 +96,7 @@ test('what is passed on of a mutant is one strict message', () => {
 })
 
 test('a connection answers a mutant, and what follows it, the same however the bytes are cut', async () => {
-  const server = new Http1Server({ handle: echo }, { limits: { lingerMs: 0 } })
+  const server = new HttpServer({ handle: echo }, { limits: { lingerMs: 0 } })
   const property = fc.asyncProperty(
     fc.array(mutant, { minLength: 1, maxLength: 3 }),
     fc.array(fc.nat(500), { maxLength: 5 }),
@@ -156,7 +156,7 @@ function echo(exchange: Exchange): void {
 }
 
 /** A connection in memory; dates and request ids are left out of what came back. */
-async function answersTo(server: Http1Server, bytes: Buffer, cuts: readonly number[]): Promise<string> {
+async function answersTo(server: HttpServer, bytes: Buffer, cuts: readonly number[]): Promise<string> {
   const [near, far] = duplexPair()
   server.adopt(far as unknown as Socket)
   let text = ''

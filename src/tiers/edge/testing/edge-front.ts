@@ -13,9 +13,9 @@ import { Counters } from '../../../net/http1/counters.ts'
 import type { FinishedExchange } from '../../../net/http1/exchange.ts'
 import type { ForwardPolicy } from '../../../net/http1/forward-policy.ts'
 import { Forwarder } from '../../../net/http1/forwarder.ts'
-import { Http1Server } from '../../../net/http1/server.ts'
 import { TimerWheel } from '../../../net/http1/timer-wheel.ts'
 import { UpstreamPool } from '../../../net/http1/upstream-pool.ts'
+import { HttpServer } from '../../../net/server/http-server.ts'
 import type { EdgeSettings } from '../contract.ts'
 import { type EdgeOptions, type OpenEdge, openEdge, storeBounds } from '../edge.ts'
 import type { Store } from '../store/contract.ts'
@@ -149,7 +149,7 @@ export async function openEdgeFront(
   const all = { ...settings, ...own }
   const store = options.store ?? (await openStore(storeBounds(all), { clock }))
   const edge = openEdge(all, { node: 'edge-1', clock, ...options, store })
-  const server = new Http1Server(edge.handler(new Forwarder(policy, shared)), {
+  const server = new HttpServer(edge.handler(new Forwarder(policy, shared)), {
     ...shared,
     ...(trustedPeers !== undefined && { trustedPeers }),
   })

@@ -3,8 +3,8 @@
 import type { AddressInfo } from 'node:net'
 import type { Exchange, Handler } from '../../../../../net/http1/exchange.ts'
 import { defaultServerLimits, defaultUpstreamLimits } from '../../../../../net/http1/limits.ts'
-import { Http1Server } from '../../../../../net/http1/server.ts'
 import { TimerWheel } from '../../../../../net/http1/timer-wheel.ts'
+import { HttpServer } from '../../../../../net/server/http-server.ts'
 import type { ServerCounts } from '../../../../../net/server-counts.ts'
 import type { Balancer, ListenOn, ListenOptions, Upstreams } from '../../../contract.ts'
 import { type BalancerOptions, defaultBalancerOptions } from '../../../options.ts'
@@ -18,7 +18,7 @@ export class TcpBalancer implements Balancer {
   readonly #wheel = new TimerWheel()
   readonly #roster: Roster
   readonly #front: TcpFront
-  readonly #ownHealth: Http1Server[] = []
+  readonly #ownHealth: HttpServer[] = []
   /** Of each listener, in the order of the calls. */
   readonly #addresses: Array<() => { address: string; port: number } | undefined> = []
   #isClosing = false
@@ -46,7 +46,7 @@ export class TcpBalancer implements Balancer {
       this.#addresses.push(() => (server.address() as AddressInfo | null) ?? undefined)
       return
     }
-    const server = new Http1Server(new OwnHealth(nothing, this), { wheel: this.#wheel })
+    const server = new HttpServer(new OwnHealth(nothing, this), { wheel: this.#wheel })
     await server.listen(on)
     this.#ownHealth.push(server)
     this.#addresses.push(() => server.address())
