@@ -1,0 +1,60 @@
+// What one HAProxy of ours has on disk: its configuration, and the sockets by which it is asked and told. Whoever has the
+// directory can command it, so it is closed to everybody else.
+
+import { createHash } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { TenfoldError } from '../../base/errors.ts'
+
+export interface HaproxyFiles {
+  dir: string
+  configuration: string
+  /** What HAProxy says about itself. */
+  log: string
+  /** Health of the servers, written before a reload and read by the worker that it starts. */
+  serverState: string
+  /** Of the master process: which workers there are, reload. */
+  masterSocket: string
+  /** Of the worker that takes connections now. */
+  runtimeSocket: string
+}
+
+/** sun_path on macOS, with the random ending that HAProxy binds under before it renames. */
+const socketPathBytesMax = 103 - 16
+
+export function haproxyFilesOf(directory: string): HaproxyFiles {
+  const dir = resolve(directory)
+  const sockets = socketDirOf(dir)
+  return {
+    dir,
+    configuration: join(dir, 'haproxy.cfg'),
+    log: join(dir, 'haproxy.log'),
+    serverState: join(dir, 'servers.state'),
+    masterSocket: join(sockets, 'master.sock'),
+    runtimeSocket: join(sockets, 'runtime.sock'),
+  }
+}
+
+export async function makeHaproxyDirs({ dir, masterSocket }: HaproxyFiles): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await mkdir(resolve(masterSocket, '..'), { recursive: true, mode: 0o700 })
+}
+
+/** Whole or not at all, and for its owner only. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`
+  try {
+    await writeFile(fresh, text, { mode: 0o600 })
+    await rename(fresh, path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? 'disk-full' : 'program-failed'
+    throw new TenfoldError(code, `cannot write ${path}`, { cause: error })
+  }
+}
+
+/** Below a deep directory sockets live in the temporary one: their paths may not be long. */
+function socketDirOf(dir: string): string {
+  if (Buffer.byteLength(join(dir, 'runtime.sock')) <= socketPathBytesMax) return dir
+  return join(tmpdir(), `tenfold-haproxy-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
+}
