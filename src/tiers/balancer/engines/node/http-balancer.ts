@@ -34,6 +34,8 @@ export class HttpBalancer implements Balancer {
   readonly #policy: BalancerPolicy
   readonly #forwarder: Forwarder
   readonly #handler: Handler
+  /** For the balancer's own address: another front that asks there for a client has that client in its own log. */
+  readonly #unwatched: Handler
   readonly #serverLimits: ServerLimits
   readonly #forwardLimits: Partial<ForwardLimits>
   /** Public listeners count their clients together. */
@@ -55,7 +57,8 @@ export class HttpBalancer implements Balancer {
     this.#roster = new Roster(upstreams, options)
     this.#policy = new BalancerPolicy(this.#roster, { options, limits: upstream, ...shared })
     this.#forwarder = new Forwarder(this.#policy, { ...shared, limits: this.#limits() })
-    this.#handler = this.#watched(before?.(this.#forwarder) ?? this.#forwarder)
+    this.#unwatched = before?.(this.#forwarder) ?? this.#forwarder
+    this.#handler = this.#watched(this.#unwatched)
   }
 
   async update(upstreams: Upstreams): Promise<void> {
@@ -70,7 +73,7 @@ export class HttpBalancer implements Balancer {
       throw new TenfoldError('bad-input', 'a listener shall end TLS, and the balancer was given no certificates')
     const shared = { wheel: this.#wheel, counts: this.#counts, limits: this.#serverLimits }
     const server = answersHealth
-      ? new HttpServer(new OwnHealth(this.#handler, this), { ...shared, trustedPeers: ownPeers })
+      ? new HttpServer(new OwnHealth(this.#unwatched, this), { ...shared, trustedPeers: ownPeers })
       : new HttpServer(this.#handler, { ...shared, trustedPeers, caps: this.#caps, rate: this.#rate })
     await server.listen(on, {
       tls: tls ? tlsOptions : undefined,
