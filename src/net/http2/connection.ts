@@ -28,6 +28,9 @@ const abandonedTooOften = { code: NGHTTP2_ENHANCE_YOUR_CALM, reason: 'requests a
 /** Heads of all connections are written here one after the other; whoever needs one longer than its call copies it. */
 const head = new ByteWriter(4096)
 
+/** Fields above the limit that a request may have and still be answered 431; with more its stream is reset. */
+const fieldsBeyondMax = 64
+
 /** Exchanges that a connection keeps for its next streams. */
 const spareExchangesMax = 16
 
@@ -161,7 +164,7 @@ function goaway(code: number, lastStreamId: number): Buffer {
 function sessionOptions(limits: Http2Limits, { limits: { headerFieldsMax } }: ConnectionContext) {
   return {
     maxSessionMemory: limits.connectionMegabytesMax,
-    maxHeaderListPairs: headerFieldsMax + 8, // above it the stream is reset; the strict limit, which answers, is met first
+    maxHeaderListPairs: headerFieldsMax + fieldsBeyondMax,
     maxSettings: 32,
     maxSessionInvalidFrames: limits.invalidFramesMax,
     maxSessionRejectedStreams: limits.rejectedStreamsMax,

@@ -294,3 +294,22 @@ test('a body that stops is 408, and an answer that nobody takes is given up', as
   assert.ok(front.counts.get('timeouts') >= 2)
   untaken.destroy()
 })
+
+test('headers beyond the limit are 431, and a stream that goes far beyond it is reset, without harm to others', async (t) => {
+  const { session, server } = await open(t)
+  assert.equal((await ask(session, { 'x-large': 'x'.repeat(20_000) })).status, 431)
+  const many = Object.fromEntries(Array.from({ length: 205 }, (_, i) => [`x-${i}`, 'y']))
+  assert.equal((await ask(session, many)).status, 431)
+  await assert.rejects(ask(session, { 'x-large': 'x'.repeat(50_000) }), /ENHANCE_YOUR_CALM/)
+  assert.equal((await ask(session, {})).status, 200)
+  assert.equal(server.accepted(), 1)
+})
+
+test('a Host that is none is 400, and so is what only HTTP/1.1 has; CONNECT and TRACE are 501', async (t) => {
+  const { session, server } = await open(t)
+  assert.equal((await ask(session, { ':authority': 'a:x' })).status, 400)
+  assert.equal((await ask(session, { ':path': '*', ':method': 'OPTIONS' })).status, 400)
+  assert.equal((await ask(session, { ':method': 'TRACE' })).status, 501)
+  assert.equal((await ask(session, { ':method': 'PATCH', expect: 'cookies' }, 'x')).status, 417)
+  assert.equal(server.accepted(), 0)
+})

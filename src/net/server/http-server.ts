@@ -13,6 +13,7 @@ import type { ConnectionContext } from '../http1/connection-context.ts'
 import { Counters, counters } from '../http1/counters.ts'
 import type { Handler } from '../http1/exchange.ts'
 import { adoptAccepted, adoptStream } from '../http1/fast-socket.ts'
+import { warnOfFault } from '../http1/fault.ts'
 import { defaultServerLimits, type ServerLimits } from '../http1/limits.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
 import { TimerWheel } from '../http1/timer-wheel.ts'
@@ -120,7 +121,7 @@ export class HttpServer implements ConnectionContext, OpeningOwner {
   /** Serves a connection that somebody else accepted: TLS, or one that was handed over. */
   adopt(socket: Socket): void {
     const address = socket.remoteAddress ?? 'unknown'
-    if (!this.#admit(socket)) return
+    if (socket.destroyed || !this.#admit(socket)) return
     const origin = this.#admitAddress(address, { isSecure: 'encrypted' in socket, isHttp2: isHttp2(socket) })
     if (origin === undefined) this.#refuse(socket)
     else this.#serve(socket, origin, undefined)
@@ -219,18 +220,30 @@ export class HttpServer implements ConnectionContext, OpeningOwner {
     this.#left()
   }
 
+  /** A fault costs the connection, and gives its place back. */
   #serve(socket: Socket, origin: ClientOrigin, ahead: Buffer | undefined): void {
+    try {
+      this.#begin(socket, origin, ahead)
+    } catch (error) {
+      warnOfFault(error)
+      this.#caps.releaseAddress(origin.address)
+      this.#refuse(socket)
+    }
+  }
+
+  #begin(socket: Socket, origin: ClientOrigin, ahead: Buffer | undefined): void {
     if (origin.isHttp2) {
       this.#connections.add(new Http2Connection(socket, origin, { context: this, limits: this.#http2 }))
       return
     }
     const adopt = 'encrypted' in socket ? adoptStream : adoptAccepted
-    const connection = adopt(socket, (own) => {
+    adopt(socket, (own) => {
       const connection = new ServerConnection(own, origin, this)
       this.#connections.add(connection)
+      // Read once the socket's own events are listened to.
+      if (ahead !== undefined && ahead.length > 0) queueMicrotask(() => feed(connection, ahead))
       return connection
     })
-    if (ahead !== undefined && ahead.length > 0) connection.onBytes(ahead, 0, ahead.length)
   }
 
   #left(): void {
@@ -244,6 +257,15 @@ export class HttpServer implements ConnectionContext, OpeningOwner {
       if (this.#connections.size === 0) resolve()
       else this.#onEmpty.push(resolve)
     })
+  }
+}
+
+function feed(connection: ServerConnection, bytes: Buffer): void {
+  try {
+    connection.onBytes(bytes, 0, bytes.length)
+  } catch (error) {
+    warnOfFault(error)
+    connection.destroy()
   }
 }
 

@@ -3,8 +3,8 @@
 
 import type { BlockList, Socket } from 'node:net'
 import { isIPv6 } from 'node:net'
-import type { TimerWheel } from '../http1/timer-wheel.ts'
-import { Deadline, type DeadlineOwner } from '../http1/timer-wheel.ts'
+import { warnOfFault } from '../http1/fault.ts'
+import { Deadline, type DeadlineOwner, type TimerWheel } from '../http1/timer-wheel.ts'
 import { readProxyHeader } from '../proxy-protocol/proxy-header.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
 import type { ServedConnection } from './served-connection.ts'
@@ -65,9 +65,11 @@ export class Opening implements ServedConnection, DeadlineOwner {
     socket.on('close', this.#onLost)
     const peer = socket.remoteAddress ?? ''
     const { proxyProtocol } = this.#steps
-    if (proxyProtocol === undefined) this.#known(peer, emptyBytes)
-    else if (isListed(proxyProtocol.from, peer)) this.#readProxyHeader(peer)
-    else socket.destroy()
+    this.#guarded(() => {
+      if (proxyProtocol === undefined) this.#known(peer, emptyBytes)
+      else if (isListed(proxyProtocol.from, peer)) this.#readProxyHeader(peer)
+      else socket.destroy()
+    })
   }
 
   onDraining(): void {}
@@ -112,16 +114,15 @@ export class Opening implements ServedConnection, DeadlineOwner {
     socket.off('end', this.#onLost)
     if (ahead.length > 0) socket.unshift(ahead)
     tls.secure(socket, (secured) => {
-      this.#opened({ socket: secured, isHttp2: secured.alpnProtocol === 'h2', ahead: emptyBytes })
+      this.#guarded(() => this.#opened({ socket: secured, isHttp2: secured.alpnProtocol === 'h2', ahead: emptyBytes }))
     })
   }
 
   #tellProtocol(ahead: Buffer): void {
     const decide = (bytes: Buffer): boolean => {
-      const isPreface =
-        bytes.compare(preface, 0, Math.min(bytes.length, preface.length), 0, Math.min(bytes.length, preface.length)) ===
-        0
-      if (isPreface && bytes.length < preface.length) return false
+      const size = Math.min(bytes.length, preface.length)
+      const isPreface = bytes.compare(preface, 0, size, 0, size) === 0
+      if (isPreface && size < preface.length) return false
       if (isPreface) this.#socket.unshift(bytes)
       this.#opened({ socket: this.#socket, isHttp2: isPreface, ahead: isPreface ? emptyBytes : bytes })
       return true
@@ -138,12 +139,24 @@ export class Opening implements ServedConnection, DeadlineOwner {
       if (this.#isOver) return
       socket.off('data', onData)
       socket.pause()
-      if (take(bytes)) return
-      socket.on('data', onData)
-      socket.resume()
+      this.#guarded(() => {
+        if (take(bytes)) return
+        socket.on('data', onData)
+        socket.resume()
+      })
     }
     socket.on('data', onData)
     socket.resume()
+  }
+
+  /** A fault costs the connection that it happened on. */
+  #guarded(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      warnOfFault(error)
+      this.#socket.destroy()
+    }
   }
 
   #opened({ socket, isHttp2, ahead }: Pick<Opened, 'socket' | 'isHttp2' | 'ahead'>): void {
