@@ -12,22 +12,25 @@ import { openStore } from '../store.ts'
 import { answerOf, crashBounds, keysCount } from '../testing/crash-answers.ts'
 import { type TestFolder, testFolder, waitForFiles } from '../testing/folder.ts'
 
+/** The last version that each tag was purged or marked at. */
+type Told = Record<'purged' | 'marked', Map<string, number>>
+
 const rounds = 10
 const seed = 20_261_125
 
 test(`a store that is killed while it works is whole at the next start (${rounds} times, seed ${seed})`, async () => {
   await using folder = await testFolder()
   const random = seededRandom(seed)
-  const purged = new Map<string, number>()
+  const told: Told = { purged: new Map(), marked: new Map() }
   let first = 0
   let found = 0
   for (let round = 0; round < rounds; round++) {
-    first = await crash(folder, first, { purges: 1 + random.int(20), byItself: round % 2 === 1 }, purged)
+    first = await crash(folder, first, { purges: 1 + random.int(20), byItself: round % 2 === 1 }, told)
     const store = await openStore(crashBounds, { directory: folder.path, onTrouble: (error) => assert.fail(error) })
     assert.ok(store.diskBytes <= crashBounds.diskBytesMax)
     for (let version = 0; version < keysCount; version++)
       for (const kept of [...store.find(answerOf(version).key)]) {
-        await checkAnswer(store, kept, purged)
+        await checkAnswer(store, kept, told)
         found++
       }
     await waitForFiles(folder, store.objects)
@@ -42,7 +45,7 @@ async function crash(
   folder: TestFolder,
   first: number,
   { purges, byItself }: { purges: number; byItself: boolean },
-  purged: Map<string, number>,
+  told: Told,
 ): Promise<number> {
   const script = join(import.meta.dirname, '../testing/crashing.ts')
   const words = ['-C', 'source', script, folder.path, String(first), String(byItself ? purges : 0)]
@@ -57,19 +60,21 @@ async function crash(
   await closed
   const lines = said.split('\n').slice(0, -1)
   for (const line of lines) {
-    const [, tag = '', version] = line.split(' ')
-    purged.set(tag, Number(version))
+    const [what, tag = '', version] = line.split(' ')
+    told[what as keyof Told].set(tag, Number(version))
   }
   // It may have come further than it said.
   return Number(lines.at(-1)?.split(' ')[2]) + 1000
 }
 
-async function checkAnswer(store: Store, kept: Kept, purged: Map<string, number>): Promise<void> {
+async function checkAnswer(store: Store, kept: Kept, { purged, marked }: Told): Promise<void> {
   const { bornMs: version, tags } = kept.head
   const { key, body } = answerOf(version)
   assert.equal(kept.head.key, key)
   for (const tag of tags)
     assert.ok(version > (purged.get(tag) ?? -1), `version ${version} was purged by ${tag} at ${purged.get(tag)}`)
+  const isMarked = tags.some((tag) => version <= (marked.get(tag) ?? -1))
+  assert.ok(!isMarked || kept.head.needsValidation, `version ${version} was marked`)
   const reader = await store.open(kept)
   assert.ok((await reader.read(0, kept.head.bytes)).equals(body), `version ${version} has another body`)
   await reader.close()

@@ -243,12 +243,15 @@ export class DiskTier {
     await this.#purges.settle()
   }
 
-  /** A file that is being written now is removed only when it stands, so removals are waited for last. */
+  /**
+   * What purges meant until now is off the disk, or marked there. Removals are waited for last: a file that is being written is
+   * removed when it stands, and one that is removed in the meantime is not marked any more.
+   */
   async #whenRemoved(): Promise<void> {
     await this.#scanning
     await Promise.allSettled(this.#landings)
-    await this.#removals.flush()
     await this.#heads.flush()
+    await this.#removals.flush()
   }
 
   async #write(entry: Entry): Promise<void> {
@@ -368,6 +371,8 @@ export class DiskTier {
     entry.file = { serial, bodyBytes: head.bytes, checksums, headBytes, landing: undefined }
     entry.filePlace = new Place(entry, head.key, bytes)
     this.#queue.addOldest(entry.filePlace)
+    // A purge that was too late for the earlier process, or came while this one was looking, marked it.
+    if (entry.head !== head) this.onHeadChanged(entry)
     return true
   }
 }
