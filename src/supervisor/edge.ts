@@ -1,10 +1,16 @@
 // The edge as a whole: what is thrown out is thrown out at every front, and what they did is summed up.
 
+import { waitUntil } from '../base/limits.ts'
 import { type MapNode, nodesOf } from '../map/map.ts'
 import { DoorClient } from '../processes/door/client.ts'
-import { PurgeLog } from '../processes/purges/purge-log.ts'
+import { type LoggedPurge, PurgeLog } from '../processes/purges/purge-log.ts'
 import type { EdgeReport, Purge } from '../tiers/edge/contract.ts'
 import type { System } from './system.ts'
+
+/** A front that stands still is killed by the watch long before. */
+const settleTimeoutMs = 30_000
+/** Purges that are waited for like this at once; of more, the fronts find the rest in the log. */
+const settlingMax = 100
 
 export interface Purged {
   /** Of this purge among all. */
@@ -25,6 +31,8 @@ export interface EdgeSummary {
 export class EdgeControl {
   readonly #system: Pick<System, 'home' | 'keeper' | 'events'>
   readonly #log: PurgeLog
+  #closing = new AbortController()
+  #settling = 0
 
   constructor(system: Pick<System, 'home' | 'keeper' | 'events'>) {
     this.#system = system
@@ -47,10 +55,16 @@ export class EdgeControl {
     )
     // A front that was told early may have fetched the old answer since, from one that was told late.
     if (done.nodes.length > 1)
-      await Promise.allSettled(done.nodes.map((id) => this.#door(id).purge(logged, { again: true })))
+      await this.#tellAgain(
+        logged,
+        done.nodes.map((id) => ({ id })),
+      )
     const { events } = this.#system
     events.emit('info', `purged ${describePurge(purge)}: ${done.objects} answers at ${done.nodes.length} fronts`)
-    if (done.pending.length > 0) events.emit('warn', `not heard of the purge yet: ${done.pending.join(', ')}`)
+    if (done.pending.length > 0) {
+      events.emit('warn', `not heard of the purge yet: ${done.pending.join(', ')}`)
+      void this.#settle(logged, done.pending)
+    }
     return done
   }
 
@@ -69,7 +83,35 @@ export class EdgeControl {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
+    this.#closing = new AbortController()
     await this.#log.close()
+  }
+
+  async #tellAgain(logged: LoggedPurge, fronts: ReadonlyArray<{ id: string }>): Promise<void> {
+    await Promise.allSettled(fronts.map(({ id }) => this.#door(id).purge(logged, { again: true })))
+  }
+
+  /** Fronts that stood still may have given the old answer to others when they woke: the last round comes after that. */
+  async #settle(logged: LoggedPurge, pending: string[]): Promise<void> {
+    if (this.#settling >= settlingMax) return
+    this.#settling++
+    const all = async () => {
+      const left = this.#fronts().filter(({ id }) => pending.includes(id))
+      await Promise.all(left.map(({ id }) => this.#door(id).purge(logged)))
+      return true
+    }
+    const heard = {
+      what: 'the purge at every front',
+      timeoutMs: settleTimeoutMs,
+      intervalMs: 250,
+      signal: this.#closing.signal,
+    }
+    await waitUntil(all, heard).then(
+      () => this.#tellAgain(logged, this.#fronts()),
+      () => {},
+    )
+    this.#settling--
   }
 
   #fronts(): MapNode[] {

@@ -7,7 +7,7 @@ import type { Edge, EdgeReport, EdgeSettings, Purge } from './contract.ts'
 import { EdgeCounts } from './counts.ts'
 import { EdgeHandler } from './edge-handler.ts'
 import { type EdgeParts, openParts } from './edge-parts.ts'
-import { urlOf } from './key.ts'
+import { keyOfUrl, urlOf } from './key.ts'
 import { objectsMax } from './limits.ts'
 import { Rules } from './rules.ts'
 import { type SiblingOf, Siblings } from './siblings.ts'
@@ -67,8 +67,12 @@ class TheEdge implements OpenEdge {
 
   async purge(purge: Purge): Promise<{ objects: number }> {
     const objects = this.#parts.store.purge(purge)
-    // What is on its way was asked for before: the store does not keep it, and nobody more may wait for it.
-    for (const { fetches } of this.#handlers) fetches.closeAll()
+    // What is on its way was asked for before: the store does not keep it, and nobody more may wait for it. Only of a URL it is
+    // known at once what that is; other fronts tell of many (onInvalidated), and all else goes on being shared.
+    for (const { fetches } of this.#handlers) {
+      if ('url' in purge) fetches.outdate(keyOfUrl(purge.url))
+      else fetches.closeAll()
+    }
     return { objects }
   }
 

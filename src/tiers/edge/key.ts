@@ -18,6 +18,10 @@ export function hostUnder(host: string, scheme: string): string {
   return lower.endsWith(port) && lower.length > port.length ? lower.slice(0, -port.length) : lower
 }
 
+export function keyOfUrl(url: string): string {
+  return `${method}${url}`
+}
+
 export function urlOf(key: string): string {
   return key.slice(method.length)
 }

@@ -168,6 +168,28 @@ test('what a front reads at its start is changed under load without a failed req
   assert.equal(await askSecurely(`${urls.tls}/made/any`), 200)
 })
 
+test('kill -9 of the supervisor while fronts are exchanged: the next one finishes it, with both sockets, and nothing fails', async (t) => {
+  await underLoad(t, async () => {
+    const client = await system.client()
+    const { supervisor } = await system.status()
+    const watching = new AbortController()
+    const events = client.events(watching.signal)
+    await events.next() // the present status: from here on nothing is missed
+    const front = { count: 2, accessLog: 'json', tls: { enabled: true } } as const
+    await client.apply({ topology: { rung: 3, front, edge: { enabled: true } } })
+    for await (const event of events)
+      if (event.name === 'progress' && /^drain and stop us-east\/front/.test(event.data?.step ?? '')) break
+    process.kill(Number(supervisor?.pid), 'SIGKILL')
+    watching.abort()
+    await system.tenfold('up', '--detach')
+    await waitWhole(system)
+  })
+  const { urls, topology, nodes } = await system.status()
+  assert.equal(topology.front.accessLog, 'json')
+  assert.equal(nodes.filter(({ role }) => role === 'front').length, 2)
+  assert.equal(await askSecurely(`${urls.tls}/made/any`), 200)
+})
+
 test('connections are passed on as they are, after a change under load without a failed request', async (t) => {
   await underLoad(t, () => apply({ rung: 3, front: { count: 2, mode: 'tcp' }, edge: { enabled: false } }))
   const said = await get(system, '/made/through')
