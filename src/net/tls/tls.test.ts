@@ -5,10 +5,11 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
-import { connect as connectPlain } from 'node:net'
+import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import fc from 'fast-check'
 import { isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { Counters } from '../http1/counters.ts'
@@ -209,6 +210,44 @@ test('a handshake that does not come, or is none, ends in time and leaves nothin
   assert.equal(counts.get('openingsFailed'), sent.length)
   assert.equal(counts.get('requests'), 0)
 })
+
+test('hellos bent at random never harm others and leave nothing', async (t) => {
+  const { port, server } = await serveLocal(t, { limits: { headersTimeoutMs: 500 } })
+  const polite = await openTls(t, port, {})
+  const sound = await helloOf({ servername: 'a.test', ALPNProtocols: ['h2', 'http/1.1'] })
+  const bend = fc.tuple(fc.nat({ max: sound.length - 1 }), fc.nat({ max: 255 }))
+  const bends = fc.sample(fc.tuple(fc.array(bend, { minLength: 1, maxLength: 4 }), fc.nat({ max: sound.length })), {
+    numRuns: 200,
+    seed: 8446,
+  })
+  for (const [places, cut] of bends) {
+    const bytes = Buffer.from(sound)
+    for (const [place, value] of places) bytes[place] = value
+    const socket = connectPlain(port, address)
+    socket.on('error', () => socket.destroy())
+    socket.resume()
+    socket.write(bytes.subarray(0, cut))
+    setImmediate(() => socket.end(bytes.subarray(cut)))
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  assert.match(await askOver(polite), /^HTTP\/1\.1 200/)
+  await waitUntil(() => server.connections === 1, { what: 'only the polite one', timeoutMs: limitMs })
+})
+
+/** The first bytes of a client of node. */
+async function helloOf(options: ConnectionOptions): Promise<Buffer> {
+  const server = createServer()
+  server.listen(0, address)
+  await once(server, 'listening')
+  const client = connect({ host: address, port: (server.address() as AddressInfo).port, ...options })
+  client.on('error', () => {})
+  const [socket] = (await once(server, 'connection')) as [Socket]
+  const [bytes] = (await once(socket, 'data')) as [Buffer]
+  client.destroy()
+  socket.destroy()
+  server.close()
+  return bytes
+}
 
 async function openCertificates(t: TestContext, directory: string, troubles: string[] = []): Promise<Certificates> {
   const onTrouble = (message: string) => void troubles.push(message)
