@@ -1,25 +1,18 @@
-// Connections that somebody else accepted, TLS above all: the same promises, by the socket's own events. The certificate is
-// made by openssl for the occasion.
+// Connections that somebody else accepted, TLS above all: the same promises, by the socket's own events.
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { waitUntil } from '../../base/limits.ts'
-import { address, type Front, limitMs, okAnswer, openFront, openRawServer } from './testing/front.ts'
+import { makeCertificate } from '../tls/local-certificate.ts'
+import { address, type Front, okAnswer, openFront, openRawServer } from './testing/front.ts'
 import { get, post } from './testing/malformed.ts'
 
-const certificate = makeCertificate()
-const skip = certificate === undefined && 'openssl is not installed'
+const pem = await makeCertificate(['localhost'])
 const megabyte = 1024 * 1024
 
-test('over TLS requests are answered, pipelined and refused as they are without, and servers are told of https', {
-  skip,
-}, async (t) => {
+test('over TLS requests are answered, pipelined and refused as they are without, and servers are told of https', async (t) => {
   const server = await openRawServer(t, (socket, text) => {
     if (!text.endsWith('\r\n\r\n') && !text.endsWith('hello')) return undefined
     socket.write(okAnswer)
@@ -38,9 +31,7 @@ test('over TLS requests are answered, pipelined and refused as they are without,
   assert.match(server.streams.join(''), /x-forwarded-proto: https\r\n.*;proto=https\r\n/s)
 })
 
-test('over TLS large bodies pass whole in both directions, to a client that stops again and again', {
-  skip,
-}, async (t) => {
+test('over TLS large bodies pass whole in both directions, to a client that stops again and again', async (t) => {
   const size = 64 * megabyte
   const piece = Buffer.alloc(megabyte, 'p')
   let received = 0
@@ -75,7 +66,7 @@ test('over TLS large bodies pass whole in both directions, to a client that stop
 })
 
 async function listenTls(t: TestContext, front: Front): Promise<number> {
-  const server = createServer({ ...certificate }, (socket) => front.server.adopt(socket))
+  const server = createServer({ key: pem, cert: pem }, (socket) => front.server.adopt(socket))
   server.listen(0, address)
   await once(server, 'listening')
   t.after(() => server.close())
@@ -88,31 +79,4 @@ async function openTlsClient(t: TestContext, port: number): Promise<TLSSocket> {
   t.after(() => client.destroy())
   await once(client, 'secureConnect')
   return client
-}
-
-function makeCertificate(): { key: Buffer; cert: Buffer } | undefined {
-  const dir = mkdtempSync(join(tmpdir(), 'tenfold-tls-'))
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  try {
-    const args = [
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-subj',
-      '/CN=localhost',
-      '-days',
-      '2',
-    ]
-    execFileSync('openssl', ['req', '-x509', ...args, '-keyout', key, '-out', cert], {
-      stdio: 'ignore',
-      timeout: limitMs,
-    })
-    return { key: readFileSync(key), cert: readFileSync(cert) }
-  } catch {
-    return undefined
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
 }
