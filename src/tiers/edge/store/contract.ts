@@ -84,6 +84,7 @@ export interface Store {
   open(kept: Kept): Promise<KeptReader>
   /** New fields or times for what is kept, of a body as long as before. What was thrown out meanwhile stays out. */
   refresh(kept: Kept, head: KeptHead, asked?: PurgeMark): Kept
+  /** Like a purge of this one; what is on its way is not meant. */
   remove(kept: Kept): void
   /** URLs and prefixes are compared with keys less their `GET `, character by character. How many answers that were. */
   purge(purge: Purge): number

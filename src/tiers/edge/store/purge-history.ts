@@ -45,5 +45,11 @@ export function matches(purge: Purge, key: string, tags: readonly string[]): boo
 
 /** Of an address, or of what addresses begin with: only GET is kept. */
 export function keyOf(address: string): string {
-  return `GET ${address}`
+  return `${keyStart}${address}`
 }
+
+export function urlOf(key: string): string {
+  return key.slice(keyStart.length)
+}
+
+const keyStart = 'GET '

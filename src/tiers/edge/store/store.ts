@@ -21,7 +21,7 @@ import {
   tagsMax,
   wholeFromDiskBytesMax,
 } from './limits.ts'
-import { PurgeHistory } from './purge-history.ts'
+import { PurgeHistory, urlOf } from './purge-history.ts'
 import { GrowingBody, ReceivingBudget } from './receiving.ts'
 import { Place, S3Fifo } from './s3-fifo.ts'
 
@@ -162,7 +162,10 @@ class AnswerStore implements Store {
   }
 
   remove(kept: Kept): void {
-    this.#drop(kept as Entry)
+    const entry = kept as Entry
+    // Logged for all its variants: after a crash, to fetch one more does no harm.
+    if (!entry.isGone && (entry.file || entry.isOffered)) this.#disk?.onPurge({ url: urlOf(entry.head.key) }, [entry])
+    this.#drop(entry)
   }
 
   purge(purge: Purge): number {

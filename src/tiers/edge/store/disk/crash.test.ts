@@ -12,8 +12,8 @@ import { openStore } from '../store.ts'
 import { answerOf, crashBounds, keysCount } from '../testing/crash-answers.ts'
 import { type TestFolder, testFolder, waitForFiles } from '../testing/folder.ts'
 
-/** The last version that each tag was purged or marked at. */
-type Told = Record<'purged' | 'marked', Map<string, number>>
+/** The last version that each tag was purged or marked at, and each key removed. */
+type Told = Record<'purged' | 'marked' | 'removed', Map<string, number>>
 
 const rounds = 10
 const seed = 20_261_125
@@ -21,7 +21,7 @@ const seed = 20_261_125
 test(`a store that is killed while it works is whole at the next start (${rounds} times, seed ${seed})`, async () => {
   await using folder = await testFolder()
   const random = seededRandom(seed)
-  const told: Told = { purged: new Map(), marked: new Map() }
+  const told: Told = { purged: new Map(), marked: new Map(), removed: new Map() }
   let first = 0
   let found = 0
   for (let round = 0; round < rounds; round++) {
@@ -67,12 +67,16 @@ async function crash(
   return Number(lines.at(-1)?.split(' ')[2]) + 1000
 }
 
-async function checkAnswer(store: Store, kept: Kept, { purged, marked }: Told): Promise<void> {
+async function checkAnswer(store: Store, kept: Kept, { purged, marked, removed }: Told): Promise<void> {
   const { bornMs: version, tags } = kept.head
   const { key, body } = answerOf(version)
   assert.equal(kept.head.key, key)
   for (const tag of tags)
     assert.ok(version > (purged.get(tag) ?? -1), `version ${version} was purged by ${tag} at ${purged.get(tag)}`)
+  assert.ok(
+    version > (removed.get(key.slice(4)) ?? -1),
+    `version ${version} of ${key} was removed at ${removed.get(key.slice(4))}`,
+  )
   const isMarked = tags.some((tag) => version <= (marked.get(tag) ?? -1))
   assert.ok(!isMarked || kept.head.needsValidation, `version ${version} was marked`)
   const reader = await store.open(kept)

@@ -4,7 +4,7 @@
 // of purges that the system keeps is what repeats them: a cache that waited for the disk at each purge would stop answering for
 // that long.
 
-import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import type { Purge } from '../../contract.ts'
 
 export interface LoggedPurge {
@@ -15,6 +15,9 @@ export interface LoggedPurge {
 
 /** With more, the log says that everything is to go; it is read after a crash only. */
 const purgesMax = 10_000
+
+/** To take lines from its front it is written anew, which is not worth it for a few. */
+const cutMin = 1000
 
 export class PurgeLog {
   readonly #path: string
@@ -46,7 +49,10 @@ export class PurgeLog {
 
   /** The oldest of them are done. */
   settle(count: number): void {
-    if (count > 0) this.#replace(this.#purges.slice(count))
+    if (count === this.#purges.length) {
+      ftruncateSync(this.#fd, 0)
+      this.#purges = []
+    } else if (count >= cutMin) this.#replace(this.#purges.slice(count))
   }
 
   close(): void {

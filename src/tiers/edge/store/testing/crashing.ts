@@ -2,8 +2,9 @@
 //
 //     node crashing.ts FOLDER FIRST PURGES
 //
-// prints `purged TAG VERSION`: no answer with that tag may be older than that from now on; and `marked TAG VERSION`: those that are
-// older need validation. After so many of both it kills itself, in the same turn of the event loop as the last.
+// prints `purged TAG VERSION`: no answer with that tag may be older than that from now on; `marked TAG VERSION`: those that are
+// older need validation; and `removed URL VERSION`: no older one is under that. After so many of these it kills itself, in the same
+// turn of the event loop as the last.
 
 import { writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -19,6 +20,14 @@ for (let version = Number(first); ; version++) {
   const { key, body, overrides } = answerOf(version)
   if (body.length > store.wholeBytesMax) await stream(store, key, body, overrides)
   else keep(store, key, body, overrides)
+  if (version % 20 === 9) {
+    // Of a tag that is only marked, so that there is something.
+    const removed = keyTo(`/${(version * 17 + 1) % keysCount}`)
+    for (const kept of [...store.find(removed)]) {
+      store.remove(kept)
+      tell(`removed ${removed.slice(4)} ${version}`)
+    }
+  }
   // As a 304 does, which writes a head over another one.
   const [other] = store.find(keyTo(`/${(version * 31) % keysCount}`))
   if (other) store.refresh(other, { ...other.head, fields: [['x', 'y'.repeat(version % 3000)]] })
@@ -26,9 +35,13 @@ for (let version = Number(first); ; version++) {
     const tag = `t${Math.floor(version / 20) % tagsCount}`
     const soft = version % 40 === 19
     store.purge({ tag, soft })
-    // At once and by hand: a purge that somebody was told of counts.
-    writeSync(1, `${soft ? 'marked' : 'purged'} ${tag} ${version}\n`)
-    if (--purgesLeft === 0) process.kill(process.pid, 'SIGKILL')
+    tell(`${soft ? 'marked' : 'purged'} ${tag} ${version}`)
   }
   if (version % 4 === 0) await nextTurn()
+}
+
+/** At once and by hand: what somebody was told counts. */
+function tell(text: string): void {
+  writeSync(1, `${text}\n`)
+  if (--purgesLeft === 0) process.kill(process.pid, 'SIGKILL')
 }
