@@ -31,8 +31,9 @@ export function flushOut(by: OutOwner, socket: Socket): boolean {
   if (owner !== by || out.size === 0) return true
   owner = undefined
   const view = out.view()
-  if (socket.writableLength > 0) {
-    // The socket is slow: it gets a copy of the right size, and keeps that for a while.
+  if (socket.writableLength > 0 || 'encrypted' in socket) {
+    // The socket is slow, or TLS, which gives no buffer back at once: it gets a copy of the right size, and keeps that for
+    // a while.
     out.size = 0
     return socket.write(Buffer.from(view))
   }
