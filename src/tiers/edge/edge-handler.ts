@@ -178,10 +178,10 @@ export class EdgeHandler implements Handler, Asking {
     give(exchange, { kept, lines: prepared.with(age, text), prepared, isSpecial: true, nowMs, onLost }, store)
   }
 
-  /** Its body cannot be had: whoever asks next shall not meet it again. */
+  /** Its body could not be had. It is gone now, or the disk has too much to do. */
   #askWithout(exchange: Exchange, kept: Kept, attempt: number): void {
-    this.parts.store.remove(kept)
-    this.askAgain(exchange, attempt)
+    if (this.parts.store.find(kept.head.key).includes(kept)) this.pass(exchange, 'uri-miss')
+    else this.askAgain(exchange, attempt)
   }
 
   // Requests that a server must answer.
@@ -276,6 +276,7 @@ export class EdgeHandler implements Handler, Asking {
     })
     fetch.isForItself = waiter === undefined
     this.fetches.add(fetch)
+    fetch.leader = waiter
     if (waiter !== undefined) fetch.join(waiter)
     fetch.isAtSibling = sibling !== undefined
     if (sibling === undefined) this.origin.handle(fetch)

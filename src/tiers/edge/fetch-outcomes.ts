@@ -13,6 +13,7 @@ import { type Fields, joined, linesOf } from './fields.ts'
 import { type Verdict, verdictOf } from './keeping.ts'
 import { bornOf, endToEndFields, judgedFields, keptHeadOf, updatedFields } from './kept-head.ts'
 import { failingMs, passingAfterErrorMs, passingMs } from './limits.ts'
+import { notModifiedFields } from './prepared.ts'
 import type { SharedBody } from './shared-body.ts'
 import { isShareable, outlastsFailure } from './standing.ts'
 import type { Kept, KeptHead } from './store/contract.ts'
@@ -182,7 +183,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     counts.add(isLeader ? 'miss' : 'coalesced')
     const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), isCollapsed: !isLeader })
     waiter.exchange.notes.cache = text.slice(cache.length + 2)
-    const lines = linesOf(known.fields.filter(([name]) => !name.startsWith('content-')))
+    const lines = linesOf(notModifiedFields(known.fields))
     waiter.exchange.answerWhole(304, `${lines}cache-status: ${text}\r\n`, nothing)
   }
 
@@ -206,7 +207,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       const fields = endToEndFields(head, clock.now())
       if (isNotModified(leader.exchange.request, { status: head.status, fields, bornMs: clock.now() }, clock.now())) {
         fetch.release(leader)
-        const said = linesOf(fields.filter(([name]) => !name.startsWith('content-')))
+        const said = linesOf(notModifiedFields(fields))
         leader.exchange.answerWhole(304, said + own, nothing)
         fetch.discard(head)
         return

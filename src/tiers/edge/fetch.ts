@@ -46,8 +46,8 @@ export class Fetch implements Exchange, WaitedFor {
   readonly requestId: string
   readonly notes: ExchangeNotes = { server: '', attempts: 0, cache: '' }
   kept: unknown
-  /** The first is the one whose request this is, while its client is there. */
   readonly waiters = new Set<Waiter>()
+  /** The one whose request this is, while its client is there: what is not for everybody is for it alone. */
   leader: Waiter | undefined
   /** It goes on although nobody waits: what is kept is to be made fresh. */
   isForItself = false
@@ -80,7 +80,6 @@ export class Fetch implements Exchange, WaitedFor {
   // Those who wait.
 
   join(waiter: Waiter): void {
-    if (this.waiters.size === 0 && this.isAsking) this.leader = waiter
     this.waiters.add(waiter)
     waiter.joined(this)
     if (this.#keeping !== undefined) this.#pump(waiter)
@@ -175,7 +174,7 @@ export class Fetch implements Exchange, WaitedFor {
   }
 
   interim(head: AnswerHead): void {
-    for (const { exchange } of this.waiters) exchange.interim(head)
+    this.leader?.exchange.interim(head) // nobody knows yet whether the others get this answer
   }
 
   answerHead(head: AnswerHead, fields = ''): void {

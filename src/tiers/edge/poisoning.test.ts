@@ -67,6 +67,19 @@ test('what sets a cookie, is private, or answers somebody who is logged in is no
   assert.equal(edge.report().objects, 1)
 })
 
+test('what one user gets while the edge asks for itself is not given to another who waits for it', async (t) => {
+  const origin = await openOrigin(t, (request, response) => {
+    const isFirst = origin.seen.length === 1
+    response.setHeader('cache-control', isFirst ? 'max-age=10, stale-while-revalidate=1000' : 'private')
+    setTimeout(() => response.end(`for ${request.headers.cookie}`), isFirst ? 0 : 200)
+  })
+  const { get, clock } = await openEdgeFront(t, origin)
+  await get('/a')
+  clock.shiftMs += 20_000
+  assert.equal((await get('/a', { headers: { cookie: 'alice' } })).text, 'for undefined')
+  assert.equal((await get('/a', { headers: { cookie: 'bob', 'cache-control': 'no-cache' } })).text, 'for bob')
+})
+
 test('an answer that says nothing is not kept for those with a cookie, nor given to them', async (t) => {
   const origin = await openOrigin(t, (request, response) => {
     response.setHeader('last-modified', new Date(0).toUTCString())

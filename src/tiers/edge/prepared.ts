@@ -4,7 +4,7 @@
 import { answerDirectives } from './cache-control.ts'
 import { cacheStatus } from './cache-status.ts'
 import { isCompressible } from './compression/compressible.ts'
-import { linesOf } from './fields.ts'
+import { type Fields, linesOf } from './fields.ts'
 import type { Kept } from './store/contract.ts'
 
 export class Prepared {
@@ -43,9 +43,9 @@ export class Prepared {
     return this.#hitLines
   }
 
-  /** Of all lines those that a 304 says: what a cache needs, and nothing of the body that is not sent (RFC 9110, 15.4.5). */
+  /** Of all lines those that a 304 says. */
   notModified(lines: string): string {
-    this.#notModifiedLines ??= linesOf(this.#kept.head.fields.filter(([name]) => !isOfTheBody(name)))
+    this.#notModifiedLines ??= linesOf(notModifiedFields(this.#kept.head.fields))
     return this.#notModifiedLines + lines.slice(this.lines.length)
   }
 
@@ -67,6 +67,11 @@ export class Prepared {
   with(age: number, status: string): string {
     return `${this.lines}age: ${age}\r\ncache-status: ${status}\r\n`
   }
+}
+
+/** What a cache needs, and nothing of the body that is not sent (RFC 9110, 15.4.5). */
+export function notModifiedFields(fields: Fields): Fields {
+  return fields.filter(([name]) => !isOfTheBody(name))
 }
 
 function isOfTheBody(name: string): boolean {
