@@ -60,6 +60,11 @@ export function edgeDirOf(home: Home, nodeId: string): string {
   return join(home.dir, 'edge', fileNameOf(nodeId))
 }
 
+/** Of a front whose balancer is a HAProxy. */
+export function haproxyDirOf(home: Home, nodeId: string): string {
+  return join(home.dir, 'haproxy', fileNameOf(nodeId))
+}
+
 /** Unix socket of a process's door. */
 export function doorFileOf(home: Home, nodeId: string): string {
   return join(home.doors, `${fileNameOf(nodeId)}.sock`)

@@ -31,7 +31,6 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
       `${what} comes with rung ${rung} (${rungOf(rung).title}), which is not built yet`,
     )
   }
-  if (topology.front.engine === 'haproxy') throw new TenfoldError('not-built', 'front.engine haproxy is not built yet')
   if (topology.cache.nodes > 0) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
   if (topology.session.store === 'shared') refuse('session.store shared', 7)
   if (topology.regions.length > 1) refuse(`${topology.regions.length} regions`, 8)

@@ -6,14 +6,12 @@ import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { waitUntil } from '../base/limits.ts'
 import type { SystemMap } from '../map/map.ts'
-import type { Handler } from '../net/http1/exchange.ts'
 import type { Balancer, ListenOn, Upstreams } from '../tiers/balancer/contract.ts'
-import { openNodeBalancer } from '../tiers/balancer/engines/node/engine.ts'
 import type { EdgeReport } from '../tiers/edge/contract.ts'
 import { entryFd, type ProcessContext, tlsEntryFd } from './context.ts'
 import type { DoorState } from './door/contract.ts'
-import { type Clients, openClients } from './front/clients.ts'
 import { FrontEdge } from './front/front-edge.ts'
+import { type OpenedBalancer, openBalancer } from './front/open-balancer.ts'
 import { upstreamsOf } from './front/upstreams.ts'
 import type { LoggedPurge } from './purges/purge-log.ts'
 import { type Role, runProcess } from './run.ts'
@@ -30,9 +28,8 @@ export async function openFrontRole(context: ProcessContext): Promise<Role> {
 
 class Front extends Lifecycle implements Role {
   readonly #context: ProcessContext
-  #balancer: Balancer | undefined
+  #opened: OpenedBalancer | undefined
   #edge: FrontEdge | undefined
-  #clients: Clients | undefined
   #upstreams: Upstreams | undefined
   /** Settles when the newest upstreams hold. */
   #applied: Promise<void> = Promise.resolve()
@@ -95,19 +92,17 @@ class Front extends Lifecycle implements Role {
   protected async open(): Promise<void> {
     const { map, self, nodeId, log } = this.#context
     try {
-      const clients = await openClients(this.#context)
-      this.#clients = clients
       const edge = map.current.topology.edge.enabled ? new FrontEdge(this.#context) : undefined
       this.#edge = edge
       await edge?.start()
       const upstreams = upstreamsOf(map.current, self().region)
-      const before = edge && ((origin: Handler) => edge.handler(origin))
-      const balancer = openNodeBalancer(upstreams, { ...clients.options, ...(before && { before }) })
-      this.#balancer = balancer
+      const opened = await openBalancer(this.#context, upstreams, edge)
+      const { balancer } = opened
+      this.#opened = opened
       this.#upstreams = upstreams
       this.#unsubscribe = map.onChange((newer) => this.#follow(newer))
-      // What changed while the edge was opened.
-      edge?.follow(map.current)
+      // What changed while they were opened.
+      this.#follow(map.current)
       // Health and, for whoever comes by the node's own address, everything else.
       await balancer.listen({ address: self().address, port: self().port }, { answersHealth: true })
       const settled = { what: `the first health checks of ${nodeId}`, timeoutMs: firstChecksTimeoutMs }
@@ -129,7 +124,7 @@ class Front extends Lifecycle implements Role {
     this.#unsubscribe?.()
     await this.#balancer?.close(drainMs, { closesIdle: this.#context.closesIdle })
     await this.#edge?.stop()
-    this.#clients?.close()
+    this.#opened?.release()
   }
 
   /** Between two requests: the balancer swaps its snapshot. */
@@ -145,6 +140,10 @@ class Front extends Lifecycle implements Role {
     this.#context.log.info({ mapVersion: map.version, servers: upstreams.servers }, 'servers changed')
   }
 
+  get #balancer(): Balancer | undefined {
+    return this.#opened?.balancer
+  }
+
   #edgeCounts(): Pick<DoorState, 'edge'> {
     const edge = this.#edge?.counts()
     return edge ? { edge } : {}
@@ -152,12 +151,12 @@ class Front extends Lifecycle implements Role {
 
   /** Takes the public addresses, or leaves them, as the map says. One that was left is never taken again. */
   async #followEntry(): Promise<void> {
-    const { self, hasEntrySocket, hasTlsEntrySocket } = this.#context
+    const { self, hasEntrySocket } = this.#context
     if (!self().entry) return this.leaveEntry()
     if (!hasEntrySocket || this.#entry !== 'unused') return
     this.#entry = 'open'
     await this.#balancer?.listen(entry)
-    if (hasTlsEntrySocket && this.#clients?.options.tls) await this.#balancer?.listen(tlsEntry, { tls: true })
+    if (this.#opened?.endsTls) await this.#balancer?.listen(tlsEntry, { tls: true })
   }
 }
 

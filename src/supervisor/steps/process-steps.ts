@@ -2,7 +2,7 @@
 
 import { rm } from 'node:fs/promises'
 import { waitUntil } from '../../base/limits.ts'
-import { edgeDirOf } from '../../map/home.ts'
+import { edgeDirOf, haproxyDirOf } from '../../map/home.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import { isProcessAlive } from '../../programs/process.ts'
@@ -46,6 +46,7 @@ export async function stopNode(system: System, id: string): Promise<void> {
   if (!system.keeper.node(id)) return
   await system.fleet.stopNode(id)
   // A later node of that name must not find what this one kept.
-  await rm(edgeDirOf(system.home, id), { recursive: true, force: true })
+  for (const dir of [edgeDirOf(system.home, id), haproxyDirOf(system.home, id)])
+    await rm(dir, { recursive: true, force: true })
   await system.fleet.forgetNode(id)
 }

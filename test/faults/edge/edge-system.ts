@@ -1,11 +1,20 @@
 // A system with two fronts, and what each of them answers: by the public address, or by a front's own.
 
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { request as requestSecurely } from 'node:https'
 import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../../src/base/clock.ts'
 import type { StatusNode } from '../../../src/control/api.ts'
+import type { TopologyInput } from '../../../src/topology/schema.ts'
 import { RunningSystem } from '../../running-system.ts'
 
 export const edgeApp = join(import.meta.dirname, 'app')
+
+/** Between two requests of one client. */
+export const everyMs = 5
 
 export interface Said {
   status: number
@@ -62,4 +71,44 @@ export function get(system: RunningSystem, path: string, front?: Pick<StatusNode
 
 export async function timesMade(system: RunningSystem, name: string): Promise<number> {
   return (JSON.parse((await get(system, `/times/${name}`)).body) as { times: number }).times
+}
+
+export async function apply(system: RunningSystem, topology: TopologyInput): Promise<void> {
+  const file = join(system.dir, 'wanted.json')
+  await writeFile(file, JSON.stringify(topology))
+  await system.tenfold('apply', file)
+}
+
+/** Eight clients, each request on a connection of its own. */
+export async function underLoad(t: TestContext, system: RunningSystem, work: () => Promise<void>): Promise<void> {
+  const failed: string[] = []
+  let answered = 0
+  let isOver = false
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!isOver) {
+      await get(system, '/made/loaded?control=no-store').then(
+        ({ status }) => void (status === 200 ? answered++ : failed.push(`status ${status}`)),
+        (error: Error) => void failed.push(String(error)),
+      )
+      await systemClock.sleep(everyMs)
+    }
+  })
+  await work().finally(() => {
+    isOver = true
+  })
+  await Promise.all(clients)
+  t.diagnostic(`${answered} answered meanwhile`)
+  assert.deepEqual(failed, [])
+}
+
+/** Without minding who signed its certificate. */
+export function askSecurely(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const call = requestSecurely(url, { agent: false, rejectUnauthorized: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    call.on('error', reject)
+    call.end()
+  })
 }

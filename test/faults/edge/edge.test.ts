@@ -3,17 +3,25 @@
 
 import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:https'
 import { join } from 'node:path'
-import { after, before, type TestContext, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { systemClock } from '../../../src/base/clock.ts'
 import { waitUntil } from '../../../src/base/limits.ts'
 import type { TopologyInput } from '../../../src/topology/schema.ts'
 import type { RunningSystem } from '../../running-system.ts'
 import { showSupervisorLogOfFailures } from '../database/supervisor-log.ts'
-import { frontsOf, get, timesMade, upWithEdge, waitWhole, websOf } from './edge-system.ts'
-
-const everyMs = 5
+import {
+  apply,
+  askSecurely,
+  everyMs,
+  frontsOf,
+  get,
+  timesMade,
+  underLoad,
+  upWithEdge,
+  waitWhole,
+  websOf,
+} from './edge-system.ts'
 
 let system: RunningSystem
 
@@ -147,7 +155,7 @@ test('rules of the topology are followed without a new process', async () => {
     { path: '/made/ruled', query: 'none' },
     { path: '/made/never*', keep: 'never' },
   ]
-  await apply({ rung: 3, front: { count: 2 }, edge: { enabled: true, rules } })
+  await apply(system, { rung: 3, front: { count: 2 }, edge: { enabled: true, rules } })
   assert.deepEqual(
     (await frontsOf(system)).map(({ pid }) => pid),
     pids,
@@ -159,8 +167,12 @@ test('rules of the topology are followed without a new process', async () => {
 
 test('what a front reads at its start is changed under load without a failed request', async (t) => {
   const before = await frontsOf(system)
-  await underLoad(t, () =>
-    apply({ rung: 3, front: { count: 2, accessLog: 'combined', tls: { enabled: true } }, edge: { enabled: true } }),
+  await underLoad(t, system, () =>
+    apply(system, {
+      rung: 3,
+      front: { count: 2, accessLog: 'combined', tls: { enabled: true } },
+      edge: { enabled: true },
+    }),
   )
   assert.ok((await frontsOf(system)).every(({ id }) => before.every((old) => old.id !== id)))
   const { urls } = await system.status()
@@ -169,7 +181,7 @@ test('what a front reads at its start is changed under load without a failed req
 })
 
 test('kill -9 of the supervisor while fronts are exchanged: the next one finishes it, with both sockets, and nothing fails', async (t) => {
-  await underLoad(t, async () => {
+  await underLoad(t, system, async () => {
     const client = await system.client()
     const { supervisor } = await system.status()
     const watching = new AbortController()
@@ -191,48 +203,11 @@ test('kill -9 of the supervisor while fronts are exchanged: the next one finishe
 })
 
 test('connections are passed on as they are, after a change under load without a failed request', async (t) => {
-  await underLoad(t, () => apply({ rung: 3, front: { count: 2, mode: 'tcp' }, edge: { enabled: false } }))
+  await underLoad(t, system, () =>
+    apply(system, { rung: 3, front: { count: 2, mode: 'tcp' }, edge: { enabled: false } }),
+  )
   const said = await get(system, '/made/through')
   assert.deepEqual([said.status, said.cache], [200, ''])
-  await underLoad(t, () => apply({ rung: 3, front: { count: 1 } }))
+  await underLoad(t, system, () => apply(system, { rung: 3, front: { count: 1 } }))
   assert.equal((await frontsOf(system)).length, 1)
 })
-
-async function apply(topology: TopologyInput): Promise<void> {
-  const file = join(system.dir, 'wanted.json')
-  await writeFile(file, JSON.stringify(topology))
-  await system.tenfold('apply', file)
-}
-
-/** Eight clients, each request on a connection of its own. */
-async function underLoad(t: TestContext, work: () => Promise<void>): Promise<void> {
-  const failed: string[] = []
-  let answered = 0
-  let isOver = false
-  const clients = Array.from({ length: 8 }, async () => {
-    while (!isOver) {
-      await get(system, '/made/loaded?control=no-store').then(
-        ({ status }) => void (status === 200 ? answered++ : failed.push(`status ${status}`)),
-        (error: Error) => void failed.push(String(error)),
-      )
-      await systemClock.sleep(everyMs)
-    }
-  })
-  await work().finally(() => {
-    isOver = true
-  })
-  await Promise.all(clients)
-  t.diagnostic(`${answered} answered meanwhile`)
-  assert.deepEqual(failed, [])
-}
-
-function askSecurely(url: string): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    const call = request(url, { agent: false, rejectUnauthorized: false }, (response) => {
-      response.resume()
-      resolve(response.statusCode)
-    })
-    call.on('error', reject)
-    call.end()
-  })
-}
