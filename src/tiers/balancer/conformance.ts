@@ -11,16 +11,22 @@ import { proxyingSuite } from './testing/proxying.ts'
 import { relayingSuite } from './testing/relaying.ts'
 import { survivingSuite } from './testing/surviving.ts'
 
+export interface ConformanceOptions {
+  lacks?: readonly Capability[]
+  /** Malformed requests, by their names in the suite, that the engine's parser makes good instead of refusing them. */
+  mends?: readonly string[]
+}
+
 export function balancerConformance(
   engine: string,
   open: OpenBalancer,
-  { lacks = [] }: { lacks?: readonly Capability[] } = {},
+  { lacks = [], mends = [] }: ConformanceOptions = {},
 ): void {
-  proxyingSuite(engine, open)
-  framingSuite(engine, open)
+  proxyingSuite(engine, open, lacks)
+  framingSuite(engine, open, { lacks, mends })
   choosingSuite(engine, open, lacks)
   overloadSuite(engine, open, lacks)
-  survivingSuite(engine, open)
+  survivingSuite(engine, open, lacks)
   changingSuite(engine, open)
-  relayingSuite(engine, open)
+  relayingSuite(engine, open, lacks)
 }

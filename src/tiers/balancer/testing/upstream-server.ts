@@ -40,7 +40,10 @@ export async function openUpstreamServer(name: string, port = 0): Promise<Upstre
   const serve = (request: IncomingMessage, response: ServerResponse) =>
     void answer(upstream, request, response).catch(() => response.destroy())
   const server = new DrainableServer(serve, {
-    onUpgrade: { wants: ({ url }) => url === '/tunnel', take: (_request, socket, head) => echoTunnel(socket, head) },
+    onUpgrade: {
+      wants: ({ url }) => url === '/tunnel',
+      take: ({ headers }, socket, head) => echoTunnel(socket, head, String(headers['sec-websocket-key'])),
+    },
   })
   const upstream: UpstreamServer = {
     ...{ name, port, isReady: true, asked: [], aborted: 0, delayMs: 0, atOnceMax: 0, server },
@@ -121,8 +124,11 @@ async function writeChunks(response: ServerResponse, count: number): Promise<voi
   response.end()
 }
 
-function echoTunnel(socket: Duplex, head: Buffer): void {
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Tunnel: 1\r\n\r\n')
+/** Begun as RFC 6455, 4.2.2 wants it: a strict balancer passes on nothing else. What follows is no WebSocket, only bytes. */
+function echoTunnel(socket: Duplex, head: Buffer, key: string): void {
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  const fields = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\nX-Tunnel: 1\r\n`
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`)
   socket.write(head)
   socket.on('error', () => socket.destroy())
   socket.pipe(socket)

@@ -27,18 +27,26 @@ export interface Changes {
 }
 
 /** Undefined when only a reload gets there. */
-export function changesBetween(before: Upstreams, after: Upstreams): Changes | undefined {
+export function changesBetween(before: Upstreams, after: Upstreams, leaving: ReadonlySet<string>): Changes | undefined {
   if (settingsOf(before) !== settingsOf(after)) return undefined
   const known = new Map(before.servers.map((server) => [serverName(server), server]))
   const wanted = new Map(after.servers.map((server) => [serverName(server), server]))
-  const added = [...wanted].filter(([name]) => !known.has(name))
+  const entered = [...wanted].filter(([name]) => !known.has(name))
+  // One that had left, and is not deleted yet, comes back as it was.
+  const returned = entered.filter(([name]) => leaving.has(name))
+  const added = entered.filter(([name]) => !leaving.has(name))
   // A cookie can be had from the configuration only.
   if (added.length > 0 && after.sticky === 'cookie') return undefined
   const left = [...known.keys()].filter((name) => !wanted.has(name))
   const draining = [...wanted].filter(([name, server]) => server.isDraining && known.get(name)?.isDraining === false)
   const stopped = [...left, ...draining.map(([name]) => name)]
   return {
-    commands: [...entering(added, after), ...changing(wanted, known, before, after), ...stopping(stopped)],
+    commands: [
+      ...entering(added, after),
+      ...returning(returned, after),
+      ...changing(wanted, known, before, after),
+      ...stopping(stopped),
+    ],
     stopped,
     left,
   }
@@ -60,6 +68,22 @@ function entering(added: ReadonlyArray<[string, Upstream]>, after: Upstreams): C
       ...(isChecked ? [{ text: `enable health ${backend}/${name}` }] : []),
       ...(server.isDraining ? [] : [{ text: `set server ${backend}/${name} state ready` }]),
     ]),
+  )
+}
+
+function returning(returned: ReadonlyArray<[string, Upstream]>, after: Upstreams): Command[] {
+  return returned.flatMap(([name, server]) =>
+    forms.flatMap(({ backend, isChecked }) => [
+      { text: `set server ${backend}/${name} weight ${serverWeight(server, after, { isReserve: !isChecked })}` },
+      ...(server.isDraining ? [] : [{ text: `set server ${backend}/${name} state ready` }]),
+    ]),
+  )
+}
+
+/** A new server of a new worker has its whole share at once; coming out of maintenance it gets it slowly. */
+export function rampingUp(names: readonly string[]): Command[] {
+  return names.flatMap((name) =>
+    ['maint', 'ready'].map((state) => ({ text: `set server ${backends.checked}/${name} state ${state}` })),
   )
 }
 

@@ -7,7 +7,7 @@ import { writeWhole } from '../../../../programs/haproxy/files.ts'
 import { HaproxyInstance } from '../../../../programs/haproxy/instance.ts'
 import { numberIn, parseStats, type StatRow } from '../../../../programs/haproxy/stats.ts'
 import type { Upstreams } from '../../contract.ts'
-import { type Changes, changesBetween, deleting, stopping } from './changes.ts'
+import { type Changes, changesBetween, deleting, rampingUp, stopping } from './changes.ts'
 import { type ConfigurationInput, configurationOf } from './configuration/configuration.ts'
 import { frontendName, type Listener } from './listener.ts'
 import { type HaproxyRecord, type Inherited, writeRecord } from './record.ts'
@@ -140,7 +140,7 @@ export class Controller {
       return before?.tls === listener.tls && before.answersHealth === listener.answersHealth
     })
     if (!isAsBefore || applied.filesRead !== wanted.filesRead) return false
-    const changes = changesBetween(applied.upstreams, wanted.upstreams)
+    const changes = changesBetween(applied.upstreams, wanted.upstreams, this.#leaving)
     if (changes === undefined || !this.#isWholeChange(applied, wanted, configuration)) return false
     try {
       for (const name of had.keys()) if (!names.has(name)) await instance.tell(`shutdown frontend ${name}`)
@@ -149,6 +149,7 @@ export class Controller {
       return false // for example a server of this name that is still leaving: a reload gets there all the same
     }
     await this.#stopAtOldWorkers(instance, changes)
+    for (const server of wanted.upstreams.servers) this.#leaving.delete(serverName(server))
     for (const name of changes.left) this.#leaving.add(name)
     await writeWhole(this.#context.files.configuration, configuration)
     return true
@@ -174,6 +175,9 @@ export class Controller {
     const takes = new Set(wanted.upstreams.servers.filter(({ isDraining }) => !isDraining).map(serverName))
     const stopped = applied.upstreams.servers.map(serverName).filter((name) => !takes.has(name))
     await this.#stopAtOldWorkers(instance, { stopped })
+    if (wanted.upstreams.slowStartMs === 0) return
+    const known = new Set(applied.upstreams.servers.filter(({ isDraining }) => !isDraining).map(serverName))
+    for (const { text } of rampingUp([...takes].filter((name) => !known.has(name)))) await instance.tell(text)
   }
 
   /** A worker of before a reload still has connections of clients, and their next requests go where it thinks. */

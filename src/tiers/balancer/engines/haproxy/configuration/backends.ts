@@ -7,8 +7,6 @@ import { refuse } from './own-answers.ts'
 import { serverLine } from './server-line.ts'
 import { backends, milliseconds, quoted, section } from './text.ts'
 
-const loadFactorPercent = 125
-
 /** Fewer servers up than this, and all are asked: the rule of the roster (roster.ts), as a number of servers. */
 export function panicFloor({ servers, panicShare }: Upstreams): number {
   const takers = servers.filter(({ isDraining }) => !isDraining).length
@@ -41,7 +39,7 @@ export function reserveBackend(input: ConfigurationInput): string {
 function commonLines({ upstreams, limits }: ConfigurationInput): Array<string | false> {
   const { mode, retriesMax, queueMax, queueTimeoutMs, sticky } = upstreams
   const isHttp = mode === 'http'
-  const isFull = '{ be_conn_free eq 0 }'
+  const isFull = '{ nbsrv gt 0 } { be_conn_free eq 0 }'
   return [
     `mode ${mode}`,
     ...balanceLines(upstreams),
@@ -49,7 +47,6 @@ function commonLines({ upstreams, limits }: ConfigurationInput): Array<string | 
     retriesMax > 0 && 'option redispatch 1',
     isHttp && retriesMax > 0 && 'retry-on conn-failure empty-response',
     `timeout queue ${milliseconds(queueTimeoutMs)}`,
-    isHttp && 'option abortonclose',
     // Who awaits events is silent for as long as nothing happens.
     isHttp &&
       `http-request set-timeout server ${milliseconds(limits.tunnelIdleTimeoutMs)} if { req.hdr(accept) -m sub text/event-stream }`,
@@ -64,11 +61,14 @@ function commonLines({ upstreams, limits }: ConfigurationInput): Array<string | 
   ]
 }
 
-/** Connections that are passed on as they are have nothing to hash but where they come from. */
+/**
+ * Connections that are passed on as they are have nothing to hash but where they come from. HAProxy's bound on a hashed server's
+ * load (`hash-balance-factor`) has no floor: of three idle servers none may have two requests, so a client's second request at once
+ * would leave its server. Affinity is what was asked for; what bounds a server is `maxconn`.
+ */
 function balanceLines({ mode, algorithm, sticky }: Upstreams): string[] {
   const byAddress = mode === 'http' ? 'balance hash var(txn.client)' : 'balance source'
   const ring = 'hash-type consistent sdbm avalanche'
-  const bounded = `hash-balance-factor ${loadFactorPercent}`
   if (sticky === 'ip') return [byAddress, ring]
   switch (algorithm) {
     case 'p2c':
@@ -79,8 +79,8 @@ function balanceLines({ mode, algorithm, sticky }: Upstreams): string[] {
     case 'least-connections':
       return ['balance leastconn']
     case 'ip-hash':
-      return [byAddress, ring, bounded]
+      return [byAddress, ring]
     case 'consistent-hash':
-      return [mode === 'http' ? 'balance hash var(txn.hashed)' : byAddress, ring, bounded]
+      return [mode === 'http' ? 'balance hash var(txn.hashed)' : byAddress, ring]
   }
 }

@@ -70,6 +70,8 @@ function defaultsSection({ upstreams, limits }: ConfigurationInput): string {
     `timeout http-keep-alive ${milliseconds(limits.keepAliveTimeoutMs)}`,
     // Closing idle connections under their clients is how reloads lose requests.
     'option idle-close-on-response',
+    // A request whose client has gone is taken out of the line, and back from its server.
+    isHttp && 'option abortonclose',
     ...errorPages(),
   ])
 }

@@ -23,7 +23,8 @@ export function frontend(listener: Listener, input: ConfigurationInput): string 
   return section(name, [...first.slice(0, 2), 'mode http', ...healthLines(input), refuse(nothing, '{ always_true }')])
 }
 
-function bindLine({ on, tls, answersHealth }: Listener, { options, limits, descriptors }: ConfigurationInput): string {
+function bindLine({ on, tls, answersHealth }: Listener, input: ConfigurationInput): string {
+  const { upstreams, options, limits, descriptors } = input
   const where =
     'fd' in on
       ? descriptorName(descriptors.indexOf(on.fd))
@@ -31,6 +32,8 @@ function bindLine({ on, tls, answersHealth }: Listener, { options, limits, descr
   const words = [
     `bind ${where} backlog ${limits.backlog}`,
     isProxied({ answersHealth }, options) && 'accept-proxy',
+    // Without TLS there is no HTTP/2 here: a client could begin to speak it on any connection.
+    !tls && upstreams.mode === 'http' && 'proto h1',
     tls && options.tls && `ssl crt ${quoted(options.tls.directory)} alpn h2,http/1.1`,
   ]
   return words.filter(Boolean).join(' ')

@@ -27,6 +27,7 @@ export function errorPages(): string[] {
     page(400, 'bad-input', 'the request is malformed'),
     page(408, 'timeout', 'the request came too slowly'),
     page(413, 'too-large', 'the request body is too large'),
+    page(422, 'bad-input', 'the Transfer-Encoding is not chunked'),
     page(500, 'unavailable', 'the balancer failed; try again'),
     page(502, '%[var(txn.code502)]', 'the server broke off'),
     page(503, '%[var(txn.code503)]', 'there is no server for this request now'),

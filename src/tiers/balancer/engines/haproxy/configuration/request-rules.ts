@@ -12,6 +12,11 @@ const soundRequestId = '^[A-Za-z0-9._:+/=-]{1,128}$'
 
 export function strictRules({ bodyBytesMax }: Upstreams): string[] {
   return [
+    refuse(bad('only HTTP/1.0, HTTP/1.1 and HTTP/2 are served', 505), '!{ req.ver -m str 1.0 1.1 2.0 }'),
+    refuse(
+      bad('there is a Transfer-Encoding in HTTP/1.0'),
+      '{ req.ver -m str 1.0 } { req.fhdr(transfer-encoding) -m found }',
+    ),
     refuse(bad('this method is not served', 501), '{ method TRACE CONNECT }'),
     refuse(bad('the method is no token'), `!{ method -m reg ${quoted('^[!#$%&*+.^_`|~0-9A-Za-z-]+$')} }`),
     refuse(bad('the request target is neither a path nor an http URL'), `!{ url -m reg ${quoted('^(/|https?://)')} }`),
@@ -29,7 +34,8 @@ export function strictRules({ bodyBytesMax }: Upstreams): string[] {
       bad('a header value holds a control character'),
       `{ req.hdrs -m reg ${quoted('[^\\t\\r\\n\\x20-\\x7e\\x80-\\xff]')} }`,
     ),
-    refuse(bad('an upgrade has no body'), '{ req.hdr(upgrade) -m found } { req.body_size gt 0 }'),
+    refuse(bad('an upgrade has no body'), '{ req.fhdr(upgrade) -m found } { req.fhdr(transfer-encoding) -m found }'),
+    refuse(bad('an upgrade has no body'), '{ req.fhdr(upgrade) -m found } { req.hdr_val(content-length) gt 0 }'),
     refuse(
       { status: 413, code: 'too-large', message: 'the request body is too large' },
       `{ req.body_size gt ${bodyBytesMax} }`,
