@@ -72,13 +72,21 @@ export class Http2Connection implements ServedConnection, StreamOwner, DeadlineO
   }
 
   onDraining(): void {
-    if (this.#isDraining || this.#session.destroyed) return
+    const session = this.#session
+    if (this.#isDraining || session.destroyed) return
     this.#isDraining = true
+    // Our SETTINGS must be the first frame; the client's answer to them shows that they are out.
+    if (session.pendingSettingsAck) session.once('localSettings', () => this.#askToLeave())
+    else this.#askToLeave()
+    this.#arm()
+  }
+
+  #askToLeave(): void {
+    if (this.#session.destroyed) return
     this.#guarded.sendFrame(goaway(NGHTTP2_NO_ERROR, highestStreamId))
     this.#guard.pingSent()
     const isAsked = this.#session.ping(() => this.#session.close())
     if (!isAsked) this.#session.close()
-    this.#arm()
   }
 
   destroy(): void {

@@ -232,6 +232,8 @@ test('a drain lets streams finish, takes those that were on their way, and then 
   const [busy, idle] = [await openSession(t, front.port), await openSession(t, front.port)]
   const late = await openRawSession(t, front.port)
   late.send(opening)
+  await late.until('SETTINGS', (frames) => frames.some(({ kind }) => kind === kinds.settings))
+  late.send(frame(kinds.settings, 1, 0))
   const first = ask(busy, {})
   await waitUntil(() => waiting.length === 1, { what: 'the request', timeoutMs: limitMs })
   const idleClosed = once(idle, 'close')
@@ -257,6 +259,25 @@ test('a drain lets streams finish, takes those that were on their way, and then 
     .map(({ payload }) => payload.readUInt32BE(0))
   assert.deepEqual(lastStreams.slice(0, 2), [2 ** 31 - 1, 1])
   assert.equal(front.server.connections, 0)
+})
+
+test('a connection that comes to be during a drain has its request answered, and is asked to leave in order', async (t) => {
+  const server = await openRawServer(t, whenWhole(okAnswer))
+  const front = await openFront(t, server.port, { listen })
+  const late = await openRawSession(t, front.port)
+  await waitUntil(() => front.server.connections === 1, { what: 'the connection', timeoutMs: limitMs })
+  const drained = front.server.drain(limitMs)
+  late.send(opening, frame(kinds.headers, 5, 1, plainRequest))
+  await late.until('the answer', (frames) => frames.some(({ kind, flags }) => kind === kinds.data && flags === 1))
+  late.send(frame(kinds.settings, 1, 0))
+  await late.until('PING', (frames) => frames.some(({ kind }) => kind === kinds.ping))
+  const ping = late.frames().find(({ kind }) => kind === kinds.ping)?.payload
+  late.send(frame(kinds.ping, 1, 0, ping))
+  assert.equal(await late.closedWith(), 0)
+  await drained
+  const order = late.frames().map(({ kind }) => kind)
+  assert.equal(order[0], kinds.settings)
+  assert.ok(order.indexOf(kinds.goaway) < order.indexOf(kinds.ping))
 })
 
 test('a connection without requests is asked to leave, and one that never begins is ended', async (t) => {

@@ -48,7 +48,10 @@ export class TlsTerminator {
     this.#renewTickets()
     const key = placeOf(socket)
     this.#waiting.set(key, done)
-    socket.once('close', () => this.#waiting.delete(key))
+    socket.once('close', () => {
+      // By now another connection may have the same ends.
+      if (this.#waiting.get(key) === done) this.#waiting.delete(key)
+    })
     this.#server.emit('connection', socket)
   }
 
