@@ -63,7 +63,7 @@ export function Ladder({ status, progress, client }: Props) {
           disabled={isBusy || !above}
           onClick={() => setTarget(above?.number ?? null)}
         >
-          <Arrow /> {above ? `Climb to ${above.number}` : 'At the top of this version'}
+          <Arrow /> {above ? `Climb to ${above.number}` : 'At the top'}
         </button>
         <button
           type="button"

@@ -47,6 +47,11 @@ export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected
               ↻ {node.restarts}
             </span>
           )}
+          {isCompact && metrics.hitRatio !== undefined && (
+            <span class="node-hits" title="requests that the edge answered">
+              {showPercent(metrics.hitRatio * 100)} hits
+            </span>
+          )}
         </span>
         <span class="node-line node-state">
           <span class="state-word">{state}</span>

@@ -20,12 +20,14 @@ export function TierHeading({ tier, status, client, onNotice }: Props) {
   const present = status.nodes.filter((node) => node.role === tier.role).length
   const needsBalancer = tier.role === 'web' && status.topology.front.count === 0
 
+  const title = tier.role === 'front' && status.topology.edge.enabled ? 'Edge, balancer' : tier.title
+
   async function scale(count: number) {
     setSending(true)
     try {
       await client.scale(tier.role as 'front' | 'web' | 'worker', count)
     } catch (error) {
-      onNotice(`Could not scale ${tier.title.toLowerCase()} to ${count}: ${messageOf(error)}`)
+      onNotice(`Could not scale ${title.toLowerCase()} to ${count}: ${messageOf(error)}`)
     }
     setSending(false)
   }
@@ -37,11 +39,11 @@ export function TierHeading({ tier, status, client, onNotice }: Props) {
       class="tier-heading"
       style={{ transform: `translate(${tier.x}px, ${tier.y}px)`, width: `${tier.width}px`, height: `${tier.height}px` }}
     >
-      <h3>{tier.title}</h3>
+      <h3>{title}</h3>
       {wanted === undefined ? (
         present > 1 && <span class="tier-count">{present}</span>
       ) : (
-        <fieldset class="stepper" aria-label={`${tier.title}: how many`} title={why}>
+        <fieldset class="stepper" aria-label={`${title}: how many`} title={why}>
           <button
             type="button"
             disabled={isLocked || wanted <= 1}
