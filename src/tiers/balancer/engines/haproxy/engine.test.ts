@@ -1,14 +1,14 @@
 // The engine of HAProxy passes the suite of all balancer engines, but for what its README says that HAProxy cannot do.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { describeError } from '../../../../base/errors.ts'
-import { findHaproxy } from '../../../../programs/haproxy/binary.ts'
+import { after } from 'node:test'
 import { balancerConformance } from '../../conformance.ts'
 import type { Upstreams } from '../../contract.ts'
 import { openHaproxyBalancer } from './engine.ts'
+import { withHaproxy } from './testing/bench.ts'
 
 const limits = { headersTimeoutMs: 300, clientIdleTimeoutMs: 1000, observeIntervalMs: 30 }
 
@@ -23,9 +23,8 @@ const mends = [
   ...['a list that ends in chunked', 'a list that begins with a comma', 'identity before chunked'],
 ]
 
-const missing = await findHaproxy().then(() => undefined, describeError)
-if (missing === undefined) {
-  const root = await mkdtemp(join(tmpdir(), 'tenfold-haproxy-'))
+withHaproxy('haproxy: the conformance suite', () => {
+  const root = mkdtempSync(join(tmpdir(), 'tenfold-haproxy-'))
   after(() => rm(root, { recursive: true, force: true }))
   let count = 0
   const open = async (upstreams: Upstreams) => {
@@ -33,7 +32,4 @@ if (missing === undefined) {
     return openHaproxyBalancer(upstreams, { dir: join(root, String(count)), limits })
   }
   balancerConformance('haproxy', open, { lacks, mends })
-} else
-  test('haproxy: the conformance suite', { skip: process.env['CI'] === 'true' ? false : missing }, () => {
-    throw new Error(missing)
-  })
+})

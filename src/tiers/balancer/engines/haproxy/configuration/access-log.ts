@@ -11,7 +11,7 @@ export function logFormat(format: AccessLogFormat): string {
   if (format === 'common') return quoted(common)
   if (format === 'combined') return quoted(`${common} %{+Q,+E}[var(txn.referer)] %{+Q,+E}[var(txn.agent)]`)
   const fields = [
-    '"time":"%[accept_date(ms),ms_ltime(%Y-%m-%dT%H:%M:%S%z)]"',
+    '"time":"%[var(txn.at),utime(%Y-%m-%dT%H:%M:%SZ)]"',
     '"client":"%[var(txn.client)]"',
     `"method":"${captured('method')}"`,
     `"path":"${captured('path')}"`,
@@ -32,6 +32,7 @@ export function logFormat(format: AccessLogFormat): string {
 /** Kept while the request passes: when the line is written its fields are gone. */
 export function logRules(): string[] {
   return [
+    'http-request set-var(txn.at) date',
     'http-request set-var(txn.method) method',
     'http-request set-var(txn.path) pathq',
     'http-request set-var(txn.host) req.fhdr(host)',
