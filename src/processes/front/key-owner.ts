@@ -28,16 +28,17 @@ export class KeyOwner {
     const isLike = (node: MapNode) => node.region === own?.region && node.settings === own?.settings
     this.#candidates = nodesOf(map, 'front')
       .filter((node) => node.id === this.#self || (node.state === 'ready' && isLike(node)))
-      .map(({ id, address, port }) => ({ id, address, port, seed: hash(id, 0) }))
+      .map(({ id, address, port }) => ({ id, address, port, seed: hash(id) }))
   }
 
   /** Undefined when this front owns it itself. */
   of(key: string): Owner | undefined {
     if (this.#candidates.length < 2) return undefined
+    const hashed = hash(key)
     let owner: Candidate | undefined
     let most = -1
     for (const candidate of this.#candidates) {
-      const weight = hash(key, candidate.seed)
+      const weight = mixed(hashed ^ candidate.seed)
       if (weight > most || (weight === most && owner && candidate.id < owner.id)) {
         owner = candidate
         most = weight
@@ -47,10 +48,16 @@ export class KeyOwner {
   }
 }
 
-/** FNV-1a (Fowler, Noll, Vo) with the finalizer of MurmurHash3, since FNV alone spreads the last characters badly. */
-function hash(text: string, seed: number): number {
-  let h = (0x811c9dc5 ^ seed) >>> 0
+/** FNV-1a (Fowler, Noll, Vo). */
+function hash(text: string): number {
+  let h = 0x811c9dc5
   for (let at = 0; at < text.length; at++) h = Math.imul(h ^ text.charCodeAt(at), 0x01000193)
+  return h >>> 0
+}
+
+/** The finalizer of MurmurHash3 (Appleby): every bit of the sum of key and front counts for every bit of the weight. */
+function mixed(sum: number): number {
+  let h = sum
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) >>> 0

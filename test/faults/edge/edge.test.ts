@@ -41,6 +41,27 @@ test('1,000 concurrent misses of one object over two fronts reach the servers on
   assert.equal(await timesMade(system, 'wanted'), 1)
 })
 
+test('what the edge keeps and saves is told: by the command line, the API and Prometheus', async () => {
+  const client = await system.client()
+  await client.metrics()
+  for (let round = 0; round < 40; round++) await get(system, '/made/counted')
+  const { total, nodes } = await client.edge()
+  assert.ok(
+    total.objects > 0 && total.requests.hit > 0 && total.bytesOut > total.bytesFromOrigin && total.cost.saved > 0,
+  )
+  assert.equal(Object.keys(nodes).length, 2)
+  assert.match((await system.tenfold('edge')).stdout, /hit \d+ \(\d.*a CDN would bill \d/s)
+  const ratios = async () => Object.values(await client.metrics()).flatMap(({ hitRatio }) => hitRatio ?? [])
+  const told = await waitUntil(async () => (await ratios()).length > 0 && ratios(), {
+    what: 'a ratio',
+    timeoutMs: 5000,
+  })
+  assert.ok(
+    told.every((ratio) => ratio > 0 && ratio <= 1),
+    String(told),
+  )
+})
+
 test('a purge by tag is seen at every front within a second; a soft one too, and it costs a question only', async (t) => {
   const path = '/made/tagged?tag=album-7'
   const fronts = await frontsOf(system)
