@@ -7,6 +7,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describeError } from '../base/errors.ts'
 import { appPortOffset, controlPortOffset, readSupervisorRecord } from '../control/status.ts'
+import { findHaproxy } from '../programs/haproxy/binary.ts'
 import { findPostgres } from '../programs/postgres/binaries.ts'
 import type { Command, TargetSystem } from './command.ts'
 
@@ -21,7 +22,6 @@ interface Finding {
 const programs = [
   { name: 'redis-server', purpose: 'cache tier (rung 5)', apt: 'redis-server', brew: 'redis' },
   { name: 'nats-server', purpose: 'message queue (rung 9)', apt: 'nats-server', brew: 'nats-server' },
-  { name: 'haproxy', purpose: 'balancer of many machines', apt: 'haproxy', brew: 'haproxy' },
   { name: 'chromium', purpose: "the dashboard's browser test", apt: 'chromium', brew: '--cask chromium' },
 ]
 const freeBytesMin = 2 * 1024 ** 3
@@ -43,6 +43,7 @@ export const doctor: Command = {
         state: 'ok',
         detail: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
       } as const,
+      await checkHaproxy(),
       ...(await Promise.all(programs.map(checkProgram))),
     ]
     target.print(findings, findings.map(describe).join('\n'))
@@ -108,6 +109,16 @@ function checkHosts(): Finding {
     return { what: 'host addresses', state: 'ok', detail: '127.0.0.0/8: each host gets an address of its own' }
   } catch {
     return { what: 'host addresses', state: 'ok', detail: 'only 127.0.0.1 here: hosts differ in ports' }
+  }
+}
+
+/** It is looked for where fronts look: Debian keeps it in a directory that people do not have in their PATH. */
+async function checkHaproxy(): Promise<Finding> {
+  try {
+    const { version, path } = await findHaproxy()
+    return { what: 'haproxy', state: 'ok', detail: `${version} at ${path}` }
+  } catch (error) {
+    return { what: 'haproxy', state: 'missing', detail: `for front.engine haproxy: ${describeError(error)}` }
   }
 }
 

@@ -1,6 +1,5 @@
 // `tenfold down`: stops everything in order; data stays.
 
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { TenfoldError } from '../base/errors.ts'
@@ -8,9 +7,7 @@ import { readSupervisorRecord, type SupervisorRecord } from '../control/status.t
 import { haproxyDirOf } from '../map/home.ts'
 import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
-import { findHaproxy } from '../programs/haproxy/binary.ts'
-import { haproxyFilesOf } from '../programs/haproxy/files.ts'
-import { findInstance } from '../programs/haproxy/instance.ts'
+import { stopLeftHaproxy } from '../programs/haproxy/left.ts'
 import { isServerAlive } from '../programs/postgres/server.ts'
 import { processesOf, runsNode, signal, waitForExit } from '../supervisor/pid.ts'
 import type { Command, TargetSystem } from './command.ts'
@@ -61,19 +58,12 @@ async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string
       if (node.pid !== null && !pids.includes(node.pid) && isOurs(target, node, node.pid)) pids.push(node.pid)
       for (const pid of pids) signal(pid, 'SIGINT')
       for (const pid of pids) if (!(await waitForExit(pid, orphanExitTimeoutMs))) signal(pid, 'SIGKILL')
-      if (role === 'front') await stopLeftHaproxy(target, node.id)
+      // One that outlived the front that had it.
+      if (role === 'front') await stopLeftHaproxy(haproxyDirOf(target.home, node.id))
       if (pids.length > 0) stopped.push(node.id)
     }
   }
   return stopped
-}
-
-/** A HAProxy that outlived the front that had it. */
-async function stopLeftHaproxy(target: TargetSystem, nodeId: string): Promise<void> {
-  const dir = haproxyDirOf(target.home, nodeId)
-  if (!existsSync(dir)) return
-  const left = await findInstance(await findHaproxy(), haproxyFilesOf(dir))
-  await left?.stop(0)
 }
 
 function isOurs(target: TargetSystem, { id, role, dataDir }: MapNode, pid: number): boolean {

@@ -4,9 +4,10 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
-import { type Home, logFileOf } from '../../map/home.ts'
+import { type Home, haproxyDirOf, logFileOf } from '../../map/home.ts'
 import type { MapNode, Role } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
+import { stopLeftHaproxy } from '../../programs/haproxy/left.ts'
 import { frontSettingsOf } from '../../topology/front-settings.ts'
 import type { Topology } from '../../topology/schema.ts'
 import type { EntrySocket } from '../entry.ts'
@@ -85,7 +86,13 @@ export class ProcessDriver implements NodeDriver {
     return state.node === node.id
   }
 
-  async stop(node: MapNode, pid: number, { isWholeSystem }: { isWholeSystem: boolean }): Promise<void> {
+  async stop(node: MapNode, pid: number, options: { isWholeSystem: boolean }): Promise<void> {
+    await this.#end(node, pid, options)
+    // A front that was killed leaves its HAProxy serving for the next one, and there is none.
+    if (node.role === 'front') await stopLeftHaproxy(haproxyDirOf(this.#home, node.id))
+  }
+
+  async #end(node: MapNode, pid: number, { isWholeSystem }: { isWholeSystem: boolean }): Promise<void> {
     if (!this.isAlive(node, pid)) return
     signal(pid, isWholeSystem ? 'SIGINT' : 'SIGTERM')
     if (await waitForExit(pid, this.#topology().web.drainMs + stopGraceMs)) return

@@ -2,7 +2,7 @@
 // answers 503 when no server passes; a wrong or overloaded check must not turn a working system off.
 
 import type { Upstreams } from '../../../contract.ts'
-import type { ConfigurationInput } from './configuration.ts'
+import type { ConfigurationInput } from './input.ts'
 import { refuse } from './own-answers.ts'
 import { serverLine } from './server-line.ts'
 import { backends, milliseconds, quoted, section } from './text.ts'

@@ -1,29 +1,11 @@
 // The whole configuration of one HAProxy, from a snapshot of the servers, the listeners and the options: a pure function, so
 // that the same inputs give the same file, and a file that is the same means that there is nothing to reload.
 
-import type { HaproxyFiles } from '../../../../../programs/haproxy/files.ts'
-import type { UnprivilegedUser } from '../../../../../programs/haproxy/unprivileged.ts'
-import type { Upstreams } from '../../../contract.ts'
-import type { BalancerOptions } from '../../../options.ts'
-import type { Listener } from '../listener.ts'
-import type { HaproxyBalancerOptions, HaproxyLimits } from '../options.ts'
 import { checkedBackend, reserveBackend } from './backends.ts'
 import { frontend } from './frontends.ts'
+import type { ConfigurationInput } from './input.ts'
 import { errorPages } from './own-answers.ts'
 import { backends, milliseconds, quoted, section } from './text.ts'
-
-export interface ConfigurationInput {
-  upstreams: Upstreams
-  listeners: readonly Listener[]
-  /** The inherited sockets, in the order in which HAProxy got them. */
-  descriptors: readonly number[]
-  files: HaproxyFiles
-  /** What HAProxy answers at /-/ready is kept here. */
-  readyMap: string
-  options: HaproxyBalancerOptions & BalancerOptions
-  limits: HaproxyLimits
-  user: UnprivilegedUser | undefined
-}
 
 export function configurationOf(input: ConfigurationInput): string {
   const sections = [
