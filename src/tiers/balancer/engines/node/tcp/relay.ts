@@ -1,15 +1,19 @@
 // One connection passed on byte by byte. Until a server is there, nothing of the client is read, so the next server can be
-// tried as long as none was reached. Afterwards each side's end is passed on as such (half-close), the faster side waits for
-// the slower one, and where one side breaks the other is reset: a cut stream must not look whole.
+// tried as long as none was reached. Where one side breaks the other is reset: a cut stream must not look whole.
 
-import { connect, type Socket } from 'node:net'
-import { failureOf } from '../../../../../net/http1/failure.ts'
+import type { Socket } from 'node:net'
+import { type Failure, failureOf } from '../../../../../net/http1/failure.ts'
+import { adoptAccepted, connectFast } from '../../../../../net/http1/fast-socket.ts'
 import { Deadline, type DeadlineOwner, type TimerWheel } from '../../../../../net/http1/timer-wheel.ts'
 import { type Endpoint, proxyHeader } from '../../../../../net/proxy-protocol/write-proxy-header.ts'
 import type { RetryBudget } from '../../../retry-budget.ts'
-import type { PickHints, Roster } from '../../../roster.ts'
+import type { Roster } from '../../../roster.ts'
 import type { ServerState } from '../../../server-state.ts'
 import type { Waiter, WaitingLine } from '../../../waiting-line.ts'
+import { RelaySide, type RelaySides } from './relay-side.ts'
+
+/** Silence of a connection of which one direction has ended. A client that died after it looks just like one that waits. */
+const halfClosedIdleTimeoutMs = 60_000
 
 export interface RelayContext {
   readonly roster: Roster
@@ -27,39 +31,38 @@ export interface RelayContext {
   onEnd(relay: Relay): void
 }
 
-export class Relay implements Waiter, DeadlineOwner {
+export class Relay implements Waiter, DeadlineOwner, RelaySides {
   readonly address: string
-  readonly #client: Socket
   readonly #context: RelayContext
+  readonly #client: RelaySide
   readonly #deadline = new Deadline(this)
   readonly #tried: ServerState[] = []
   readonly #sinceMs = performance.now()
   #attemptMs = 0
   #state: ServerState | undefined
-  #server: Socket | undefined
+  #server: RelaySide | undefined
   #isConnected = false
-  /** The client has gone. */
-  #isOver = false
+  #isClientGone = false
   #isEnded = false
 
-  constructor(client: Socket, address: string, context: RelayContext) {
-    this.#client = client
+  /** `accepted`: by a server with `pauseOnConnect`. */
+  constructor(accepted: Socket, address: string, context: RelayContext) {
     this.address = address
     this.#context = context
+    const client = new RelaySide(this)
+    this.#client = client
+    adoptAccepted(accepted, (socket) => {
+      client.socket = socket.pause()
+      socket.setTimeout(context.idleTimeoutMs, () => this.destroy())
+      return client
+    })
   }
 
-  start(): void {
-    const client = this.#client
-    client.on('error', () => this.#break(this.#server))
-    client.once('close', () => this.#closed())
-    client.setTimeout(this.#context.idleTimeoutMs, () => this.destroy())
-    this.proceed()
-  }
+  // Waiting and connecting.
 
   proceed(): void {
     const { roster, budget, line } = this.#context
-    const hints: PickHints = { tried: this.#tried, hash: this.#context.hashOf(this.address) }
-    const state = roster.pick(hints)
+    const state = roster.pick({ tried: this.#tried, hash: this.#context.hashOf(this.address) })
     if (state === undefined || (state === 'full' && !line.join(this, this))) this.giveUp()
     else if (state !== 'full') {
       if (this.#tried.length === 0) budget.deposit()
@@ -69,83 +72,83 @@ export class Relay implements Waiter, DeadlineOwner {
 
   /** No server was reached: the client is told by a reset, as if nobody listened here. */
   giveUp(): void {
-    if (this.#isOver) return
+    if (this.#isClientGone) return
     this.#context.onPlaced(this, 'failed')
-    this.#client.resetAndDestroy()
+    this.#client.reset()
   }
 
   destroy(): void {
-    this.#client.destroy()
-    this.#server?.destroy()
+    this.#client.socket.destroy()
+    this.#server?.socket.destroy()
   }
 
   onDeadline(): void {
-    this.#server?.destroy(new Error('no connection within the time-out'))
+    this.#server?.socket.destroy(new Error('no connection within the time-out'))
   }
 
   #connect(state: ServerState): void {
     const { roster, wheel, connectTimeoutMs } = this.#context
-    const { address: host, port } = state.upstream
+    const server = new RelaySide(this)
     this.#tried.push(state)
     this.#state = state
+    this.#server = server
     this.#attemptMs = performance.now()
     roster.took(state)
-    const server = connect({ host, port, noDelay: true, allowHalfOpen: true })
-    this.#server = server
+    server.socket = connectFast(state.upstream, server)
     wheel.set(this.#deadline, connectTimeoutMs)
-    server.once('connect', () => this.#connected(server, state))
-    server.on('error', (error) => {
-      if (this.#isConnected) this.#break(this.#client)
-      else this.#failed(state, error)
-    })
-    server.once('close', () => {
-      if (server === this.#server) this.#closed()
-    })
   }
 
-  #connected(server: Socket, state: ServerState): void {
-    const { roster, wheel } = this.#context
+  onConnected(server: RelaySide): void {
+    const { roster, wheel, sendsProxyHeader } = this.#context
+    const client = this.#client
     const nowMs = performance.now()
     this.#isConnected = true
     wheel.remove(this.#deadline)
-    roster.answered(state, nowMs - this.#attemptMs)
-    if (this.#client.destroyed) {
-      server.destroy()
+    if (this.#state !== undefined) roster.answered(this.#state, nowMs - this.#attemptMs)
+    if (this.#isClientGone) {
+      server.socket.destroy()
       return
     }
     this.#context.onPlaced(this, { waitedMs: nowMs - this.#sinceMs })
-    if (this.#context.sendsProxyHeader) server.write(proxyHeader(endsOf(this.#client)))
-    this.#client.pipe(server)
-    server.pipe(this.#client)
+    if (sendsProxyHeader) server.socket.write(proxyHeader(endsOf(client.socket)))
+    client.join(server)
+    server.join(client)
+    client.socket.resume()
   }
 
-  #failed(state: ServerState, error: NodeJS.ErrnoException): void {
+  #notConnected(state: ServerState, { kind, reason }: Failure): void {
     const { roster, budget, wheel } = this.#context
-    const { kind, reason } = failureOf(error, { wasSent: false })
     wheel.remove(this.#deadline)
     this.#release()
-    if (this.#isOver) return
+    if (this.#isClientGone) return
     roster.failed(state, kind === 'full' ? 'local' : kind, reason, performance.now() - this.#attemptMs)
     if (this.#tried.length <= roster.upstreams.retriesMax && budget.withdraw()) this.proceed()
     else this.giveUp()
   }
 
-  #break(other: Socket | undefined): void {
-    if (other === undefined || other.destroyed) return
-    if (other.connecting) other.destroy()
-    else other.resetAndDestroy()
+  // The end.
+
+  onFailed(side: RelaySide, error: NodeJS.ErrnoException): void {
+    if (side === this.#client) this.#server?.reset()
+    else if (this.#isConnected) this.#client.reset()
+    else if (side === this.#server && this.#state !== undefined)
+      this.#notConnected(this.#state, failureOf(error, { wasSent: false }))
   }
 
-  /** One side is gone for good, after its end or by an error that broke the other side too. */
-  #closed(): void {
-    const isClientGone = this.#client.destroyed
-    if (isClientGone && !this.#isOver) {
-      this.#isOver = true
+  /** The other direction may go on, but silence now most likely means that nobody is there any more. */
+  onEnded(): void {
+    this.#client.socket.setTimeout(Math.min(this.#context.idleTimeoutMs, halfClosedIdleTimeoutMs))
+  }
+
+  /** By its end, or by an error that has been passed on. */
+  onClosed(side: RelaySide): void {
+    if (side === this.#client) {
+      this.#isClientGone = true
       this.#context.line.leave(this)
-      if (!this.#isConnected) this.#server?.destroy()
+      if (!this.#isConnected) this.#server?.socket.destroy()
     }
-    const isServerGone = this.#server === undefined || this.#server.destroyed
-    if (!isClientGone || !isServerGone || this.#isEnded) return
+    const isServerGone = this.#server === undefined || this.#server.socket.destroyed
+    if (!this.#isClientGone || !isServerGone || this.#isEnded) return
     this.#isEnded = true
     this.#context.wheel.remove(this.#deadline)
     this.#release()

@@ -128,7 +128,7 @@ export class TcpFront implements RelayContext {
     const relay = new Relay(socket, address, this)
     this.#connections++
     this.#relays.add(relay)
-    relay.start()
+    relay.proceed()
   }
 
   #untilEmpty(): Promise<void> {
