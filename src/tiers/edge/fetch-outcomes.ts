@@ -19,7 +19,7 @@ import { isShareable, outlastsFailure } from './standing.ts'
 import type { Kept, KeptHead } from './store/contract.ts'
 import { selectionOf, selectorsOf, selects } from './vary.ts'
 import type { Waiter } from './waiter.ts'
-import { writeAnswer } from './written-head.ts'
+import { releaseRequest, writeAnswer } from './written-head.ts'
 
 const nothing: Buffer = Buffer.alloc(0)
 const unavailable: OwnAnswer = {
@@ -50,11 +50,15 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       fetch.discard(head)
       return
     }
+    if (rule.ttlMs === undefined && saysNothing(head)) {
+      this.#notKept(fetch, { head, lines, reason: 'no freshness' })
+      return
+    }
     const fields = endToEndFields(head, answeredMs)
     const verdict = verdictOf({ status: head.status, fields: judgedFields(head, fields) }, fetch.for, {
       ...{ rule, staleIfErrorMs: settings.staleIfErrorMs, answeredMs },
     })
-    if (verdict.refusal !== undefined) this.#notKept(fetch, { head, lines, reason: verdict.refusal })
+    if (verdict.refusal !== undefined) this.#notKept(fetch, { head, fields, lines, reason: verdict.refusal })
     else this.#keep(fetch, { head, fields, lines, verdict, answeredMs })
   }
 
@@ -98,8 +102,11 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
 
   over(fetch: EdgeFetch): void {
     // A fetch that streams on, for those who read it, is no longer to be joined.
-    if (fetch.isOver) this.#edge.fetches.delete(fetch)
-    else this.#edge.fetches.close(fetch)
+    if (fetch.isOver) {
+      this.#edge.fetches.delete(fetch)
+      // Those who forward may still look at the request until they return.
+      queueMicrotask(() => releaseRequest(fetch.request))
+    } else this.#edge.fetches.close(fetch)
   }
 
   received(bytes: number): void {
@@ -123,13 +130,13 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const { bodyKind, contentLength } = head.framing
     // Nobody can tell whether such a body came to its end or its server did.
     if (bodyKind === 'until-close') {
-      this.#notKept(fetch, { head, lines, reason: 'no length' })
+      this.#notKept(fetch, { head, fields, lines, reason: 'no length' })
       return
     }
     const bytes = bodyKind === 'length' ? contentLength : bodyKind === 'none' ? 0 : -1
     const writer = fetch.isOutdated ? undefined : store.begin(key, bytes, fetch.asked)
     if (writer === undefined) {
-      this.#notKept(fetch, { head, lines, reason: 'size' })
+      this.#notKept(fetch, { head, fields, lines, reason: 'size' })
       return
     }
     const selectedBy = selectionOf(this.#selectors(fetch, verdict), fetch.request)
@@ -189,31 +196,42 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
 
   // It may not.
 
-  #notKept(fetch: EdgeFetch, { head, lines, reason }: { head: AnswerHead; lines: string; reason: string }): void {
-    const { passing, cache, counts, clock, store } = this.#edge.parts
+  #notKept(
+    fetch: EdgeFetch,
+    { head, fields = [], lines, reason }: { head: AnswerHead; fields?: Fields; lines: string; reason: string },
+  ): void {
+    const { passing, cache, counts, clock } = this.#edge.parts
     const { validates, likeness } = fetch.for
-    passing.add(likeness, replaces(head.status) ? passingMs : passingAfterErrorMs)
+    const { status } = head
+    passing.add(likeness, replaces(status) ? passingMs : passingAfterErrorMs)
     this.#edge.fetches.close(fetch)
     // What is kept and was asked about is not what the server has now.
-    if (validates !== undefined && replaces(head.status)) store.remove(validates)
+    if (validates !== undefined && replaces(status)) this.#drop(validates)
     this.#askAnew(fetch, (waiter) => waiter === fetch.leader)
     const { leader } = fetch
-    if (leader !== undefined) {
-      counts.add('miss')
-      this.#note(fetch, leader)
-      const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), detail: reason })
-      leader.exchange.notes.cache = text.slice(cache.length + 2)
-      const own = `${lines}cache-status: ${text}\r\n`
-      const fields = endToEndFields(head, clock.now())
-      if (isNotModified(leader.exchange.request, { status: head.status, fields, bornMs: clock.now() }, clock.now())) {
-        fetch.release(leader)
-        const said = linesOf(notModifiedFields(fields))
-        leader.exchange.answerWhole(304, said + own, nothing)
-        fetch.discard(head)
-        return
-      }
+    if (leader === undefined) {
+      fetch.discard(head)
+      return
+    }
+    counts.add('miss')
+    this.#note(fetch, leader)
+    const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), detail: reason })
+    leader.exchange.notes.cache = text.slice(cache.length + 2)
+    const own = `${lines}cache-status: ${text}\r\n`
+    const nowMs = clock.now()
+    if (fields.length === 0 || !isNotModified(leader.exchange.request, { status, fields, bornMs: nowMs }, nowMs)) {
       fetch.passOn(head, own)
-    } else fetch.discard(head)
+      return
+    }
+    fetch.release(leader)
+    leader.exchange.answerWhole(304, linesOf(notModifiedFields(fields)) + own, nothing)
+    fetch.discard(head)
+  }
+
+  /** With all that was made of it. */
+  #drop(kept: Kept): void {
+    this.#edge.parts.compressing.replaced(kept)
+    this.#edge.parts.store.remove(kept)
   }
 
   /** Those for whom the answer is not ask again. */
@@ -233,7 +251,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const { store, settings, compressing } = this.#edge.parts
     const fields = endToEndFields(head, answeredMs)
     if (!confirms(fields, kept.head.fields)) {
-      store.remove(kept)
+      this.#drop(kept)
       this.#askAnew(fetch, () => false)
       fetch.discard(head)
       return
@@ -258,7 +276,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       const best = waiter.needsWhole ? current : (this.#edge.select(key, waiter.exchange) ?? current)
       this.#give(fetch, waiter, best, { isLeader, isStored: false })
     }
-    if (verdict.refusal !== undefined || fetch.isOutdated) store.remove(current)
+    if (verdict.refusal !== undefined || fetch.isOutdated) this.#drop(current)
     fetch.discard(head)
   }
 
@@ -314,6 +332,13 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     notes.server = fetch.notes.server
     notes.attempts = fetch.notes.attempts
   }
+}
+
+const telling = ['cache-control', 'cdn-cache-control', 'expires', 'etag', 'last-modified']
+
+/** Neither how long it is fresh nor which version it is: most answers of APIs, and the quick way for them. */
+function saysNothing(head: AnswerHead): boolean {
+  return telling.every((name) => head.find(name) < 0)
 }
 
 /** An answer of that status speaks of the thing itself; an error may be about the one request that met it. */

@@ -16,14 +16,15 @@ import { readRequest } from './written-head.ts'
  */
 const leftOut = new Set(['range', 'if-range', 'if-none-match', 'if-modified-since', 'accept-encoding', 'cdn-loop'])
 
-const bytesAtFirst = 1024
+/** Used for each in turn: what is written is read, and copied, before the next. */
+const out = new ByteWriter(4 * 1024)
 
 export function fetchRequest(
   { request, origin }: Pick<Exchange, 'request' | 'origin'>,
   { target, condition, loop }: { target: string; condition: string; loop: string },
 ): RequestHead {
   const { bytes, framing } = request
-  const out = new ByteWriter(bytesAtFirst)
+  out.size = 0
   out.text(`GET ${target} HTTP/1.1\r\nhost: ${hostUnder(request.host, origin.schemeOf(request))}\r\n`)
   for (let i = 0; i < request.count; i++) {
     const kind = request.kinds[i] as number

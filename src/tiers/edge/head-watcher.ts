@@ -31,8 +31,10 @@ export class HeadWatcher implements PassWatcher {
     if (kept === undefined || kept.head.status !== head.status || head.status !== 200) return
     const fields = endToEndFields(head, this.#edge.parts.clock.now())
     // Another version, or another length: what is kept is out of date.
-    if (!isSame(kept, fields, head.framing.contentLength)) this.#edge.parts.store.remove(kept)
-    else this.#update(kept, head, updatedFields(kept.head.fields, fields))
+    if (!isSame(kept, fields, head.framing.contentLength)) {
+      this.#edge.parts.compressing.replaced(kept)
+      this.#edge.parts.store.remove(kept)
+    } else this.#update(kept, head, updatedFields(kept.head.fields, fields))
   }
 
   refused(exchange: Exchange): boolean {

@@ -6,8 +6,13 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { marksMax } from './limits.ts'
 
+/**
+ * In two generations, of which the older is forgotten as a whole. Throwing out the oldest key of one map, again and again,
+ * costs 25 us each time with 50,000 keys: V8 looks for the first that is left among all that were deleted.
+ */
 export class Marks {
-  readonly #untilMs = new Map<string, number>()
+  #younger = new Map<string, number>()
+  #older = new Map<string, number>()
   readonly #clock: Clock
 
   constructor(clock: Clock = systemClock) {
@@ -15,23 +20,19 @@ export class Marks {
   }
 
   has(key: string): boolean {
-    const untilMs = this.#untilMs.get(key)
-    if (untilMs === undefined) return false
-    if (untilMs > this.#clock.monotonic()) return true
-    this.#untilMs.delete(key)
-    return false
+    const untilMs = this.#younger.get(key) ?? this.#older.get(key)
+    return untilMs !== undefined && untilMs > this.#clock.monotonic()
   }
 
-  /** With too many, the oldest is forgotten. */
   add(key: string, forMs: number): void {
-    this.#untilMs.delete(key)
-    this.#untilMs.set(key, this.#clock.monotonic() + forMs)
-    if (this.#untilMs.size <= marksMax) return
-    const oldest = this.#untilMs.keys().next().value
-    if (oldest !== undefined) this.#untilMs.delete(oldest)
+    this.#younger.set(key, this.#clock.monotonic() + forMs)
+    if (this.#younger.size < marksMax / 2) return
+    this.#older = this.#younger
+    this.#younger = new Map()
   }
 
   delete(key: string): void {
-    this.#untilMs.delete(key)
+    this.#younger.delete(key)
+    this.#older.delete(key)
   }
 }
