@@ -115,8 +115,14 @@ test('4 to 6 starts two fronts with an edge before the one without goes, and 6 t
     'start-node us-east/front-3',
     'stop-node us-east/front-1',
   ])
-  assert.deepEqual(kindsTo(reach(four, 6), 4).slice(1, -1), [
+  // Given up after one has left, and called off: it cannot come back to the public address.
+  const six = reach(four, 6)
+  const begun = carryOut(six, { kind: 'leave-entry', node: 'us-east/front-2' })
+  assert.deepEqual(kindsTo(begun, 6).slice(1, -1), ['start-node us-east/front-1', 'stop-node us-east/front-2'])
+  assert.deepEqual(kindsTo(six, 4).slice(1, -1), [
     'start-node us-east/front-1',
+    'leave-entry us-east/front-2',
+    'leave-entry us-east/front-3',
     'stop-node us-east/front-2',
     'stop-node us-east/front-3',
   ])

@@ -44,6 +44,7 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
 function planProcesses(map: SystemMap, topology: Topology, placement: Placement, databaseMoves: boolean): Step[] {
   const region = homeRegion(topology)
   const start = (node: NodeSpec): Step => ({ kind: 'start-node', node })
+  const leave = (node: MapNode): Step => ({ kind: 'leave-entry', node: node.id })
   const stop = (node: MapNode): Step => ({ kind: 'stop-node', node: node.id })
   const surplus = (nodes: MapNode[], wanted: number) => nodes.slice(wanted)
 
@@ -56,7 +57,8 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
     isCommand && web.primary !== undefined && !map.shards.some(({ primary }) => primary === web.primary)
   const isReplacing = map.nodes.length > 0 && ((isCommand && databaseMoves) || replacesWeb(map.topology, topology))
   const wanted = frontSettingsOf(topology)
-  const keptFronts = fronts.filter((front) => (front.settings ?? frontSettingsOf(map.topology)) === wanted)
+  const isAsWanted = (front: MapNode) => (front.settings ?? frontSettingsOf(map.topology)) === wanted
+  const keptFronts = fronts.filter((front) => front.entry && isAsWanted(front))
   const hasFront = topology.front.count > 0
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
@@ -67,6 +69,10 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   const keptNow = kept.slice(0, topology.web.count)
   const goingWebs = [...webs.filter((web) => !kept.includes(web)), ...surplus(kept, topology.web.count)]
 
+  const goingFronts = [
+    ...fronts.filter((front) => !keptFronts.includes(front)),
+    ...surplus(keptFronts, topology.front.count),
+  ]
   const newFronts: NodeSpec[] = []
   for (let n = keptFronts.length; n < topology.front.count; n++)
     newFronts.push(placement.place('front', region, 'beside', true))
@@ -77,9 +83,10 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
     ...newWorkers.map(start),
     ...newWebs.map(start),
     ...newFronts.map(start),
-    ...(hasFront ? keptNow.filter((web) => web.entry).map((web): Step => ({ kind: 'leave-entry', node: web.id })) : []),
-    ...fronts.filter((front) => !keptFronts.includes(front)).map(stop),
-    ...surplus(keptFronts, topology.front.count).map(stop),
+    ...(hasFront ? keptNow.filter((web) => web.entry).map(leave) : []),
+    // Several drain side by side: each is quicker when its clients have been told to go for a while.
+    ...(goingFronts.length > 1 ? goingFronts.map(leave) : []),
+    ...goingFronts.map(stop),
     ...goingWebs.map(stop),
     ...surplus(workers, topology.worker.count).map(stop),
   ]
