@@ -1,73 +1,241 @@
-// The cache that apps hold: single flight, durations and channels, written once over any engine.
+// The cache that apps hold: freshness, single flight, namespaces and channels, written once over any engine.
 //
-// Flight: a load under way for a key. Whoever asks for the key meanwhile gets the same flight. A set or a delete of
-// the key takes the flight off the board: those who wait for it still get its value, but it is not remembered, since
-// it may have read what was there before the change.
+// A hit is decided first and with as little as can be: one look-up, one comparison with the time until which the value is
+// calm. Keys and options are checked when that fails; a key that was found has been checked when it was set.
 
 import { openChannel } from '../../base/channels.ts'
+import { type Clock, systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
-import type { Cache, CacheEngine, WrapOptions } from './contract.ts'
-import { parseDuration } from './duration.ts'
+import { withTimeout } from '../../base/limits.ts'
+import { type Random, systemRandom } from '../../base/random.ts'
+import { CoarseClock } from './coarse-clock.ts'
+import type {
+  Cache,
+  CacheEngine,
+  CacheNamespace,
+  KeepOptions,
+  Kept,
+  Through,
+  ThroughOptions,
+  WrapOptions,
+} from './contract.ts'
+import { ttlMsMax } from './duration.ts'
+import { earlyFrom, isEarly } from './early-refresh.ts'
+import { Failures } from './failures.ts'
+import { Flights } from './flights.ts'
+import { checkTag, type Terms, termsOf } from './terms.ts'
+import { openThrough } from './through.ts'
 
 const keyCharactersMax = 1024
+const keysAtOnceMax = 1000
 const channel = openChannel('tenfold:cache')
 
-export function openCache(engine: CacheEngine): Cache {
-  const flights = new Map<string, Promise<unknown>>()
+export interface CacheParts {
+  clock?: Clock
+  random?: Random
+}
 
-  async function load<T>(key: string, ttlMs: number, work: () => Promise<T>): Promise<T> {
-    // Starts one turn later, so that the flight is on the board before `work` can set or delete its own key.
-    const flight: Promise<T> = Promise.resolve()
-      .then(work)
-      .then(async (value) => {
-        if (value !== undefined && flights.get(key) === flight) await engine.set(key, value, ttlMs)
-        return value
-      })
-      .finally(() => {
-        if (flights.get(key) === flight) flights.delete(key)
-      })
-    flights.set(key, flight)
-    return flight
+/** What all namespaces of one cache share. */
+interface Shared {
+  engine: CacheEngine
+  flights: Flights
+  failures: Failures
+  clock: Clock
+  random: Random
+  /** The wall clock of hits. */
+  hitClock: { now(): number }
+}
+
+export function openCache(engine: CacheEngine, { clock = systemClock, random = systemRandom }: CacheParts = {}): Cache {
+  const failures = new Failures(clock, random)
+  const flights = new Flights(clock, failures)
+  const hitClock = clock === systemClock ? new CoarseClock() : clock
+  return new NamedCache({ engine, flights, failures, clock, random, hitClock }, '', {})
+}
+
+class NamedCache implements CacheNamespace {
+  readonly #shared: Shared
+  readonly #engine: CacheEngine
+  readonly #hitClock: { now(): number }
+  readonly #prefix: string
+  readonly #defaults: WrapOptions
+
+  constructor(shared: Shared, prefix: string, defaults: WrapOptions) {
+    this.#shared = shared
+    this.#engine = shared.engine
+    this.#hitClock = shared.hitClock
+    this.#prefix = prefix
+    this.#defaults = defaults
   }
 
-  return {
-    async wrap<T>(key: string, { ttl }: WrapOptions, work: () => Promise<T>): Promise<T> {
-      check(key)
-      const ttlMs = parseDuration(ttl)
-      const answer = engine.get(key)
-      const hit = answer instanceof Promise ? await answer : answer
-      if (channel.hasSubscribers) channel.publish({ name: nameOf(key), outcome: hit === undefined ? 'miss' : 'hit' })
-      if (hit !== undefined) return hit as T
-      const flight = flights.get(key) as Promise<T> | undefined
-      return flight ?? load(key, ttlMs, work)
-    },
-    async get<T>(key: string): Promise<T | undefined> {
-      check(key)
-      return (await engine.get(key)) as T | undefined
-    },
-    async set(key, value, { ttl }) {
-      check(key)
-      const ttlMs = parseDuration(ttl)
-      flights.delete(key)
-      if (value === undefined) await engine.delete(key)
-      else await engine.set(key, value, ttlMs)
-    },
-    async delete(key) {
-      check(key)
-      flights.delete(key)
-      await engine.delete(key)
-    },
+  peek<T>(key: string): T | undefined {
+    const kept = this.#engine.peek?.(this.#prefix + key)
+    return kept !== undefined && this.#hitClock.now() < kept.freshUntil ? (kept.value as T | undefined) : undefined
+  }
+
+  wrap<T>(key: string, options: WrapOptions | (() => Promise<T>), load?: () => Promise<T>): Promise<T> {
+    const full = this.#prefix + key
+    const kept = this.#engine.get(full)
+    if (kept !== undefined && !(kept instanceof Promise) && this.#hitClock.now() < kept.calmUntil) {
+      if (channel.hasSubscribers) publish(full, 'hit')
+      return Promise.resolve(kept.value as T)
+    }
+    return this.#wrapSlowly(key, full, kept, options, load)
+  }
+
+  async #wrapSlowly<T>(
+    key: string,
+    full: string,
+    found: Promise<Kept | undefined> | Kept | undefined,
+    options: WrapOptions | (() => Promise<T>),
+    load: (() => Promise<T>) | undefined,
+  ): Promise<T> {
+    check(key, full)
+    const terms = typeof options === 'function' ? termsOf({}, this.#defaults) : termsOf(options, this.#defaults)
+    const work = typeof options === 'function' ? options : load
+    if (typeof work !== 'function')
+      throw new TenfoldError('bad-input', `cache.wrap of ${full} was given nothing to load by`)
+    const kept = await found
+    const now = this.#shared.clock.now()
+    const staleMs = kept === undefined ? Number.POSITIVE_INFINITY : now - kept.freshUntil
+    if (kept && staleMs < terms.staleForMs) {
+      const isFresh = staleMs < 0
+      const isDue = !isFresh || isEarly(now, kept.freshUntil, kept.loadMs, terms.earlyRefresh, this.#shared.random)
+      if (isDue) this.#renew(full, terms, work)
+      publish(full, isFresh ? 'hit' : 'stale')
+      return kept.value as T
+    }
+    const fallback = kept && staleMs < terms.staleOnErrorMs ? kept : undefined
+    if (!fallback) publish(full, 'miss')
+    return this.#wait(full, terms, work, fallback) as Promise<T>
+  }
+
+  /** For the load of the key, its own or one that is under way. */
+  async #wait(key: string, terms: Terms, work: () => Promise<unknown>, fallback: Kept | undefined): Promise<unknown> {
+    const { softTimeoutMs = terms.hardTimeoutMs, hardTimeoutMs } = terms
+    const waitMs = fallback ? Math.min(softTimeoutMs, hardTimeoutMs) : hardTimeoutMs
+    try {
+      const loaded = await withTimeout(this.#load(key, terms, work), waitMs, `the load of ${key}`)
+      if (fallback) publish(key, 'miss')
+      return loaded
+    } catch (error) {
+      if (!fallback) throw error
+      publish(key, 'stale')
+      return fallback.value
+    }
+  }
+
+  #renew(key: string, terms: Terms, work: () => Promise<unknown>): void {
+    const { flights, failures } = this.#shared
+    if (!flights.underWay(key) && !failures.pausing(key)) void this.#start(key, terms, work)
+  }
+
+  #load(key: string, terms: Terms, work: () => Promise<unknown>): Promise<unknown> {
+    const { flights, failures } = this.#shared
+    const underWay = flights.underWay(key)
+    if (underWay) return underWay
+    const failure = failures.pausing(key)
+    return failure ? Promise.reject(failure.error) : this.#start(key, terms, work)
+  }
+
+  #start(key: string, terms: Terms, work: () => Promise<unknown>): Promise<unknown> {
+    return this.#shared.flights.start(key, terms.tags, work, ({ value, loadMs }) => {
+      const isNothing = value === undefined
+      if (isNothing && terms.negativeTtlMs === 0) return this.#engine.delete(key)
+      return this.#keep(key, value, isNothing ? { ...terms, ttlMs: terms.negativeTtlMs } : terms, loadMs)
+    })
+  }
+
+  #keep(key: string, value: unknown, terms: Terms, loadMs: number): Promise<void> | void {
+    const { clock, random } = this.#shared
+    const freshMs = Math.max(1, terms.ttlMs * (1 - terms.jitter * random.next()))
+    const freshUntil = clock.now() + freshMs
+    const calmUntil = terms.earlyRefresh === 0 ? freshUntil : earlyFrom(freshUntil, loadMs, terms.earlyRefresh)
+    const staleMs = value === undefined ? 0 : Math.max(terms.staleForMs, terms.staleOnErrorMs)
+    const kept: Kept = { value, freshUntil, calmUntil, loadMs, tags: terms.tags }
+    return this.#engine.set(key, kept, Math.min(ttlMsMax, freshMs + staleMs))
+  }
+
+  async get<T>(key: string): Promise<T | undefined> {
+    const full = this.#prefix + key
+    check(key, full)
+    return this.#fresh(await this.#engine.get(full)) as T | undefined
+  }
+
+  async getMany<T>(keys: readonly string[]): Promise<Array<T | undefined>> {
+    if (keys.length > keysAtOnceMax)
+      throw new TenfoldError('bad-input', `at most ${keysAtOnceMax} keys at once, got ${keys.length}`)
+    const full = keys.map((key) => this.#prefix + key)
+    keys.forEach((key, i) => {
+      check(key, full[i] as string)
+    })
+    const found = await this.#engine.getMany(full)
+    return found.map((kept) => this.#fresh(kept) as T | undefined)
+  }
+
+  async set(key: string, value: unknown, options: KeepOptions = {}): Promise<void> {
+    const full = this.#prefix + key
+    check(key, full)
+    const terms = termsOf(options, this.#defaults)
+    this.#shared.flights.changed(full)
+    if (value === undefined) await this.#engine.delete(full)
+    else await this.#keep(full, value, terms, 0)
+  }
+
+  async delete(key: string): Promise<void> {
+    const full = this.#prefix + key
+    check(key, full)
+    this.#shared.flights.changed(full)
+    await this.#engine.delete(full)
+  }
+
+  async deleteTag(tag: string): Promise<void> {
+    checkTag(tag)
+    this.#shared.flights.changedTag(tag)
+    await this.#engine.deleteTag(tag)
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    check(prefix, this.#prefix + prefix)
+    await this.#clear(this.#prefix + prefix)
+  }
+
+  async clear(): Promise<void> {
+    await this.#clear(this.#prefix)
+  }
+
+  async #clear(prefix: string): Promise<void> {
+    this.#shared.flights.changedPrefix(prefix)
+    await this.#engine.deletePrefix(prefix)
+  }
+
+  namespace(name: string, defaults: WrapOptions = {}): CacheNamespace {
+    check(name, this.#prefix + name)
+    const both = { ...this.#defaults, ...defaults }
+    // Said at once, and not by the first miss.
+    if (both.ttl !== undefined || both.kind !== undefined) termsOf({}, both)
+    return new NamedCache(this.#shared, `${this.#prefix}${name}:`, both)
+  }
+
+  through<T>(options: ThroughOptions<T>): Through<T> {
+    return openThrough(this.namespace(options.name, options), options)
+  }
+
+  #fresh(kept: Kept | undefined): unknown {
+    return kept && this.#shared.clock.now() < kept.freshUntil ? kept.value : undefined
   }
 }
 
-function check(key: string): void {
-  if (typeof key === 'string' && key.length > 0 && key.length <= keyCharactersMax) return
-  const got = typeof key === 'string' ? `one of ${key.length}` : typeof key
+/** `full`: with its namespaces, which count. */
+function check(key: string, full: string): void {
+  if (typeof key === 'string' && key.length > 0 && full.length <= keyCharactersMax) return
+  const got = typeof key === 'string' ? `one of ${full.length}` : typeof key
   throw new TenfoldError('bad-input', `a cache key is a string of 1 to ${keyCharactersMax} characters, got ${got}`)
 }
 
-/** What hit ratios are counted by: the part before the first colon, `user` of `user:7`. */
-function nameOf(key: string): string {
+/** Ratios are counted by name: the part before the first colon, `user` of `user:7`. */
+function publish(key: string, outcome: 'hit' | 'miss' | 'stale'): void {
+  if (!channel.hasSubscribers) return
   const colon = key.indexOf(':')
-  return colon === -1 ? key : key.slice(0, colon)
+  channel.publish({ name: colon === -1 ? key : key.slice(0, colon), outcome })
 }

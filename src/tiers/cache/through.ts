@@ -1,0 +1,47 @@
+// Reads and writes of one kind of thing through the cache: read-through, and write-through, write-around or write-back.
+//
+// In each of them the truth is written first and the cache after it, and a write that fails leaves nothing old in the
+// cache: it may have been stored all the same. Writes of one key in one process go one after the other, so that the cache
+// ends with the value that was stored last; over several processes the engine's versions see to that.
+
+import { TenfoldError } from '../../base/errors.ts'
+import type { CacheNamespace, Through, ThroughOptions, WrapOptions } from './contract.ts'
+import { KeyedLine } from './keyed-line.ts'
+
+export function openThrough<T>(cache: CacheNamespace, options: ThroughOptions<T>): Through<T> {
+  const { name, load, store, write = 'through', writes } = options
+  if (write === 'back' && !writes)
+    throw new TenfoldError('bad-input', `write-back of ${name} needs \`writes\`, a queue that holds them for good`)
+  const line = new KeyedLine()
+
+  async function loadNewest(key: string): Promise<T | undefined> {
+    // What waits in the queue is newer than what is stored.
+    const waiting = await writes?.waiting(name, key)
+    return waiting ? waiting.value : load(key)
+  }
+
+  async function change(key: string, value: T | undefined): Promise<void> {
+    if (!store) throw new TenfoldError('conflict', `${name} is read-only: it has no \`store\``)
+    await line.run(key, async () => {
+      try {
+        if (write === 'back' && writes) await writes.append(name, { key, value })
+        else await store(key, value)
+      } catch (error) {
+        await cache.delete(key)
+        throw error
+      }
+      if (write === 'around' || value === undefined) await cache.delete(key)
+      else await cache.set(key, value, options)
+    })
+  }
+
+  const wrapOptions: WrapOptions = {}
+  return {
+    get: (key) => cache.wrap(key, wrapOptions, () => loadNewest(key)),
+    set(key, value) {
+      if (value !== undefined) return change(key, value)
+      return Promise.reject(new TenfoldError('bad-input', `set of ${name}:${key} to undefined: use delete`))
+    },
+    delete: (key) => change(key, undefined),
+  }
+}
