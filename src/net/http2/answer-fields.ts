@@ -32,12 +32,14 @@ export function ownAnswerFields(
   return fields
 }
 
-/** Of finished lines, `name: value\r\n` each. */
+/** Of finished lines, `name: value\r\n` each. Where they begin with a Date, that is the answer's. */
 export function wholeAnswerFields(status: number, lines: string, requestId: string, bodyBytes: number): string[] {
   const fields = [':status', String(status)]
   addLines(fields, lines)
-  fields.push('x-request-id', requestId, 'date', httpDate())
-  if (status !== 204) fields.push('content-length', String(bodyBytes))
+  fields.push('x-request-id', requestId)
+  if (fields[2] !== 'date') fields.push('date', httpDate())
+  // Beside a 304 it would say how long the answer is that the client has (RFC 9110, 8.6).
+  if (status !== 204 && status !== 304) fields.push('content-length', String(bodyBytes))
   return fields
 }
 

@@ -51,7 +51,7 @@ test('of an Age the first value counts, where it is a number', () => {
     ['7;a=1', 0],
     ['99999999999', 2 ** 31],
   ]
-  for (const [text, age] of ages) assert.equal(parseAge(text), age, text)
+  for (const [text, age] of ages) assert.equal(parseAge(text), age, `${text}`)
 })
 
 test('an answer was born before it came: by its Age and the time it took, or by its Date', () => {

@@ -153,7 +153,7 @@ export async function openEdgeFront(
     ...shared,
     ...(trustedPeers !== undefined && { trustedPeers }),
   })
-  await server.listen({ address, port: 0 })
+  await server.listen({ address, port: 0 }, { servesPlainHttp2: true })
   const port = server.address()?.port ?? 0
   const agent = new Agent({ connections: 2_000, pipelining: 1 })
   t.after(async () => {
