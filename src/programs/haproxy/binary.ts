@@ -20,8 +20,8 @@ const furtherDirs = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/hom
 const howToGet = 'apt install haproxy, or brew install haproxy'
 
 /** @throws program-missing when there is none, it does not run, or it is too old. May be called any number of times. */
-export async function findHaproxy(env: NodeJS.ProcessEnv = process.env): Promise<HaproxyBinary> {
-  const dirs = [...(env['PATH'] ?? '').split(delimiter), ...furtherDirs].filter((dir) => dir !== '')
+export async function findHaproxy(searched: readonly string[] = usualDirs()): Promise<HaproxyBinary> {
+  const dirs = searched.filter((dir) => dir !== '')
   const path = await firstExecutable(dirs.map((dir) => join(dir, 'haproxy')))
   if (path === undefined)
     throw new TenfoldError('program-missing', `HAProxy is not installed: ${howToGet}`, { details: { searched: dirs } })
@@ -34,6 +34,10 @@ export async function findHaproxy(env: NodeJS.ProcessEnv = process.env): Promise
       { details: { path, version } },
     )
   return { path, version }
+}
+
+function usualDirs(): string[] {
+  return [...(process.env['PATH'] ?? '').split(delimiter), ...furtherDirs]
 }
 
 async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {

@@ -166,8 +166,15 @@ const nobody: Workers = { masterPid: 0, current: undefined, old: [] }
 /** The one that runs on this directory, whoever started it; undefined when there is none. */
 export async function findInstance(binary: HaproxyBinary, files: HaproxyFiles): Promise<HaproxyInstance | undefined> {
   if (!existsSync(files.masterSocket)) return undefined
-  const { masterPid, current } = await workersOf(files.masterSocket).catch(() => nobody)
-  return masterPid > 0 && current !== undefined ? new HaproxyInstance(binary, files, masterPid) : undefined
+  const deadline = systemClock.monotonic() + reloadTimeoutMs
+  for (;;) {
+    const { masterPid, current } = await workersOf(files.masterSocket).catch(() => nobody)
+    if (masterPid === 0) return undefined
+    // Whoever had it may have died in the middle of a reload.
+    if (current !== undefined) return new HaproxyInstance(binary, files, masterPid)
+    if (systemClock.monotonic() >= deadline) return undefined
+    await systemClock.sleep(pollMs)
+  }
 }
 
 function signalProcess(pid: number, name: NodeJS.Signals): void {
@@ -189,7 +196,7 @@ async function startFailure(files: HaproxyFiles): Promise<TenfoldError> {
       Math.max(0, size - logBytesShown),
     )
     const text = buffer.toString('utf8', 0, bytesRead)
-    const [, where] = /cannot bind socket \(Address already in use\) \[([^\]]+)\]/.exec(text) ?? []
+    const [, where] = /cannot bind socket \(Address already in use\)(?: for)? \[([^\]]+)\]/.exec(text) ?? []
     if (where !== undefined)
       return new TenfoldError('port-taken', `${where} is in use by another program, HAProxy cannot listen there`)
     const lines = text.trim().split('\n').slice(-logLinesShown).join('\n')

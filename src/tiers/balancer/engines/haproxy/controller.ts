@@ -92,21 +92,31 @@ export class Controller {
   }
 
   /** Deletes servers that are gone and have no connection left; those that have stay for the next time. */
-  async sweep(rows: readonly StatRow[]): Promise<void> {
-    for (const name of [...this.#leaving]) {
-      const isBusy = rows.some((row) => row.get('svname') === name && numberIn(row, 'scur') > 0)
-      if (isBusy || this.#instance === undefined) continue
+  sweep(rows: readonly StatRow[]): Promise<void> {
+    const idle = [...this.#leaving].filter(
+      (name) => !rows.some((row) => row.get('svname') === name && numberIn(row, 'scur') > 0),
+    )
+    if (idle.length === 0) return Promise.resolve()
+    const turn = this.#turn.then(() => this.#delete(idle))
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  async #delete(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (!this.#leaving.has(name) || this.#instance === undefined) continue
+      // One that cannot go yet, for an idle connection, stays whole, so that it can come back.
       let isDeleted = true
       for (const { text, done } of deleting(name)) {
-        const answer = await this.#instance.ask(text)
-        if (done?.test(answer) !== true && !/No such server/i.test(answer)) isDeleted = false
+        const answer: string = isDeleted ? await this.#instance.ask(text) : ''
+        isDeleted &&= done?.test(answer) === true || /No such server/i.test(answer)
       }
       if (isDeleted) this.#leaving.delete(name)
     }
   }
 
   async #step(): Promise<void> {
-    if (this.#isStopped || this.wanted.listeners.length === 0) return
+    if (this.#isStopped || (this.#instance === undefined && this.wanted.listeners.length === 0)) return
     const wanted = { ...this.wanted }
     const configuration = this.#configurationOf(wanted)
     const applied = this.#applied
@@ -141,6 +151,9 @@ export class Controller {
       return before?.tls === listener.tls && before.answersHealth === listener.answersHealth
     })
     if (!isAsBefore || applied.filesRead !== wanted.filesRead) return false
+    // A frontend that is shut down accepts no more, but HAProxy keeps its socket for the next worker: who connects would wait for
+    // ever. On an inherited one others accept.
+    if ([...had].some(([name, { on }]) => !names.has(name) && !('fd' in on))) return false
     const changes = changesBetween(applied.upstreams, wanted.upstreams, this.#leaving)
     if (changes === undefined || !this.#isWholeChange(applied, wanted, configuration)) return false
     try {

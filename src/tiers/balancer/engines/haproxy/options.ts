@@ -73,7 +73,7 @@ export const defaultHaproxyLimits: HaproxyLimits = {
   headerFieldsMax: 200,
   oldWorkerMsMax: 300_000,
   oldWorkersMax: 16,
-  observeIntervalMs: 100,
+  observeIntervalMs: 250,
   unclaimedMsMax: 30_000,
   restartDelayMs: 100,
   restartDelayMsMax: 5_000,
