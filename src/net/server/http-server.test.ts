@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { waitUntil } from '../../base/limits.ts'
 import { askOnce, body, limitMs, okAnswer, openClient, openFront, openRawServer } from '../http1/testing/front.ts'
 import { get } from '../http1/testing/malformed.ts'
@@ -108,9 +108,7 @@ test('behind a PROXY header TLS and HTTP/2 are as they are without', async (t) =
     const client = connectTls({ socket: raw.socket, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
     if (isTogether) setImmediate(() => raw.socket.uncork())
     client.write(get(''))
-    const text = await new Promise<string>((resolve) =>
-      client.once('data', (bytes) => resolve(bytes.toString('latin1'))),
-    )
+    const text = await firstBytes(client)
     assert.match(text, /^HTTP\/1\.1 200/)
     client.destroy()
   }
@@ -195,7 +193,7 @@ test('a drain finishes handshakes that had begun, and their request is the last'
   raw.send(fromClient)
   const client = connectTls({ socket: raw.socket, rejectUnauthorized: false })
   client.write(get(''))
-  const text = await new Promise<string>((resolve) => client.once('data', (bytes) => resolve(bytes.toString('latin1'))))
+  const text = await firstBytes(client)
   assert.match(text, /^HTTP\/1\.1 200 .*connection: close/s)
   client.end()
   await drained
@@ -217,3 +215,10 @@ test('listeners that share their caps are counted together', () => {
   caps.releaseAddress('127.0.0.1')
   assert.equal(take('127.0.0.1'), true)
 })
+
+function firstBytes(client: TLSSocket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    client.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1')))
+    client.once('close', () => reject(new Error('closed without an answer')))
+  })
+}

@@ -27,6 +27,7 @@ export class Certificates {
   readonly #clock: Clock
   readonly #known = new Map<string, Known>()
   readonly #changing = new Map<string, string>()
+  readonly #warned = new WeakSet<Certificate>()
   readonly #listeners = new Set<() => void>()
   readonly #closing = new AbortController()
   #index = new CertificateIndex([])
@@ -102,9 +103,20 @@ export class Certificates {
       this.#changing.delete(name)
       hasChanged = (await this.#read(name, files)) || hasChanged
     }
+    this.#warnOfExpiry()
     if (!hasChanged) return
     this.#index = new CertificateIndex(this.list)
     for (const listener of this.#listeners) listener()
+  }
+
+  /** Once for each, while there is time to renew it. */
+  #warnOfExpiry(): void {
+    for (const certificate of this.list) {
+      const leftMs = certificate.expiresAt.getTime() - this.#clock.now()
+      if (leftMs <= 0 || leftMs > warnBeforeMs || this.#warned.has(certificate)) continue
+      this.#warned.add(certificate)
+      this.#tell(`the certificate ${certificate.name} expires at ${certificate.expiresAt.toISOString()}; renew it`)
+    }
   }
 
   /** True when there is a new certificate. */
@@ -149,3 +161,4 @@ export class Certificates {
 }
 
 const lookIntervalMs = 2_000
+const warnBeforeMs = 14 * 24 * 3_600_000

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import fc from 'fast-check'
+import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { Counters } from '../http1/counters.ts'
@@ -176,6 +177,25 @@ test('a directory without a usable certificate is an error that says what is loo
   await assert.rejects(Certificates.open(directory), /there is no certificate that can be used/)
 })
 
+test('a certificate that will soon expire is told of once, and one that has is used where there is no other', async (t) => {
+  const directory = await makeDirectory(t)
+  await putPem(directory, 'a', ['a.test'])
+  for (const [days, told] of [
+    [300, undefined],
+    [390, /expires at .*renew it/],
+    [400, /expired at .*used all the same/],
+  ] as const) {
+    const troubles: string[] = []
+    const clock = { ...systemClock, now: () => Date.now() + days * 24 * 3_600_000 }
+    const onTrouble = (message: string) => void troubles.push(message)
+    const certificates = await Certificates.open(directory, { lookIntervalMs: 10, onTrouble, clock })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    certificates.close()
+    assert.equal(troubles.length, told === undefined ? 0 : 1)
+    if (told !== undefined) assert.match(troubles[0] ?? '', told)
+  }
+})
+
 test('the local certificate is made once, is good for localhost, and its key is for nobody else', async (t) => {
   const directory = await makeDirectory(t)
   const paths = await Promise.all(
@@ -214,6 +234,8 @@ test('a handshake that does not come, or is none, ends in time and leaves nothin
 test('hellos bent at random never harm others and leave nothing', async (t) => {
   const { port, server } = await serveLocal(t, { limits: { headersTimeoutMs: 500 } })
   const polite = await openTls(t, port, {})
+  // From its first request on it may take its time.
+  assert.match(await askOver(polite), /^HTTP\/1\.1 200/)
   const sound = await helloOf({ servername: 'a.test', ALPNProtocols: ['h2', 'http/1.1'] })
   const bend = fc.tuple(fc.nat({ max: sound.length - 1 }), fc.nat({ max: 255 }))
   const bends = fc.sample(fc.tuple(fc.array(bend, { minLength: 1, maxLength: 4 }), fc.nat({ max: sound.length })), {
@@ -278,8 +300,10 @@ async function openTls(t: TestContext, port: number, options: ConnectionOptions)
   return client
 }
 
-async function askOver(client: TLSSocket): Promise<string> {
+function askOver(client: TLSSocket): Promise<string> {
   client.write(get)
-  const [bytes] = (await once(client, 'data')) as [Buffer]
-  return bytes.toString('latin1')
+  return new Promise((resolve, reject) => {
+    client.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1')))
+    client.once('close', () => reject(new Error('closed without an answer')))
+  })
 }
