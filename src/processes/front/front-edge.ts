@@ -78,7 +78,7 @@ export class FrontEdge extends Lifecycle {
   }
 
   protected async open(): Promise<void> {
-    const { home, map, nodeId, log } = this.#context
+    const { home, map, nodeId, log, secrets } = this.#context
     const settings = edgeSettingsOf(map.current.topology)
     this.#settings = settings
     const dir = edgeDirOf(home, nodeId)
@@ -92,6 +92,8 @@ export class FrontEdge extends Lifecycle {
       store,
       node: nodeId,
       sibling: (key) => this.#owner.of(key),
+      // All fronts have it; what they sign with is drawn from it.
+      secret: Buffer.from(secrets.cookieKeys[0] ?? secrets.controlToken),
       onInvalidated: (url) => this.#invalidations.add(url),
     })
     // What was purged while this front was not there is gone before it answers anybody.

@@ -3,6 +3,7 @@
 // select -> fresh: given. Stale: a server is asked whether it still holds, by one fetch for all who want the same. Not
 // there: fetched, once. What turns out not to be for everybody goes to the one who asked first; the others ask anew.
 
+import type { ClientOrigin } from '../../net/http1/client-origin.ts'
 import type { Exchange, FinishedExchange, Handler } from '../../net/http1/exchange.ts'
 import { warnOfFault } from '../../net/http1/fault.ts'
 import { give } from './answers.ts'
@@ -21,13 +22,13 @@ import { Fetches } from './fetches.ts'
 import { joined } from './fields.ts'
 import { HeadWatcher } from './head-watcher.ts'
 import { invalidate } from './invalidation.ts'
-import { keyOf } from './key.ts'
+import { hostUnder, keyOf } from './key.ts'
 import { attemptsMax, fetchesMax, waitersMax } from './limits.ts'
 import { PassExchange, type PassWatcher } from './pass.ts'
 import { ageSeconds, Prepared, ttlSeconds } from './prepared.ts'
 import { traits, traitsOf } from './request-traits.ts'
 import { targetUnder } from './rules.ts'
-import { isFromSibling, loopField } from './siblings.ts'
+import { isFromSibling } from './siblings.ts'
 import { outlastsFailure, type Standing, standingOf } from './standing.ts'
 import type { Kept, KeptHead } from './store/contract.ts'
 import { type Selection, selectingValue, selects } from './vary.ts'
@@ -82,8 +83,15 @@ export class EdgeHandler implements Handler, Asking {
     else if (directives?.noStore) this.pass(exchange, 'request')
     else {
       const target = targetUnder(rule, path)
-      this.#find({ exchange, attempt, rule, target, key: keyOf(exchange, target), traits: found, directives })
+      const origin = (found & traits.loop) === 0 ? exchange.origin : this.#originOf(exchange)
+      const key = keyOf({ request, origin }, target)
+      this.#find({ exchange, origin, attempt, rule, target, key, traits: found, directives })
     }
+  }
+
+  /** Who asks, where that is another front in somebody's place. */
+  #originOf(exchange: Exchange): ClientOrigin {
+    return this.parts.siblings?.originOf(exchange) ?? exchange.origin
   }
 
   #find(asked: Asked): void {
@@ -257,14 +265,18 @@ export class EdgeHandler implements Handler, Asking {
       waiter: Waiter | undefined
     },
   ): void {
-    const { exchange, key, target, rule } = asked
+    const { exchange, origin, key, target, rule } = asked
+    const { request, requestId } = exchange
     const { store, clock, siblings } = this.parts
     const isFromSibling = comesFromSibling(asked)
-    const sibling = isFromSibling ? undefined : siblings?.of(key)
+    // Whoever was not served by the owner goes to a server.
+    const sibling = isFromSibling || asked.attempt > 0 ? undefined : siblings?.of(key)
+    const host = hostUnder(request.host, origin.schemeOf(request))
     const id = isAlone ? '' : this.fetches.idOf(key, this.#selectionFor(key, exchange), isFromSibling)
-    const loop = loopField(exchange.request, sibling === undefined ? undefined : siblings?.node)
-    const fetch = new EdgeFetch(fetchRequest(exchange, { target, condition, loop }), {
-      from: exchange,
+    const isToSibling = sibling !== undefined && siblings !== undefined
+    const loop = isToSibling ? siblings.loopField(request, { host, target }) : (joined(request, 'cdn-loop') ?? '')
+    const fetch = new EdgeFetch(fetchRequest(request, { host, target, condition, loop }), {
+      from: { origin, requestId },
       owner: this.#outcomes as FetchOwner<EdgeFetch>,
       purpose: {
         ...{ id, key, target, rule, likeness, validates: stale },
@@ -325,9 +337,10 @@ export class EdgeHandler implements Handler, Asking {
     let pass = exchange.kept as PassExchange | undefined
     if (pass === undefined) {
       const { counts } = this.parts
-      pass = new PassExchange(exchange, (bytes) => {
+      const received = (bytes: number) => {
         counts.bytesFromOrigin += bytes
-      })
+      }
+      pass = new PassExchange(exchange, { received, originOf: () => this.#originOf(exchange) })
       exchange.kept = pass
     }
     return pass

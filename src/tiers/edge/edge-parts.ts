@@ -1,6 +1,7 @@
 // What the parts of the edge work with, and what they ask of each other.
 
 import { type Clock, systemClock } from '../../base/clock.ts'
+import type { ClientOrigin } from '../../net/http1/client-origin.ts'
 import type { Exchange, Handler } from '../../net/http1/exchange.ts'
 import type { RequestDirectives } from './cache-control.ts'
 import type { Status } from './cache-status.ts'
@@ -34,6 +35,8 @@ export interface EdgeParts {
 /** A request that may be answered from here. */
 export interface Asked {
   exchange: Exchange
+  /** Whom servers are told that it comes from. */
+  origin: ClientOrigin
   /** How often it was asked already, and waited for an answer that was not for it. */
   attempt: number
   rule: EdgeRule

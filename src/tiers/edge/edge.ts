@@ -20,6 +20,8 @@ export interface EdgeOptions {
   node?: string
   /** Which other front owns a key. */
   sibling?: SiblingOf
+  /** What fronts know each other by. Without it, servers are told that what another front asks for comes from that front. */
+  secret?: Buffer
   /** A request with an unsafe method changed what this URL names: whoever else keeps it shall let go of it. */
   onInvalidated?: (url: string) => void
   clock?: Clock
@@ -44,10 +46,10 @@ class TheEdge implements OpenEdge {
   readonly #handlers: EdgeHandler[] = []
   #closed: Promise<void> | undefined
 
-  constructor(settings: EdgeSettings, { store, node = 'tenfold', sibling, onInvalidated, clock }: EdgeOptions) {
+  constructor(settings: EdgeSettings, { store, node = 'tenfold', sibling, secret, onInvalidated, clock }: EdgeOptions) {
     this.#parts = openParts(settings, {
       ...{ store, counts: new EdgeCounts(), cache: cacheName(node) },
-      siblings: sibling === undefined ? undefined : new Siblings(node, sibling),
+      siblings: sibling === undefined ? undefined : new Siblings(node, sibling, secret),
       onInvalidated: onInvalidated === undefined ? undefined : (key) => onInvalidated(urlOf(key)),
       ...(clock !== undefined && { clock }),
     })

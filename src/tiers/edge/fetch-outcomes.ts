@@ -46,6 +46,13 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       this.#confirmed(fetch, validates, head, answeredMs)
       return
     }
+    if (fetch.isAtSibling && head.status === 429) {
+      // The owner has too much to do, and says nothing of the thing itself.
+      this.#edge.fetches.close(fetch)
+      this.#askAnew(fetch, () => false)
+      fetch.discard(head)
+      return
+    }
     if (failures.has(head.status) && this.#giveStale(fetch, { forwardedStatus: head.status })) {
       fetch.discard(head)
       return

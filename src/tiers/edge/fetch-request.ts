@@ -2,12 +2,10 @@
 // and asking about what is kept already.
 
 import { ByteWriter } from '../../net/http1/byte-writer.ts'
-import type { Exchange } from '../../net/http1/exchange.ts'
 import { fieldKinds } from '../../net/http1/field-names.ts'
 import type { RequestHead } from '../../net/http1/request-head.ts'
 import { acceptedEncodings } from './compression/accept-encoding.ts'
 import { joined } from './fields.ts'
-import { hostUnder } from './key.ts'
 import { readRequest } from './written-head.ts'
 
 /**
@@ -20,12 +18,12 @@ const leftOut = new Set(['range', 'if-range', 'if-none-match', 'if-modified-sinc
 const out = new ByteWriter(4 * 1024)
 
 export function fetchRequest(
-  { request, origin }: Pick<Exchange, 'request' | 'origin'>,
-  { target, condition, loop }: { target: string; condition: string; loop: string },
+  request: RequestHead,
+  { host, target, condition, loop }: { host: string; target: string; condition: string; loop: string },
 ): RequestHead {
   const { bytes, framing } = request
   out.size = 0
-  out.text(`GET ${target} HTTP/1.1\r\nhost: ${hostUnder(request.host, origin.schemeOf(request))}\r\n`)
+  out.text(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\n`)
   for (let i = 0; i < request.count; i++) {
     const kind = request.kinds[i] as number
     const isKept = kind === fieldKinds.other || isForwarding(kind) || kind === fieldKinds.date

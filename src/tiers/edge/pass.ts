@@ -19,12 +19,18 @@ export class PassExchange implements Exchange {
   kept: unknown
   readonly #client: Exchange
   readonly #received: (bytes: number) => void
+  readonly #originOf: () => ClientOrigin
   #watcher: PassWatcher | undefined
   #lines = ''
 
-  constructor(client: Exchange, received: (bytes: number) => void) {
+  /** `originOf`: whom servers are told that the request comes from. */
+  constructor(
+    client: Exchange,
+    { received, originOf }: { received: (bytes: number) => void; originOf: () => ClientOrigin },
+  ) {
     this.#client = client
     this.#received = received
+    this.#originOf = originOf
   }
 
   /** `lines`: said with the answer. */
@@ -59,7 +65,7 @@ export class PassExchange implements Exchange {
   }
 
   get origin(): ClientOrigin {
-    return this.#client.origin
+    return this.#originOf()
   }
 
   get requestId(): string {

@@ -66,6 +66,43 @@ test('what the owner may not keep reaches each who asked, on its own', async (t)
   )
 })
 
+test('servers are told of the client and not of the front that asks for it; nobody else can say so', async (t) => {
+  const origin = await openOrigin(t, (request, response) => {
+    response.setHeader('cache-control', 'max-age=100')
+    response.end(`${request.headers['x-forwarded-proto']} ${request.headers['x-forwarded-for']}`)
+  })
+  const secret = Buffer.from('what fronts know')
+  const owning = await openEdgeFront(t, origin, { options: { node: 'front-1', secret, sibling: () => undefined } })
+  const sibling = () => ({ address: '127.0.0.1', port: owning.port })
+  const trustedPeers = new BlockList()
+  trustedPeers.addAddress('127.0.0.1')
+  const asking = await openEdgeFront(t, origin, { trustedPeers, options: { node: 'front-2', secret, sibling } })
+  const headers = { host: 'app.example', 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' }
+  assert.equal((await asking.get('/a', { headers })).text, 'https 192.0.2.1, 127.0.0.1, 127.0.0.1')
+  assert.deepEqual(await owning.edge.purge({ url: 'https://app.example/a' }), { objects: 1 })
+  const [mark] = String(origin.headers[0]?.['cdn-loop']).split('mac=')
+  const forged = [String(mark), `${mark}mac="${'a'.repeat(43)}"`, String(origin.headers[0]?.['cdn-loop'])]
+  for (const [i, loop] of forged.entries()) {
+    const answer = await owning.get(`/b${i}`, { headers: { ...headers, 'cdn-loop': loop } })
+    assert.equal(answer.text, 'http 127.0.0.1')
+  }
+})
+
+test('an owner that limits how often it is asked is passed over', async (t) => {
+  const origin = await openOrigin(t, (_request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=100' }).end('hello')
+  })
+  const limited = await openOrigin(t, (_request, response) => response.writeHead(429).end())
+  const sibling = () => ({ address: '127.0.0.1', port: limited.port })
+  const { get } = await openEdgeFront(t, origin, { options: { sibling } })
+  const answers = await Promise.all([get('/a'), get('/a'), get('/a')])
+  assert.deepEqual(
+    answers.map(({ text }) => text),
+    ['hello', 'hello', 'hello'],
+  )
+  assert.deepEqual([limited.seen.length, origin.seen.length], [1, 1])
+})
+
 test('a server that is down behind the owner is seen by all, and what is stale is given', async (t) => {
   const { origin, others } = await openThree(t, (_request, response) => {
     response.writeHead(200, { 'cache-control': 'max-age=10, stale-if-error=100' }).end('hello')
