@@ -117,10 +117,11 @@ export class Controller {
 
   async #step(): Promise<void> {
     if (this.#isStopped || (this.#instance === undefined && this.wanted.listeners.length === 0)) return
+    if (this.#instance?.isAlive !== true) this.#forget()
     const wanted = { ...this.wanted }
     const configuration = this.#configurationOf(wanted)
     const applied = this.#applied
-    if (this.#instance === undefined || !this.#instance.isAlive) await this.#start(configuration)
+    if (this.#instance === undefined) await this.#start(configuration)
     else if (applied?.configuration === configuration && applied.filesRead === wanted.filesRead) return
     else if (applied === undefined || !(await this.#tell(this.#instance, applied, wanted, configuration)))
       await this.#reload(this.#instance, applied, wanted, configuration)
@@ -129,15 +130,20 @@ export class Controller {
     await this.#writeRecord()
   }
 
-  async #start(configuration: string): Promise<void> {
-    const { binary, files, options, inherited } = this.#context
-    this.#inherited = inherited
-    this.#leaving.clear()
+  /** One that is to be started has the sockets that we have, not those of the one before. */
+  #forget(): void {
     this.#instance = undefined
     this.#applied = undefined
-    const descriptors = inherited.map(({ fd }) => fd)
+    this.#leaving.clear()
+    this.#inherited = this.#context.inherited
+    const { descriptors } = this
+    this.wanted.listeners = this.wanted.listeners.filter(({ on }) => !('fd' in on) || descriptors.includes(on.fd))
+  }
+
+  async #start(configuration: string): Promise<void> {
+    const { binary, files, options } = this.#context
     this.#instance = await HaproxyInstance.start({
-      ...{ binary, files, configuration, descriptors },
+      ...{ binary, files, configuration, descriptors: this.descriptors },
       accessLog: options.accessLog?.file,
     })
   }

@@ -9,6 +9,7 @@ import { TenfoldError } from '../../../../base/errors.ts'
 import { findHaproxy } from '../../../../programs/haproxy/binary.ts'
 import { haproxyFilesOf, makeHaproxyDirs } from '../../../../programs/haproxy/files.ts'
 import { findInstance } from '../../../../programs/haproxy/instance.ts'
+import { keepLogBounded } from '../../../../programs/haproxy/log.ts'
 import { findUnprivileged } from '../../../../programs/haproxy/unprivileged.ts'
 import type { Balancer, ListenOn, ListenOptions, Upstreams } from '../../contract.ts'
 import { defaultBalancerOptions } from '../../options.ts'
@@ -46,7 +47,8 @@ export async function openHaproxyBalancer(upstreams: Upstreams, given: HaproxyBa
   else await running?.stop(0)
   if (!isOurs) await writeFile(readyMap, 'ready no\n', { mode: 0o600 })
   const adopted = isOurs ? (record?.listeners ?? []) : []
-  return new HaproxyBalancer({ controller, limits, adopted, readyMap, tls: options.tls, onTrouble: options.onTrouble })
+  const { tls, onTrouble } = options
+  return new HaproxyBalancer({ controller, limits, adopted, readyMap, logFile: files.log, tls, onTrouble })
 }
 
 interface Parts {
@@ -55,6 +57,7 @@ interface Parts {
   /** Where the one that was taken over listens. */
   adopted: readonly Listener[]
   readyMap: string
+  logFile: string
   tls: HaproxyBalancerOptions['tls']
   onTrouble: HaproxyBalancerOptions['onTrouble']
 }
@@ -67,6 +70,8 @@ class HaproxyBalancer implements Balancer {
   readonly #unwatchFiles: (() => void) | undefined
   /** Adopted, and asked for by nobody yet. */
   #unclaimed: Listener[]
+  #hasListened = false
+  /** What HAProxy answers at /-/ready. */
   #isSettled = false
   #isClosing = false
   #watched: Promise<void>
@@ -98,6 +103,7 @@ class HaproxyBalancer implements Balancer {
     if (known !== undefined) await this.#claim(known, { answersHealth, tls })
     else if ('fd' in on) await this.#add({ on, asked: on, answersHealth, tls })
     else await this.#addAddress(on, { answersHealth, tls })
+    this.#hasListened = true
   }
 
   addresses(): ReadonlyArray<{ address: string; port: number }> {
@@ -112,7 +118,7 @@ class HaproxyBalancer implements Balancer {
   }
 
   isReady(): boolean {
-    return this.#isSettled && !this.#isClosing
+    return this.#isSettled && this.#areChecked() && !this.#isClosing
   }
 
   health(): ReadonlyArray<ServerHealth> {
@@ -132,7 +138,8 @@ class HaproxyBalancer implements Balancer {
     this.#isClosing = true
     this.#unwatchFiles?.()
     await this.#controller.stop()
-    const { instance } = this.#controller
+    // Who could not even take over what runs leaves it to the next one.
+    const instance = this.#hasListened ? this.#controller.instance : undefined
     const drained = new AbortController()
     instance?.finish()
     if (closesIdle) void this.#untilIdle(drainMs).then(() => drained.abort())
@@ -192,7 +199,7 @@ class HaproxyBalancer implements Balancer {
 
   async #watch(): Promise<void> {
     const { signal } = this.#watching
-    const { limits, onTrouble } = this.#parts
+    const { limits, logFile, onTrouble } = this.#parts
     const unclaimedUntil = systemClock.monotonic() + limits.unclaimedMsMax
     let restartDelayMs = limits.restartDelayMs
     while (!signal.aborted) {
@@ -206,6 +213,7 @@ class HaproxyBalancer implements Balancer {
           if (!this.#isClosing) await this.#controller.converge()
         }
         if (await this.#observe()) restartDelayMs = limits.restartDelayMs
+        await keepLogBounded(logFile)
       } catch (error) {
         // While it reloads or ends it may not answer.
         if (!this.#isClosing && this.#controller.instance?.isAlive === false) onTrouble?.(error)
@@ -217,10 +225,14 @@ class HaproxyBalancer implements Balancer {
     const { rows, current } = await this.#controller.observe()
     if (current === undefined) return false
     this.#observer.take(rows, current)
-    const isSettled = this.#upstreams.servers.every((server) => server.isDraining || this.#observer.wasChecked(server))
+    const isSettled = this.#areChecked()
     if (isSettled !== this.#isSettled && !this.#isClosing) await this.#tellReady(isSettled)
     if (!this.#isClosing) await this.#controller.sweep(rows.get(current) ?? [])
     return true
+  }
+
+  #areChecked(): boolean {
+    return this.#upstreams.servers.every((server) => server.isDraining || this.#observer.wasChecked(server))
   }
 
   /** In the file for the next worker, and at once for this one. */

@@ -104,6 +104,22 @@ withHaproxy('haproxy: outliving', () => {
     )
   })
 
+  test('who takes over and cannot even begin leaves it serving', async (t) => {
+    const a = await openUpstreamServer('a')
+    t.after(() => a.close())
+    const dir = await temporaryDir(t)
+    const bound = new BoundSocket({ host: '127.0.0.1', port: 0 })
+    t.after(() => bound.close())
+    const first = await startOwner(t, bound, dir, upstreamsOf([a]))
+    t.after(() => endProcess(first.masterPid))
+    first.child.kill('SIGKILL')
+    await once(first.child, 'exit')
+    const balancer = await openHaproxyBalancer(upstreamsOf([a]), { dir })
+    await assert.rejects(balancer.listen({ fd: 77 }), { code: 'bad-input' })
+    await balancer.close(0)
+    assert.equal((await ask(bound.address().port, '/bytes/1')).status, 200)
+  })
+
   test('a HAProxy that dies is started again, where it was', async (t) => {
     const a = await openUpstreamServer('a')
     t.after(() => a.close())
@@ -116,7 +132,10 @@ withHaproxy('haproxy: outliving', () => {
       what: 'another one',
       timeoutMs: limitMs,
     })
-    assert.equal((await ask(port, '/bytes/1')).status, 200)
+    await waitUntil(() => ask(port, '/bytes/1').then(({ status }) => status === 200), {
+      what: 'an answer',
+      timeoutMs: limitMs,
+    })
     assert.match(troubles.join('\n'), /HAProxy died/)
   })
 

@@ -36,7 +36,7 @@ export function reserveBackend(input: ConfigurationInput): string {
   ])
 }
 
-function commonLines({ upstreams, limits }: ConfigurationInput): Array<string | false> {
+function commonLines({ upstreams, limits, options }: ConfigurationInput): Array<string | false> {
   const { mode, retriesMax, queueMax, queueTimeoutMs, sticky } = upstreams
   const isHttp = mode === 'http'
   const isFull = '{ nbsrv gt 0 } { be_conn_free eq 0 }'
@@ -56,6 +56,7 @@ function commonLines({ upstreams, limits }: ConfigurationInput): Array<string | 
       refuse(
         { status: 503, code: 'overloaded', message: 'every server is at its limit; try again' },
         `${isFull} { queue ge ${queueMax} }`,
+        { retryAfterSeconds: options.retryAfterSeconds },
       ),
     !isHttp && `tcp-request content reject if ${isFull} { queue ge ${queueMax} }`,
   ]

@@ -63,6 +63,7 @@ function httpLines(listener: Listener, input: ConfigurationInput): Array<string 
   const { upstreams, options } = input
   const { accessLog, requestsPerSecondPerAddress: perSecond = 0 } = options
   const trusts = (options.trustedPeers ?? []).length > 0
+  const again = { retryAfterSeconds: options.retryAfterSeconds }
   const tooMany = { status: 429, code: 'overloaded', message: 'too many requests from this address; try again' }
   return [
     ...sessionLines(listener, input),
@@ -71,8 +72,7 @@ function httpLines(listener: Listener, input: ConfigurationInput): Array<string 
     ...(accessLog ? logRules() : []),
     ...repeatRules(),
     // Two seconds' worth may come at once.
-    perSecond > 0 &&
-      `${refuse(tooMany, `{ sc0_http_req_rate gt ${2 * perSecond} }${trusts ? ' !trusted' : ''}`).replace(' hdr Connection close', ` hdr Retry-After ${options.retryAfterSeconds}`)}`,
+    perSecond > 0 && refuse(tooMany, `{ sc0_http_req_rate gt ${2 * perSecond} }${trusts ? ' !trusted' : ''}`, again),
     ...strictRules(upstreams),
     ...(listener.answersHealth ? healthLines(input) : []),
     ...fieldRules({ trusts }),
@@ -82,14 +82,14 @@ function httpLines(listener: Listener, input: ConfigurationInput): Array<string 
 }
 
 /** Whether it lives, and whether it can serve: what the one who watches HAProxy has found out is in the map. */
-function healthLines({ readyMap }: ConfigurationInput): string[] {
+function healthLines({ readyMap, options }: ConfigurationInput): string[] {
   const ok = 'status 200 content-type text/plain string "ok\\n"'
   const unchecked = { status: 503, code: 'unavailable', message: 'the servers are not checked yet' }
   const isReady = `{ str(ready),map_str(${readyMap}) -m str yes }`
   return [
     `http-request return ${ok} if METH_GET { path /-/live }`,
     `http-request return ${ok} if METH_GET { path /-/ready } ${isReady}`,
-    refuse(unchecked, 'METH_GET { path /-/ready }').replace(' hdr Connection close', ' hdr Retry-After 1'),
+    refuse(unchecked, 'METH_GET { path /-/ready }', { retryAfterSeconds: options.retryAfterSeconds }),
   ]
 }
 

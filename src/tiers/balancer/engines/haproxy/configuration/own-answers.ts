@@ -13,10 +13,18 @@ export function errorJson({ code, message }: Pick<OwnText, 'code' | 'message'>):
   return `{"error":{"code":"${code}","message":"${message}"}}`
 }
 
-/** A rule that refuses a request. The connection ends with it: what follows on it may not mean what it seems to. */
-export function refuse({ status, code, message }: OwnText, condition: string): string {
+/**
+ * A rule that refuses a request. The connection ends with it, since what follows on it may not mean what it seems to, unless
+ * the client may as well come again on it (`retryAfterSeconds`).
+ */
+export function refuse(
+  { status, code, message }: OwnText,
+  condition: string,
+  { retryAfterSeconds }: { retryAfterSeconds?: number } = {},
+): string {
+  const field = retryAfterSeconds === undefined ? 'Connection close' : `Retry-After ${retryAfterSeconds}`
   const body = quoted(errorJson({ code, message }))
-  return `http-request return status ${status} content-type application/json string ${body} hdr Connection close if ${condition}`
+  return `http-request return status ${status} content-type application/json string ${body} hdr ${field} if ${condition}`
 }
 
 /** What stands in for HAProxy's own pages. The codes are variables that the request has set, since a page cannot choose. */
