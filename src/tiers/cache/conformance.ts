@@ -75,12 +75,13 @@ export function cacheConformance(name: string, { open }: CacheConformance): void
     for (const change of ['delete', 'set'] as const)
       it(`a load that is under way does not undo a ${change}`, () =>
         withCache(async (cache) => {
-          const gate = Promise.withResolvers<void>()
+          const [gate, isLoading] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
           const slow = cache.wrap('key', { ttl: '1m' }, async () => {
+            isLoading.resolve()
             await gate.promise
             return 'old'
           })
-          await new Promise((resolve) => setImmediate(resolve))
+          await isLoading.promise
           if (change === 'delete') await cache.delete('key')
           else await cache.set('key', 'new', { ttl: '1m' })
           gate.resolve()

@@ -1,0 +1,183 @@
+// The cache that processes share, in Redis.
+//
+// Every method of the cache answers within a bounded time, whatever the servers do: what cannot be read is missing, what
+// cannot be written is not kept, and what cannot be deleted is owed to the server (owed.ts).
+//
+// Deleting by tag: a tag has a version in a key of its own, and a value remembers the versions of its tags. It counts only
+// as long as all of them are the same, so that one write deletes any number of values. A tag whose version was evicted
+// gets a new one, and never an old one: values with it are missing then, not back.
+//
+// Deleting by prefix: leases first, then values. A load that began before the call has lost its lease when the first pass
+// is over, or had filled its value by then, which is there for the whole second pass.
+
+import { randomBytes } from 'node:crypto'
+import { isTenfoldError, TenfoldError } from '../../../../base/errors.ts'
+import type { Kept } from '../../contract.ts'
+import type { Claim, ClaimOptions, Lease } from '../../shared/contract.ts'
+import type { KeyNames } from './keys.ts'
+import { type RedisCacheLimits, type RedisCacheOptions, redisCacheLimits } from './options.ts'
+import { claimScript, extendScript, fillScript, runScript, setScript, tagScript } from './scripts.ts'
+import type { Place, Servers } from './servers.ts'
+import { read, type TagVersions, write } from './wire.ts'
+
+/** A tag outlives every value that it stands on: the longest time to live there is (duration.ts). */
+const tagMs = 2 ** 31 - 1
+
+export class RedisCache {
+  readonly #servers: Servers
+  readonly #names: KeyNames
+  readonly #limits: RedisCacheLimits
+  /** Makes tokens and versions of ours differ from those of other processes in the same microsecond. */
+  readonly #who = randomBytes(8).toString('hex')
+
+  constructor(servers: Servers, names: KeyNames, limits: RedisCacheLimits) {
+    this.#servers = servers
+    this.#names = names
+    this.#limits = limits
+  }
+
+  async get(key: string): Promise<Kept | undefined> {
+    const name = this.#names.value(key)
+    const place = this.#servers.place(key)
+    if (place.isOwed(name)) return undefined
+    try {
+      return await this.#checked(await place.send(['GET', name]))
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Calls of one moment go out in one packet, so that many keys need no command of their own. */
+  getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> {
+    return Promise.all(keys.map((key) => this.get(key)))
+  }
+
+  /** @throws bad-input for a value that cannot be written (a function, a symbol). */
+  async set(key: string, kept: Kept, keepMs: number): Promise<void> {
+    const tags = await this.#tagVersions(kept.tags).catch(() => undefined)
+    const written = tags && this.#written(kept, tags)
+    if (!written) return this.delete(key)
+    const names = this.#namesOf(key)
+    await this.#change(key, (place) =>
+      runScript(place.send, setScript, names, [written.kind, written.rest, this.#msIn(place, keepMs)]),
+    )
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#change(key, (place) => place.send(['UNLINK', ...this.#namesOf(key)]))
+  }
+
+  async deleteTag(tag: string): Promise<void> {
+    const name = this.#names.tag(tag)
+    const place = this.#servers.place(tag)
+    // Whoever needs the tag next gives it a new version.
+    await Promise.all([place.forget([name]), place.other?.forget([name])])
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    await this.#servers.deleteStarting(this.#names.starts(prefix))
+  }
+
+  async claim(key: string, { leaseMs, tags = [], isRefresh = false }: ClaimOptions): Promise<Claim> {
+    const place = this.#servers.place(key)
+    const names = this.#namesOf(key)
+    if (names.some((name) => place.isOwed(name))) return { outcome: 'alone' }
+    try {
+      const versions = await this.#tagVersions(tags)
+      const args = [this.#who, String(leaseMs), isRefresh ? '1' : '0']
+      const answer = await runScript(place.send, claimScript, names, args)
+      if (answer === null) return { outcome: 'wait' }
+      const leased = leaseIn(answer)
+      if (leased !== undefined) return { outcome: 'lease', lease: { key, token: leased, tags: versions } }
+      const kept = await this.#checked(answer)
+      if (kept) return { outcome: 'found', kept }
+      // A value that does not count (a deleted tag, another form) is no reason for everybody to load.
+      return isRefresh ? { outcome: 'wait' } : await this.claim(key, { leaseMs, tags, isRefresh: true })
+    } catch {
+      return { outcome: 'alone' }
+    }
+  }
+
+  async extend({ key, token }: Lease, leaseMs: number): Promise<boolean> {
+    const { send } = this.#servers.place(key)
+    const args = [token, String(Math.max(1, leaseMs))]
+    return (await runScript(send, extendScript, [this.#names.lease(key)], args).catch(() => 0)) === 1
+  }
+
+  async fill({ key, token, tags }: Lease, kept: Kept, keepMs: number): Promise<boolean> {
+    const written = this.#written(kept, tags)
+    if (!written) {
+      await this.delete(key)
+      return false
+    }
+    const place = this.#servers.place(key)
+    const args = [token, written.kind, written.rest, this.#msIn(place, keepMs)]
+    return (await runScript(place.send, fillScript, this.#namesOf(key), args).catch(() => 0)) === 1
+  }
+
+  async release({ key, token }: Lease): Promise<void> {
+    const { send } = this.#servers.place(key)
+    await runScript(send, extendScript, [this.#names.lease(key)], [token, '0']).catch(() => {})
+  }
+
+  /** A value whose tags are all as they were. */
+  async #checked(answer: unknown): Promise<Kept | undefined> {
+    const found = Buffer.isBuffer(answer) ? read(answer) : undefined
+    if (!found || found.tags.length === 0) return found?.kept
+    const now = await Promise.all(found.tags.map(([tag]) => this.#tagVersion(tag)))
+    return found.tags.every(([, version], i) => version === now[i]) ? found.kept : undefined
+  }
+
+  async #tagVersions(tags: readonly string[]): Promise<TagVersions> {
+    return Promise.all(
+      tags.map(async (tag) => {
+        const version = await this.#tagVersion(tag)
+        if (version === undefined)
+          throw new TenfoldError('unavailable', `the tag ${tag} was deleted and is not gone yet`)
+        return [tag, version] as const
+      }),
+    )
+  }
+
+  /** Undefined while its deletion is owed. */
+  async #tagVersion(tag: string): Promise<string | undefined> {
+    const name = this.#names.tag(tag)
+    const place = this.#servers.place(tag)
+    if (place.isOwed(name)) return undefined
+    return String(await runScript(place.send, tagScript, [name], [this.#who, String(tagMs)]))
+  }
+
+  /** Undefined when it is too large to be kept. */
+  #written(kept: Kept, tags: TagVersions) {
+    try {
+      return write(kept, tags, this.#limits.valueBytesMax)
+    } catch (error) {
+      if (isTenfoldError(error, 'too-large')) return undefined
+      throw error
+    }
+  }
+
+  /** Never rejects. After it, nothing that was there before comes back. */
+  async #change(key: string, work: (place: Place) => Promise<unknown>): Promise<void> {
+    const names = this.#namesOf(key)
+    const place = this.#servers.place(key)
+    await Promise.all([work(place).catch(() => place.owe(names)), place.other?.forget(names)])
+  }
+
+  #msIn(place: Place, keepMs: number): string {
+    return String(Math.max(1, Math.ceil(place.isStray ? Math.min(keepMs, this.#limits.strayMsMax) : keepMs)))
+  }
+
+  #namesOf(key: string): [value: string, lease: string] {
+    return [this.#names.value(key), this.#names.lease(key)]
+  }
+}
+
+/** 'L' and the token, where a value begins with its form. */
+function leaseIn(answer: unknown): string | undefined {
+  return Buffer.isBuffer(answer) && answer[0] === 0x4c ? answer.toString('latin1', 1) : undefined
+}
+
+export function limitsOf({ limits }: RedisCacheOptions): RedisCacheLimits {
+  return { ...redisCacheLimits, ...limits }
+}

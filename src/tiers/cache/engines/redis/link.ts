@@ -1,0 +1,247 @@
+// A link: our one connection to one server, and what keeps a server that is dead or hangs from becoming our problem.
+//
+// Up: calls go out, each with a deadline. Down: calls are refused at once, while the link tries to connect in the
+// background. A lost connection brings it down, and so do `timeoutsMax` deadlines in a row: a server that hangs keeps its
+// connection. This is a circuit breaker without a half-open state for callers to suffer: the handshake of the next
+// connection is the probe.
+//
+// The client's own queue and reconnecting are off, since they keep calls for a server that may never come back.
+
+import { backoffMs } from '../../../../base/backoff.ts'
+import { systemClock } from '../../../../base/clock.ts'
+import { describeError, TenfoldError } from '../../../../base/errors.ts'
+import { withTimeout } from '../../../../base/limits.ts'
+import { type Random, systemRandom } from '../../../../base/random.ts'
+import { loadRedisClient, type RedisModule } from '../../../../programs/redis/client.ts'
+import type { RedisAddress } from '../../../../programs/redis/contract.ts'
+import type { RedisCacheLimits } from './options.ts'
+
+/** What can be sent: words and bytes. What comes back: bytes, whole numbers, null, lists of these. */
+export type Send = (args: ReadonlyArray<string | Buffer>) => Promise<unknown>
+
+export interface LinkOptions {
+  /** Where the server is now. Asked before each try to connect. */
+  locate(): Promise<RedisAddress>
+  username: string
+  password: string
+  limits: RedisCacheLimits
+  /** On a new connection, before anybody else uses it. When it throws, the link stays down. */
+  prepare?(send: Send): Promise<void>
+  /** Each time a connection can be used. */
+  onUp?(): void
+  /** Each time it was up and is not any more. */
+  onDown?(): void
+  /** The server's `invalidate` messages: a key, or null for all. `prepare` has to ask for them (CLIENT TRACKING). */
+  onInvalidate?(key: Buffer | null): void
+  random?: Random
+}
+
+type Client = ReturnType<RedisModule['createClient']>
+
+interface Call {
+  until: number
+  giveUp(): void
+}
+
+interface Connection {
+  client: Client
+  /** Resolves when it is no use any more. */
+  lost: Promise<void>
+  lose(): void
+}
+
+export class RedisLink {
+  readonly #options: LinkOptions
+  readonly #module: RedisModule
+  readonly #random: Random
+  readonly #closing = new AbortController()
+  /** In the order of their deadlines, since all have the same time. */
+  readonly #calls = new Set<Call>()
+  #timer: NodeJS.Timeout | undefined
+  #connection: Connection | undefined
+  #timeoutsInRow = 0
+  #upSince = 0
+  #wasDown = false
+  #keeping: Promise<void> = Promise.resolve()
+
+  private constructor(module: RedisModule, options: LinkOptions) {
+    this.#module = module
+    this.#options = options
+    this.#random = options.random ?? systemRandom
+  }
+
+  /** Resolves after the first try to connect, successful or not: a server that is down at the start is a miss, too. */
+  static async open(options: LinkOptions): Promise<RedisLink> {
+    const link = new RedisLink(await loadRedisClient(), options)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    link.#keeping = link.#keepUp(resolve)
+    await promise
+    return link
+  }
+
+  get isUp(): boolean {
+    return this.#connection !== undefined
+  }
+
+  /** How long it has been up since it was down; endless when it never was. */
+  get backForMs(): number {
+    return this.#wasDown ? systemClock.monotonic() - this.#upSince : Number.POSITIVE_INFINITY
+  }
+
+  get callsUnderWay(): number {
+    return this.#calls.size
+  }
+
+  /**
+   * @throws unavailable at once when it is down, overloaded at once when too many calls are under way, timeout within
+   * `callMsMax`, and what the server says (`isServerError`). After a timeout, or unavailable while it was under way, a
+   * write may have happened, and may still.
+   */
+  send(args: ReadonlyArray<string | Buffer>): Promise<unknown> {
+    const connection = this.#connection
+    const { callMsMax, callsMax } = this.#options.limits
+    if (connection === undefined)
+      return Promise.reject(new TenfoldError('unavailable', 'the Redis server is down', { details: { isSent: false } }))
+    if (this.#calls.size >= callsMax)
+      return Promise.reject(new TenfoldError('overloaded', `${callsMax} calls to one Redis server are under way`))
+    return new Promise((resolve, reject) => {
+      const call: Call = {
+        until: systemClock.monotonic() + callMsMax,
+        giveUp: () => reject(new TenfoldError('timeout', `Redis took longer than ${callMsMax} ms`)),
+      }
+      this.#calls.add(call)
+      if (this.#timer === undefined) this.#watch(callMsMax)
+      connection.client.sendCommand(args as Array<string | Buffer>).then(
+        (answer) => {
+          this.#calls.delete(call)
+          this.#timeoutsInRow = 0
+          resolve(answer)
+        },
+        (error: unknown) => {
+          this.#calls.delete(call)
+          if (this.isServerError(error)) reject(error)
+          else reject(new TenfoldError('unavailable', `the Redis server went away: ${describeError(error)}`))
+        },
+      )
+    })
+  }
+
+  /** An answer of the server, as against none. */
+  isServerError(error: unknown): error is Error {
+    return error instanceof this.#module.ErrorReply
+  }
+
+  /** Gives the connection up and connects anew, perhaps to somewhere else. */
+  reconnect(): void {
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.#connection = undefined
+    destroy(connection.client)
+    connection.lose()
+    this.#options.onDown?.()
+  }
+
+  /** Calls under way are refused. May be called twice. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.reconnect()
+    clearTimeout(this.#timer)
+    await this.#keeping
+  }
+
+  async #keepUp(onFirstTry: () => void): Promise<void> {
+    const { reconnectMsMin, reconnectMsMax } = this.#options.limits
+    const { signal } = this.#closing
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const connection = await this.#connect().catch(() => undefined)
+      onFirstTry()
+      if (connection) {
+        attempt = 0
+        await connection.lost
+      }
+      this.#wasDown = true
+      const pauseMs = backoffMs(attempt + 1, { baseMs: reconnectMsMin, capMs: reconnectMsMax }, this.#random)
+      await systemClock.sleep(Math.max(reconnectMsMin, pauseMs), signal)
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    const { connectMsMax } = this.#options.limits
+    const { address, port } = await withTimeout(this.#options.locate(), connectMsMax, 'finding the Redis server')
+    const client = this.#createClient(address, port)
+    const { promise: lost, resolve: lose } = Promise.withResolvers<void>()
+    const connection: Connection = { client, lost, lose }
+    const onEnd = () => {
+      if (this.#connection === connection) this.reconnect()
+    }
+    client.on('error', onEnd)
+    client.on('end', onEnd)
+    client.on('invalidate', (key: Buffer | null) => this.#options.onInvalidate?.(key))
+    const open = async () => {
+      await client.connect()
+      await this.#options.prepare?.((args) => client.sendCommand(args as Array<string | Buffer>))
+    }
+    try {
+      await withTimeout(open(), connectMsMax, `connecting to Redis at ${address}:${port}`)
+      if (this.#closing.signal.aborted || !client.isReady) throw new TenfoldError('closed', 'the connection is closed')
+    } catch (error) {
+      destroy(client)
+      throw error
+    }
+    this.#timeoutsInRow = 0
+    this.#upSince = systemClock.monotonic()
+    this.#connection = connection
+    this.#options.onUp?.()
+    return connection
+  }
+
+  #createClient(host: string, port: number): Client {
+    const { createClient, RESP_TYPES } = this.#module
+    return createClient({
+      RESP: 3,
+      username: this.#options.username,
+      password: this.#options.password,
+      socket: {
+        host,
+        port,
+        connectTimeout: this.#options.limits.connectMsMax,
+        reconnectStrategy: false,
+        noDelay: true,
+      },
+      disableOfflineQueue: true,
+      emitInvalidate: this.#options.onInvalidate !== undefined,
+      commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    }) as unknown as Client
+  }
+
+  /** One timer for all calls. */
+  #watch(ms: number): void {
+    this.#timer = setTimeout(() => {
+      // After our own process was busy, timers run before the answers that lie in the socket are read: those come first.
+      setImmediate(() => this.#giveUpLate())
+    }, ms)
+    this.#timer.unref()
+  }
+
+  #giveUpLate(): void {
+    this.#timer = undefined
+    const now = systemClock.monotonic()
+    for (const call of this.#calls) {
+      if (call.until > now) break
+      this.#calls.delete(call)
+      call.giveUp()
+      this.#timeoutsInRow++
+    }
+    if (this.#timeoutsInRow >= this.#options.limits.timeoutsMax) this.reconnect()
+    const [next] = this.#calls
+    if (next && !this.#closing.signal.aborted) this.#watch(Math.max(1, next.until - now))
+  }
+}
+
+function destroy(client: Client): void {
+  try {
+    client.destroy()
+  } catch {
+    // It was closed already, and says so.
+  }
+}

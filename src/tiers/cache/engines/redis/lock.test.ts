@@ -1,0 +1,33 @@
+// Locks and rate limits in Redis: the suite, and what a server that lost everything does to tokens.
+
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { waitUntil } from '../../../../base/limits.ts'
+import { locksConformance } from '../../shared/locks-conformance.ts'
+import { openOver, startServers } from './testing.ts'
+
+locksConformance('redis', {
+  async open() {
+    const servers = await startServers(1)
+    const [one, two] = [await openOver(servers), await openOver(servers)]
+    const close = async () => {
+      await one.close()
+      await two.close()
+      await servers[Symbol.asyncDispose]()
+    }
+    return { one, two, close }
+  },
+})
+
+it('tokens grow over a server that was killed and lost all it had', async () => {
+  await using servers = await startServers(1)
+  await using cache = await openOver(servers)
+  const before = await cache.locks.acquire('lock', { holdMs: 60_000 })
+  await servers[0]?.kill()
+  await servers[0]?.start()
+  const after = await waitUntil(() => cache.locks.acquire('lock', { holdMs: 60_000 }), {
+    what: 'the lock',
+    timeoutMs: 10_000,
+  })
+  assert.ok(before && after.token > before.token)
+})

@@ -1,0 +1,109 @@
+// One server among those that hold the values: the link to it, and the deletions that it is owed.
+
+import { systemClock } from '../../../../base/clock.ts'
+import { type LinkOptions, RedisLink, type Send } from './link.ts'
+import { Owed } from './owed.ts'
+import { deleteMatching } from './scan.ts'
+import type { ServersOptions } from './servers.ts'
+import { Watch } from './watch.ts'
+
+const settleMs = 100
+/** Values, what can become values, what values hang on. Not locks and counts. */
+const everyStart = ['l:', 'v:', 't:']
+
+export class Member {
+  readonly owed: Owed
+  readonly send: Send = (args) => this.#open.send(args)
+  readonly #prefix: string
+  readonly #closing = new AbortController()
+  #link: RedisLink | undefined
+  #watch: Watch | undefined
+  #settling: Promise<void> | undefined
+
+  private constructor(prefix: string, owedMax: number) {
+    this.#prefix = prefix
+    this.owed = new Owed(owedMax)
+  }
+
+  static async open(options: ServersOptions & Pick<LinkOptions, 'locate' | 'prepare'>): Promise<Member> {
+    const { names, limits, tell } = options
+    const member = new Member(names.prefix, limits.owedMax)
+    const prepare = async (send: Send) => {
+      await options.prepare?.(send)
+      await member.#settle(send)
+    }
+    // What was owed in the moment between the two is made good after it.
+    const onUp = () => {
+      if (!member.owed.isEmpty) member.owe([])
+    }
+    const [link, watch] = await Promise.all([
+      RedisLink.open({ ...options, prepare, onUp }),
+      Watch.open(options, names, tell),
+    ])
+    member.#link = link
+    member.#watch = watch
+    return member
+  }
+
+  get isUp(): boolean {
+    return this.#link?.isUp ?? false
+  }
+
+  get coherentUntil(): number {
+    return this.#watch?.coherentUntil ?? Number.NEGATIVE_INFINITY
+  }
+
+  get backForMs(): number {
+    return this.#open.backForMs
+  }
+
+  isServerError(error: unknown): error is Error {
+    return this.#open.isServerError(error)
+  }
+
+  /** To somewhere else, perhaps. */
+  reconnect(): void {
+    this.#open.reconnect()
+    this.#watch?.reconnect()
+  }
+
+  /** These keys are gone from it: now, or else before it is asked for them again. Never rejects. */
+  async forget(keys: readonly string[]): Promise<void> {
+    try {
+      if (!this.isUp) return this.owed.add(keys)
+      await this.send(['UNLINK', ...keys])
+    } catch {
+      this.owe(keys)
+    }
+  }
+
+  owe(keys: readonly string[]): void {
+    this.owed.add(keys)
+    this.#settling ??= this.#settleSoon()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.all([this.#open.close(), this.#watch?.close()])
+    await this.#settling
+  }
+
+  /** While it is up; a server that is down is told when it is back. */
+  async #settleSoon(): Promise<void> {
+    const { signal } = this.#closing
+    await systemClock.sleep(0, signal) // onUp comes before the link says that it is up
+    while (!signal.aborted && this.isUp && !this.owed.isEmpty) {
+      await systemClock.sleep(settleMs, signal)
+      if (!signal.aborted && this.isUp) await this.#settle(this.send).catch(() => {})
+    }
+    this.#settling = undefined
+  }
+
+  #settle(send: Send): Promise<void> {
+    return this.owed.settle(send, () => deleteMatching(send, this.#prefix, everyStart))
+  }
+
+  get #open(): RedisLink {
+    return this.#link as RedisLink
+  }
+}

@@ -1,0 +1,83 @@
+// One load of a key for all processes: whoever gets the lease loads and holds on to it, the others look again until the
+// value is there. If the loader's process dies, its lease ends with its time, and one of those who wait takes over.
+//
+// Never worse than without: whoever cannot ask the store, or has waited long enough, loads for himself.
+
+import { type Clock, systemClock } from '../../../base/clock.ts'
+import { type Random, systemRandom } from '../../../base/random.ts'
+import type { Kept } from '../contract.ts'
+import type { Lease, SharedCacheEngine } from './contract.ts'
+
+/** How long a dead loader keeps the others waiting. One that lives holds on to its lease three times within it. */
+const leaseMs = 2000
+const extendMs = leaseMs / 3
+/** First and longest pause between two looks; each is by chance up to twice the one before. */
+const lookMsMin = 5
+const lookMsMax = 50
+/** After this one loads for himself: a loader that is alive and never ends must not hold everybody. */
+const waitMsMaxDefault = 10_000
+
+export interface LoadOnceOptions {
+  tags?: readonly string[]
+  /** Although there is a value, to renew it. Undefined is answered when somebody else does so already. */
+  isRefresh?: boolean
+  waitMsMax?: number
+  clock?: Clock
+  random?: Random
+}
+
+export interface Loaded {
+  kept: Kept
+  /** 0 or less: not to be kept. */
+  keepMs: number
+}
+
+/** @throws what `load` throws, when this process was the one that loaded. */
+export async function loadOnce(
+  engine: SharedCacheEngine,
+  key: string,
+  load: () => Promise<Loaded>,
+  options: LoadOnceOptions = {},
+): Promise<Kept | undefined> {
+  const { tags = [], isRefresh = false, waitMsMax = waitMsMaxDefault } = options
+  const { clock = systemClock, random = systemRandom } = options
+  const deadline = clock.monotonic() + waitMsMax
+  let lookMs = lookMsMin
+  for (;;) {
+    const claim = await engine.claim(key, { leaseMs, tags, isRefresh })
+    if (claim.outcome === 'found') return claim.kept
+    if (claim.outcome === 'lease') return loadUnder(engine, claim.lease, load, clock)
+    if (claim.outcome === 'wait' && isRefresh) return undefined
+    if (claim.outcome === 'alone' || clock.monotonic() >= deadline) return (await load()).kept
+    await clock.sleep(lookMs * (0.5 + random.next() / 2))
+    lookMs = Math.min(lookMsMax, lookMs * 2)
+  }
+}
+
+async function loadUnder(
+  engine: SharedCacheEngine,
+  lease: Lease,
+  load: () => Promise<Loaded>,
+  clock: Clock,
+): Promise<Kept> {
+  const loading = new AbortController()
+  const holding = holdOn(engine, lease, clock, loading.signal)
+  try {
+    const { kept, keepMs } = await load()
+    if (keepMs > 0) await engine.fill(lease, kept, keepMs)
+    else await engine.release(lease)
+    return kept
+  } catch (error) {
+    await engine.release(lease)
+    throw error
+  } finally {
+    loading.abort()
+    await holding
+  }
+}
+
+/** Until the load is over, or the lease is lost: a change of the key has ended it, and what is loaded is not kept. */
+async function holdOn(engine: SharedCacheEngine, lease: Lease, clock: Clock, signal: AbortSignal): Promise<void> {
+  do await clock.sleep(extendMs, signal)
+  while (!signal.aborted && (await engine.extend(lease, leaseMs)))
+}
