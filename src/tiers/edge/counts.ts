@@ -1,6 +1,8 @@
 // What the edge has done, and what that is worth.
 
+import type { RequestHead } from '../../net/http1/request-head.ts'
 import type { EdgeReport, EdgeSettings } from './contract.ts'
+import { isFromSibling } from './siblings.ts'
 
 export type Outcome = keyof EdgeReport['requests']
 
@@ -11,8 +13,13 @@ export class EdgeCounts {
   bytesOut = 0
   bytesFromOrigin = 0
 
-  add(outcome: Outcome): void {
-    this.requests[outcome]++
+  /** What another front asks for, a client asks that one for: it is counted there. */
+  add(outcome: Outcome, request: RequestHead): void {
+    if (!isFromSibling(request)) this.requests[outcome]++
+  }
+
+  addBytesOut(bytes: number, request: RequestHead): void {
+    if (!isFromSibling(request)) this.bytesOut += bytes
   }
 
   /** What a CDN would bill, and what the origin's traffic would have cost for the bytes that it did not have to send. */

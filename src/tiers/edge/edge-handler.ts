@@ -54,7 +54,7 @@ export class EdgeHandler implements Handler, Asking {
   }
 
   finished(finished: FinishedExchange): void {
-    this.parts.counts.bytesOut += finished.bodyBytesOut
+    this.parts.counts.addBytesOut(finished.bodyBytesOut, finished.exchange.request)
     this.origin.finished?.(finished)
   }
 
@@ -149,7 +149,7 @@ export class EdgeHandler implements Handler, Asking {
   #hitWhole(exchange: Exchange, kept: Kept, body: Buffer, nowMs: number): void {
     const { store, counts, cache } = this.parts
     store.touch(kept)
-    counts.add('hit')
+    counts.add('hit', exchange.request)
     exchange.notes.cache = 'hit'
     this.#compress(kept, exchange)
     exchange.answerWhole(kept.head.status, Prepared.of(kept, cache).hit(nowMs), body)
@@ -159,7 +159,7 @@ export class EdgeHandler implements Handler, Asking {
     const { store, counts, cache } = this.parts
     const { exchange, attempt } = asked
     store.touch(kept)
-    counts.add(standing === 'fresh' ? 'hit' : 'stale')
+    counts.add(standing === 'fresh' ? 'hit' : 'stale', exchange.request)
     const prepared = Prepared.of(kept, cache)
     exchange.notes.cache = standing === 'fresh' ? 'hit' : 'hit; stale'
     // The fetch reads the request before its answer is out, which ends it.
@@ -178,7 +178,7 @@ export class EdgeHandler implements Handler, Asking {
     const prepared = Prepared.of(kept, cache)
     const age = ageSeconds(kept, nowMs)
     const own = cacheStatus(cache, { ttlSeconds: ttlSeconds(kept, age), ...status })
-    counts.add(outcome)
+    counts.add(outcome, exchange.request)
     exchange.notes.cache = own.slice(cache.length + 2)
     const text = before + own
     const onLost = () => this.#askWithout(exchange, kept, attempt)
@@ -321,7 +321,7 @@ export class EdgeHandler implements Handler, Asking {
   pass(exchange: Exchange, why: Forwarded, watcher?: PassWatcher): void {
     const { counts, cache } = this.parts
     const text = cacheStatus(cache, { forwarded: why })
-    counts.add('pass')
+    counts.add('pass', exchange.request)
     exchange.notes.cache = text.slice(cache.length + 2)
     this.#passFor(exchange).send(this.origin, { watcher, lines: `cache-status: ${text}\r\n` })
   }

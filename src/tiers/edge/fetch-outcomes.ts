@@ -116,8 +116,8 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     } else this.#edge.fetches.close(fetch)
   }
 
-  received(bytes: number): void {
-    this.#edge.parts.counts.bytesFromOrigin += bytes
+  received(fetch: EdgeFetch, bytes: number): void {
+    if (!fetch.isAtSibling) this.#edge.parts.counts.bytesFromOrigin += bytes
   }
 
   // The answer may be kept.
@@ -173,7 +173,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
         this.#note(fetch, waiter)
         const isCollapsed = waiter !== fetch.leader
         const status = { forwarded: forwardedOf(fetch), ttlSeconds, isStored: true, isCollapsed }
-        this.#edge.parts.counts.add(isCollapsed ? 'coalesced' : 'miss')
+        this.#edge.parts.counts.add(isCollapsed ? 'coalesced' : fetched(fetch), waiter.exchange.request)
         const text = cacheStatus(cache, status)
         waiter.exchange.notes.cache = text.slice(cache.length + 2)
         return `${ageLine}cache-status: ${fetch.before}${text}\r\n`
@@ -194,7 +194,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const isLeader = waiter === fetch.leader
     fetch.release(waiter)
     this.#note(fetch, waiter)
-    counts.add(isLeader ? 'miss' : 'coalesced')
+    counts.add(isLeader ? fetched(fetch) : 'coalesced', waiter.exchange.request)
     const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), isCollapsed: !isLeader })
     waiter.exchange.notes.cache = text.slice(cache.length + 2)
     const lines = linesOf(notModifiedFields(known.fields))
@@ -220,7 +220,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       fetch.discard(head)
       return
     }
-    counts.add('miss')
+    counts.add('miss', leader.exchange.request)
     this.#note(fetch, leader)
     const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), detail: reason })
     leader.exchange.notes.cache = text.slice(cache.length + 2)
@@ -293,7 +293,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     kept: Kept,
     { isLeader, isStored }: { isLeader: boolean; isStored: boolean },
   ): void {
-    const outcome = isLeader ? (isStored ? 'miss' : 'revalidated') : 'coalesced'
+    const outcome = isLeader ? (isStored ? fetched(fetch) : 'revalidated') : 'coalesced'
     const status: Status = { forwarded: forwardedOf(fetch), isStored, isCollapsed: !isLeader }
     if (!isStored) status.forwardedStatus = 304
     this.#edge.give(exchange, kept, { outcome, status, attempt, before: fetch.before })
@@ -330,7 +330,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     for (const waiter of waiters) {
       fetch.release(waiter)
       this.#note(fetch, waiter)
-      this.#edge.parts.counts.add('miss')
+      this.#edge.parts.counts.add('miss', waiter.exchange.request)
       waiter.exchange.answer(own)
     }
   }
@@ -339,6 +339,11 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     notes.server = fetch.notes.server
     notes.attempts = fetch.notes.attempts
   }
+}
+
+/** No server was asked where the owner of the key had it. */
+function fetched({ isAtSibling, before }: EdgeFetch): 'hit' | 'miss' {
+  return isAtSibling && /; hit(?:;|,)/.test(before) ? 'hit' : 'miss'
 }
 
 const telling = ['cache-control', 'cdn-cache-control', 'expires', 'etag', 'last-modified']

@@ -29,7 +29,7 @@ export interface FetchOwner<Of extends Fetch> {
   lost(fetch: Of, waiters: readonly Waiter[]): void
   /** Nothing more comes of it. */
   over(fetch: Of): void
-  received(bytes: number): void
+  received(fetch: Of, bytes: number): void
 }
 
 interface Keeping {
@@ -182,7 +182,7 @@ export class Fetch implements Exchange, WaitedFor {
   }
 
   answerBody(bytes: Buffer, start: number, end: number): void {
-    this.#owner.received(end - start)
+    this.#owner.received(this, end - start)
     if (this.#state === 'passing') this.leader?.exchange.answerBody(bytes, start, end)
     else if (this.#state === 'discarding') {
       this.#discarded += end - start

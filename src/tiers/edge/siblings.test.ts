@@ -32,6 +32,14 @@ test('a thousand misses at three fronts reach the server once, and every front k
   assert.equal(answers.filter((answer) => answer?.text === 'hello').length, 999)
   assert.deepEqual(origin.seen, ['GET /a'])
   for (const { edge } of fronts) assert.equal(edge.report().objects, 1)
+  // Each request and byte is counted where its client is.
+  const reports = fronts.map(({ edge }) => edge.report())
+  const sum = reports.flatMap(({ requests }) => Object.values(requests)).reduce((a, b) => a + b, 0)
+  assert.deepEqual([sum, reports.reduce((bytes, { bytesOut }) => bytes + bytesOut, 0)], [999, 999 * 5])
+  assert.equal(
+    reports.reduce((bytes, { bytesFromOrigin }) => bytes + bytesFromOrigin, 0),
+    5,
+  )
   assert.match(String(origin.headers[0]?.['cdn-loop']), /^tenfold; node="front-[23]"$|^undefined$/)
 })
 
