@@ -2,9 +2,9 @@
 // directory can command it, so it is closed to everybody else.
 
 import { createHash } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { TenfoldError } from '../../base/errors.ts'
 
 export interface HaproxyFiles {
@@ -36,9 +36,20 @@ export function haproxyFilesOf(directory: string): HaproxyFiles {
   }
 }
 
+/** @throws unauthorized when one of them is somebody else's: in the temporary directory anybody can be there first. */
 export async function makeHaproxyDirs({ dir, masterSocket }: HaproxyFiles): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  await mkdir(resolve(masterSocket, '..'), { recursive: true, mode: 0o700 })
+  for (const path of new Set([dir, dirname(masterSocket)])) {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    const { uid, mode } = await lstat(path)
+    if (process.getuid && (uid !== process.getuid() || (mode & 0o077) !== 0))
+      throw new TenfoldError(
+        'unauthorized',
+        `${path} can be entered by others; who can reach HAProxy's sockets commands it`,
+        {
+          details: { path, uid, mode: (mode & 0o777).toString(8) },
+        },
+      )
+  }
 }
 
 /** Whole or not at all, and for its owner only. */

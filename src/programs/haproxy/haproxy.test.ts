@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, BoundSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { describeError } from '../../base/errors.ts'
 import { findHaproxy, type HaproxyBinary } from './binary.ts'
-import { haproxyFilesOf } from './files.ts'
+import { haproxyFilesOf, makeHaproxyDirs } from './files.ts'
 import { findInstance, HaproxyInstance } from './instance.ts'
 import { stopLeftHaproxy } from './left.ts'
 import { numberIn, parseStats } from './stats.ts'
@@ -81,6 +81,14 @@ test('below a deep directory the sockets have short paths all the same', () => {
   const { masterSocket, runtimeSocket, configuration } = haproxyFilesOf(`/tmp/${'deep/'.repeat(40)}`)
   for (const path of [masterSocket, runtimeSocket]) assert.ok(path.length < 90, path)
   assert.match(configuration, /deep\/haproxy\.cfg$/)
+})
+
+test('a directory that others can enter is not used', async (t) => {
+  const dir = await temporaryDir(t)
+  await chmod(dir, 0o755)
+  await assert.rejects(makeHaproxyDirs(haproxyFilesOf(dir)), { code: 'unauthorized' })
+  await chmod(dir, 0o700)
+  await makeHaproxyDirs(haproxyFilesOf(dir))
 })
 
 test('its statistics are read, quotes and all', () => {
