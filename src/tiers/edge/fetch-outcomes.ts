@@ -82,16 +82,21 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
 
   kept(fetch: EdgeFetch, body: SharedBody): void {
     const { pending, writer } = fetch
-    if (!fetch.isOutdated && pending !== undefined && writer !== undefined)
-      body.kept = writer.commit(this.#varied({ ...pending, bytes: body.bytes }))
-    if (body.kept !== undefined) this.#edge.parts.compressing.replaced(body.kept)
+    const kept =
+      fetch.isOutdated || pending === undefined
+        ? undefined
+        : writer?.commit(this.#varied({ ...pending, bytes: body.bytes }))
+    if (kept !== undefined) {
+      body.settle(kept)
+      this.#edge.parts.compressing.replaced(kept)
+    }
     for (const waiter of [...fetch.waiters]) {
-      if (waiter.hasHead || !(body.kept !== undefined || waiter.needsWhole)) continue
+      if (waiter.hasHead || !(kept !== undefined || waiter.needsWhole)) continue
       const isLeader = waiter === fetch.leader
       fetch.release(waiter)
       this.#note(fetch, waiter)
-      if (body.kept === undefined) this.#edge.askAgain(waiter.exchange, waiter.attempt)
-      else this.#give(fetch, waiter, body.kept, { isLeader, isStored: true })
+      if (kept === undefined) this.#edge.askAgain(waiter.exchange, waiter.attempt)
+      else this.#give(fetch, waiter, kept, { isLeader, isStored: true })
     }
   }
 

@@ -11,11 +11,24 @@ export class SharedBody {
   /** So far; of the whole when it is whole. */
   bytes = 0
   isWhole = false
-  /** Set with `isWhole` when it is kept. */
-  kept: Kept | undefined
   readonly #pieces: Buffer[] = []
   /** Where the first piece begins. */
   #start = 0
+  #kept: Kept | undefined
+  /** Held on to: the store may put it away while somebody still reads it here. */
+  #whole: Buffer | undefined
+
+  /** Undefined while it is not kept. */
+  get kept(): Kept | undefined {
+    return this.#kept
+  }
+
+  /** It is whole, and kept. */
+  settle(kept: Kept): void {
+    this.#kept = kept
+    this.#whole = kept.body
+    if (this.#whole !== undefined) this.#pieces.length = 0
+  }
 
   add(bytes: Buffer, start: number, end: number): void {
     this.#pieces.push(Buffer.from(bytes.subarray(start, end)))
@@ -28,8 +41,8 @@ export class SharedBody {
 
   /** The bytes there, or a first part of them. Undefined: there are none yet, or none any more. */
   from(offset: number): Buffer | undefined {
-    const body = this.kept?.body
-    if (body !== undefined) return offset < body.length ? body.subarray(offset, offset + pieceBytes) : undefined
+    const whole = this.#whole
+    if (whole !== undefined) return offset < whole.length ? whole.subarray(offset, offset + pieceBytes) : undefined
     let at = this.#start
     if (offset < at) return undefined
     for (const piece of this.#pieces) {
@@ -41,6 +54,6 @@ export class SharedBody {
 
   /** What a reader at this place needs is not held any more. */
   hasLost(offset: number): boolean {
-    return offset < this.#start && this.kept?.body === undefined
+    return offset < this.#start && this.#whole === undefined
   }
 }
