@@ -116,7 +116,7 @@ async function freePortBase(): Promise<number> {
   const { from, to, step } = portBases
   const first = from + Math.floor(Math.random() * ((to - from) / step)) * step
   for (let base = first; base < to; base += step) {
-    const ports = [base + 43, base + 53, base + 70, base + 80, base + 100, base + 101, base + 102]
+    const ports = [base + 443, base + 53, base + 70, base + 80, base + 100, base + 101, base + 102]
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base
   }
   throw new Error(`no free ports from ${first} to ${to}`)

@@ -9,7 +9,7 @@ import { purgesOf } from './purge.ts'
 const urls = { app: 'http://127.0.0.1:8080', dashboard: '', control: '' }
 
 test('a purge is by url, prefix or tag, or of everything; a path is meant on every public address', () => {
-  const withTls = { urls: { ...urls, tls: 'https://127.0.0.1:8043' } }
+  const withTls = { urls: { ...urls, tls: 'https://127.0.0.1:8443' } }
   for (const [values, expected] of [
     [{ url: '/a?b=1' }, [{ url: 'http://127.0.0.1:8080/a?b=1' }]],
     [{ url: 'https://photos.example/a' }, [{ url: 'https://photos.example/a' }]],
@@ -21,7 +21,7 @@ test('a purge is by url, prefix or tag, or of everything; a path is meant on eve
   }
   assert.deepEqual(purgesOf({ prefix: '/media/' }, withTls), [
     { prefix: 'http://127.0.0.1:8080/media/' },
-    { prefix: 'https://127.0.0.1:8043/media/' },
+    { prefix: 'https://127.0.0.1:8443/media/' },
   ])
 })
 

@@ -112,8 +112,8 @@ export function tlsEntryOf({ entry, portBase }: Pick<SystemMap, 'entry' | 'portB
   return { address: entry.address, port: portBase + tlsPortOffset }
 }
 
-/** Offset of the public TLS port from the port base. */
-const tlsPortOffset = 43
+/** Offset of the public TLS port from the port base: 8443 where that is 8000. */
+export const tlsPortOffset = 443
 
 export function nodeOf(map: SystemMap, id: string): MapNode | undefined {
   return map.nodes.find((node) => node.id === id)

@@ -1,10 +1,10 @@
 // Where a new node goes: the lowest free number, host and port. Pure, so that a plan can be printed before it is done.
 
-import type { MapNode, Role, SystemMap } from '../map/map.ts'
+import { type MapNode, type Role, type SystemMap, tlsPortOffset } from '../map/map.ts'
 import type { Topology } from '../topology/schema.ts'
 import type { NodeSpec } from './step.ts'
 
-/** Ports of nodes lie from port base + 100 on; below are the addresses that people use. */
+/** Ports of nodes lie from port base + 100 on, but for the one of TLS; below are the other addresses that people use. */
 const nodePortsFrom = 100
 const nodePortsMax = 800
 
@@ -23,7 +23,8 @@ export class Placement {
     const number = lowestFree((n) => this.#nodes.some((node) => node.id === `${region}/${role}-${n}`))
     const hostNumber = where === 'beside' ? 1 : this.#freeHost(region)
     const port =
-      this.#map.portBase + lowestFree((n) => this.#nodes.some((node) => node.port === this.#portOf(n)), nodePortsFrom)
+      this.#map.portBase +
+      lowestFree((n) => n === tlsPortOffset || this.#nodes.some((node) => node.port === this.#portOf(n)), nodePortsFrom)
     if (port >= this.#map.portBase + nodePortsFrom + nodePortsMax) throw new RangeError(`no node port is free`)
     const spec: NodeSpec = {
       id: `${region}/${role}-${number}`,
