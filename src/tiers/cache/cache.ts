@@ -1,14 +1,13 @@
 // The cache that apps hold: freshness, single flight, namespaces and channels, written once over any engine.
 //
-// A hit is decided first and with as little as can be: one look-up, one comparison with the time until which the value is
-// calm. Keys and options are checked when that fails; a key that was found has been checked when it was set.
+// A hit in the process is decided first and by the engine alone. Keys and options are checked when there is none; a key
+// that was found has been checked when it was set.
 
 import { openChannel } from '../../base/channels.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { withTimeout } from '../../base/limits.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
-import { CoarseClock } from './coarse-clock.ts'
 import type {
   Cache,
   CacheEngine,
@@ -42,51 +41,42 @@ interface Shared {
   failures: Failures
   clock: Clock
   random: Random
-  /** The wall clock of hits. */
-  hitClock: { now(): number }
 }
 
 export function openCache(engine: CacheEngine, { clock = systemClock, random = systemRandom }: CacheParts = {}): Cache {
   const failures = new Failures(clock, random)
   const flights = new Flights(clock, failures)
-  const hitClock = clock === systemClock ? new CoarseClock() : clock
-  return new NamedCache({ engine, flights, failures, clock, random, hitClock }, '', {})
+  return new NamedCache({ engine, flights, failures, clock, random }, '', {})
 }
 
 class NamedCache implements CacheNamespace {
   readonly #shared: Shared
   readonly #engine: CacheEngine
-  readonly #hitClock: { now(): number }
   readonly #prefix: string
   readonly #defaults: WrapOptions
 
   constructor(shared: Shared, prefix: string, defaults: WrapOptions) {
     this.#shared = shared
     this.#engine = shared.engine
-    this.#hitClock = shared.hitClock
     this.#prefix = prefix
     this.#defaults = defaults
   }
 
   peek<T>(key: string): T | undefined {
-    const kept = this.#engine.peek?.(this.#prefix + key)
-    return kept !== undefined && this.#hitClock.now() < kept.freshUntil ? (kept.value as T | undefined) : undefined
+    return this.#engine.peek?.(this.#prefix === '' ? key : this.#prefix + key) as T | undefined
   }
 
   wrap<T>(key: string, options: WrapOptions | (() => Promise<T>), load?: () => Promise<T>): Promise<T> {
-    const full = this.#prefix + key
-    const kept = this.#engine.get(full)
-    if (kept !== undefined && !(kept instanceof Promise) && this.#hitClock.now() < kept.calmUntil) {
-      if (channel.hasSubscribers) publish(full, 'hit')
-      return Promise.resolve(kept.value as T)
-    }
-    return this.#wrapSlowly(key, full, kept, options, load)
+    const full = this.#prefix === '' ? key : this.#prefix + key
+    const hit = this.#engine.peekAwaited?.(full)
+    if (hit === undefined) return this.#wrapSlowly(key, full, options, load)
+    if (channel.hasSubscribers) publish(full, 'hit')
+    return hit as Promise<T>
   }
 
   async #wrapSlowly<T>(
     key: string,
     full: string,
-    found: Promise<Kept | undefined> | Kept | undefined,
     options: WrapOptions | (() => Promise<T>),
     load: (() => Promise<T>) | undefined,
   ): Promise<T> {
@@ -95,11 +85,12 @@ class NamedCache implements CacheNamespace {
     const work = typeof options === 'function' ? options : load
     if (typeof work !== 'function')
       throw new TenfoldError('bad-input', `cache.wrap of ${full} was given nothing to load by`)
-    const kept = await found
+    const answer = this.#engine.get(full)
+    const kept = answer instanceof Promise ? await answer : answer
     const now = this.#shared.clock.now()
     const staleMs = kept === undefined ? Number.POSITIVE_INFINITY : now - kept.freshUntil
-    if (kept && staleMs < terms.staleForMs) {
-      const isFresh = staleMs < 0
+    const isFresh = staleMs < 0
+    if (kept && (isFresh || staleMs < terms.staleForMs)) {
       const isDue = !isFresh || isEarly(now, kept.freshUntil, kept.loadMs, terms.earlyRefresh, this.#shared.random)
       if (isDue) this.#renew(full, terms, work)
       publish(full, isFresh ? 'hit' : 'stale')

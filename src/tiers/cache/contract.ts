@@ -47,7 +47,7 @@ export interface Cache {
    * remembered unless `negativeTtl` says so.
    */
   wrap<T>(key: string, options: WrapOptions, load: () => Promise<T>): Promise<T>
-  /** What lies fresh in this process, at once. Undefined when it would take a wait to know. */
+  /** What lies fresh in this process, at once. Undefined when it takes a wait to know, or when it is due to be renewed early. */
   peek<T>(key: string): T | undefined
   get<T>(key: string): Promise<T | undefined>
   /** In the order of the keys; undefined where there is nothing. At most 1,000 keys. */
@@ -132,8 +132,13 @@ export interface Kept {
  */
 export interface CacheEngine {
   get(key: string): Promise<Kept | undefined> | Kept | undefined
-  /** What lies in this process. An engine in which nothing does leaves it out. */
-  peek?(key: string): Kept | undefined
+  /**
+   * The path of a hit in the process: the value, when it is there, calm, and something. Undefined leaves it to `get`. An
+   * engine that holds nothing in the process leaves it out.
+   */
+  peek?(key: string): unknown
+  /** The same as a promise, made once for each value and not for each hit. */
+  peekAwaited?(key: string): Promise<unknown> | undefined
   /** In the order of the keys. */
   getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> | Array<Kept | undefined>
   /** Kept for at most `keepMs`, stale time included. */

@@ -1,10 +1,11 @@
-// The cache inside one process: one look-up in a Map and one counter on a hit, no promise, no allocation, no clock.
+// The cache inside one process: one look-up in a Map and one counter on a hit, no promise, no allocation.
 //
 // Bytes are bounded at every moment: `set` evicts before it returns. What has ended goes by the wheel, within a tick or
 // two; who must not see it in between compares `freshUntil`, as cache.ts does.
 
 import { systemRandom } from '../../../../base/random.ts'
 import type { CacheEngine, Kept } from '../../contract.ts'
+import { CoarseTicks } from './coarse-ticks.ts'
 import { Entry } from './entry.ts'
 import { type EvictionName, evictions } from './eviction/policies.ts'
 import { type MemoryInsight, measureInsight } from './insight.ts'
@@ -13,7 +14,7 @@ import { CountsByName } from './name-counts.ts'
 import { ReuseSketch } from './reuse.ts'
 import { sizeOf, sizeOfString } from './size.ts'
 import { TagIndex } from './tag-index.ts'
-import { TimerWheel } from './timer-wheel.ts'
+import { TimerWheel, tickMs } from './timer-wheel.ts'
 
 /**
  * What an entry takes besides its key, value and tags: the entry, its place in the Map, its times, its hash among the ghosts
@@ -30,7 +31,8 @@ export interface MemoryCacheOptions {
 
 export interface MemoryCacheEngine extends CacheEngine {
   get(key: string): Kept | undefined
-  peek(key: string): Kept | undefined
+  peek(key: string): unknown
+  peekAwaited(key: string): Promise<unknown> | undefined
   getMany(keys: readonly string[]): Array<Kept | undefined>
   set(key: string, kept: Kept, keepMs: number): void
   delete(key: string): void
@@ -44,6 +46,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   const entries = new Map<string, Entry>()
   const eviction = evictions[name](bytesMax)
   const wheel = new TimerWheel(performance.now())
+  const ticks = new CoarseTicks()
   const counts = new CountsByName()
   const reuse = new ReuseSketch(bytesMax)
   const tags = new TagIndex<Entry>()
@@ -51,15 +54,34 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   let wakesAtMs = Number.POSITIVE_INFINITY
   let isClosed = false
 
+  function peek(key: string): unknown {
+    const entry = entries.get(key)
+    if (entry === undefined || entry.calmTick <= ticks.now()) return undefined
+    asked(entry)
+    return entry.value
+  }
+
+  function peekAwaited(key: string): Promise<unknown> | undefined {
+    const entry = entries.get(key)
+    if (entry === undefined || entry.calmTick <= ticks.now() || entry.value === undefined) return undefined
+    asked(entry)
+    entry.promise ??= Promise.resolve(entry.value)
+    return entry.promise
+  }
+
+  function asked(entry: Entry): void {
+    entry.counts.hits++
+    eviction.touch(entry)
+    if (entry.hash < reuse.below) reuse.record(entry.hash, entry.bytes)
+  }
+
   function get(key: string): Kept | undefined {
     const entry = entries.get(key)
     if (entry === undefined) {
       counts.of(key).misses++
       return undefined
     }
-    entry.counts.hits++
-    eviction.touch(entry)
-    if (entry.hash < reuse.below) reuse.record(entry.hash, entry.bytes)
+    asked(entry)
     return entry.kept
   }
 
@@ -121,6 +143,8 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
       before.counts.bytes += bytes - before.bytes
       eviction.resize(before, bytes)
       before.kept = kept
+      before.value = kept.value
+      before.promise = undefined
       before.setAtMs = nowMs
       eviction.touch(before)
     } else {
@@ -131,13 +155,15 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
     }
     if (kept.tags.length > 0) tags.add(kept.tags, entry)
     if (entry.hash < reuse.below) reuse.record(entry.hash, bytes)
+    entry.calmTick = Math.floor((nowMs + Math.min(kept.calmUntil - Date.now(), keepMs)) / tickMs)
     wakeAt(wheel.add(entry, nowMs + keepMs))
     makeRoom(nowMs)
   }
 
   return {
     get,
-    peek: get,
+    peek,
+    peekAwaited,
     getMany: (keys) => keys.map(get),
     set,
     delete(key) {

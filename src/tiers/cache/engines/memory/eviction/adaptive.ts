@@ -6,65 +6,61 @@
 // High Performance Caching" (ISCA 2007). The sample holds at most 1,024 places a side, whatever the size of the cache, and
 // for a cache that holds fewer it is the whole of it.
 
-import type { Eviction } from './eviction.ts'
-import { Place } from './place-queue.ts'
+import type { Place } from './place-queue.ts'
 import { guardedSmallShare, S3Fifo } from './s3-fifo.ts'
+import { S3FifoShadow } from './s3-fifo-shadow.ts'
 
 const openSmallShare = 0.1
 /** Hashes have 31 bits; a key is in the sample when its hash is below the bound. */
-const everyHash = 2 ** 31
+const everyHash = 2 ** 31 - 1
 const sampledPlacesMax = 1024
 /** Sampled requests between two decisions, as a multiple of the places in the sample, and never fewer than this. */
 const requestsPerPlace = 2
 const requestsMin = 256
 /** Share of what was counted that is left after each decision: about the last two windows speak. */
 const memory = 0.5
+/** Sampled hits that one eviction pays for. While nothing has to leave, it does not matter who would have kept what. */
+const hitsPerEviction = 64
+const hitsAheadMax = 4096
 /** The other side has to be better by this share of the requests, so that chance does not toss between equals. */
 const marginToGuard = 0.02
 const marginToOpen = 0.005
 
-export class Adaptive implements Eviction {
-  readonly #own: S3Fifo
-  readonly #open: Shadow
-  readonly #guarded: Shadow
+export class Adaptive extends S3Fifo {
+  readonly #open: S3FifoShadow
+  readonly #guarded: S3FifoShadow
+  /** Of all requests, and of hits: nothing while those that evictions paid for are used up. */
   #below = everyHash
+  #hitsBelow = 0
+  #hitsLeft = 0
   #requests = 0
   #counted = 0
 
   constructor({ roomBytes }: { roomBytes: number }) {
-    this.#own = new S3Fifo({ roomBytes, smallShare: openSmallShare })
-    this.#open = new Shadow(new S3Fifo({ roomBytes, smallShare: openSmallShare }))
-    this.#guarded = new Shadow(new S3Fifo({ roomBytes, smallShare: guardedSmallShare, guarded: true }))
+    super({ roomBytes, smallShare: openSmallShare })
+    this.#open = new S3FifoShadow({ roomBytes, smallShare: openSmallShare })
+    this.#guarded = new S3FifoShadow({ roomBytes, smallShare: guardedSmallShare, guarded: true })
   }
 
-  get bytes(): number {
-    return this.#own.bytes
-  }
-
-  get count(): number {
-    return this.#own.count
-  }
-
-  add(place: Place): void {
-    this.#own.add(place)
+  override add(place: Place): void {
+    super.add(place)
     if (place.hash < this.#below) this.#sample(place)
   }
 
-  touch(place: Place): void {
-    this.#own.touch(place)
-    if (place.hash < this.#below) this.#sample(place)
+  override touch(place: Place): void {
+    super.touch(place)
+    if (place.hash < this.#hitsBelow) this.#sampleHit(place)
   }
 
-  remove(place: Place): void {
-    this.#own.remove(place)
+  override evict(): Place | undefined {
+    this.#hitsLeft = Math.min(hitsAheadMax, this.#hitsLeft + hitsPerEviction)
+    this.#hitsBelow = this.#below
+    return super.evict()
   }
 
-  resize(place: Place, bytes: number): void {
-    this.#own.resize(place, bytes)
-  }
-
-  evict(): Place | undefined {
-    return this.#own.evict()
+  #sampleHit(place: Place): void {
+    if (--this.#hitsLeft <= 0) this.#hitsBelow = 0
+    this.#sample(place)
   }
 
   #sample({ hash, bytes }: Place): void {
@@ -77,7 +73,7 @@ export class Adaptive implements Eviction {
   }
 
   #halveSample(): void {
-    this.#below /= 2
+    this.#below >>>= 1
     this.#open.keepBelow(this.#below)
     this.#guarded.keepBelow(this.#below)
   }
@@ -93,52 +89,7 @@ export class Adaptive implements Eviction {
   }
 
   #guard(guarded: boolean): void {
-    this.#own.guarded = guarded
-    this.#own.smallShare = guarded ? guardedSmallShare : openSmallShare
-  }
-}
-
-/** What one policy would have kept of the sample. */
-class Shadow {
-  hits = 0
-  readonly #policy: S3Fifo
-  readonly #places = new Map<number, Place>()
-
-  constructor(policy: S3Fifo) {
-    this.#policy = policy
-  }
-
-  get count(): number {
-    return this.#places.size
-  }
-
-  ask(hash: number, bytes: number): void {
-    const place = this.#places.get(hash)
-    if (place) {
-      this.hits++
-      this.#policy.touch(place)
-      return
-    }
-    const added = new Place(hash, bytes)
-    this.#places.set(hash, added)
-    this.#policy.add(added)
-    while (this.#policy.bytes > this.#policy.roomBytes) {
-      const evicted = this.#policy.evict()
-      if (evicted) this.#places.delete(evicted.hash)
-    }
-  }
-
-  /** Half the sample is gone, so is half the room. */
-  keepBelow(bound: number): void {
-    this.#policy.roomBytes /= 2
-    for (const [hash, place] of this.#places)
-      if (hash >= bound) {
-        this.#policy.remove(place)
-        this.#places.delete(hash)
-      }
-    while (this.#policy.bytes > this.#policy.roomBytes) {
-      const evicted = this.#policy.evict()
-      if (evicted) this.#places.delete(evicted.hash)
-    }
+    this.guarded = guarded
+    this.smallShare = guarded ? guardedSmallShare : openSmallShare
   }
 }
