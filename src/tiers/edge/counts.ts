@@ -18,6 +18,11 @@ export class EdgeCounts {
     if (!isFromSibling(request)) this.requests[outcome]++
   }
 
+  /** It was counted as one thing and became another. */
+  undo(outcome: Outcome, request: RequestHead): void {
+    if (!isFromSibling(request)) this.requests[outcome]--
+  }
+
   addBytesOut(bytes: number, request: RequestHead): void {
     if (!isFromSibling(request)) this.bytesOut += bytes
   }

@@ -61,7 +61,7 @@ test('when the server is gone, what is kept is given although it is stale, and i
     response.setHeader('cache-control', 'max-age=10')
     response.end('hello')
   })
-  const { get, clock } = await openEdgeFront(t, origin)
+  const { get, clock, edge } = await openEdgeFront(t, origin)
   await get('/a')
   await origin.stop()
   clock.shiftMs += 30_000
@@ -69,6 +69,7 @@ test('when the server is gone, what is kept is given although it is stale, and i
   assert.deepEqual([stale.status, stale.text], [200, 'hello'])
   assert.equal(stale.cache, 'fwd=stale; ttl=-20; detail="stale-if-error"')
   assert.equal((await get('/a', { method: 'HEAD' })).status, 200)
+  assert.deepEqual(edge.report().requests, { hit: 0, stale: 2, revalidated: 0, miss: 1, coalesced: 0, pass: 0 })
   clock.shiftMs += 60_000
   assert.equal((await get('/a')).status, 502)
   assert.equal((await get('/b')).status, 502)
