@@ -36,7 +36,7 @@ export class KeyNames {
   }
 }
 
-function enclosed(key: string): string {
+export function enclosed(key: string): string {
   return key.includes('}') || key.includes('%') ? key.replaceAll('%', '%25').replaceAll('}', '%7D') : key
 }
 

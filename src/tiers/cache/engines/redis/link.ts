@@ -1,9 +1,10 @@
 // A link: our one connection to one server, and what keeps a server that is dead or hangs from becoming our problem.
 //
-// Up: calls go out, each with a deadline. Down: calls are refused at once, while the link tries to connect in the
-// background. A lost connection brings it down, and so do `timeoutsMax` deadlines in a row: a server that hangs keeps its
-// connection. This is a circuit breaker without a half-open state for callers to suffer: the handshake of the next
-// connection is the probe.
+// Up: calls go out, each with a deadline. Silent: a deadline passed and nothing was answered since; calls are refused at
+// once, and the first answer, however late, ends it, so that a server that paused for a moment (a slow disk, a fork) costs
+// that moment. Down: the connection is lost, or was silent for `hangMsMax`; calls are refused while the link tries to
+// connect in the background. This is a circuit breaker without a half-open state for callers to suffer: the calls under
+// way, and then the handshake of the next connection, are the probes.
 //
 // The client's own queue and reconnecting are off, since they keep calls for a server that may never come back.
 
@@ -59,7 +60,8 @@ export class RedisLink {
   readonly #calls = new Set<Call>()
   #timer: NodeJS.Timeout | undefined
   #connection: Connection | undefined
-  #timeoutsInRow = 0
+  #answeredAt = 0
+  #silentSince: number | undefined
   #upSince = 0
   #wasDown = false
   #keeping: Promise<void> = Promise.resolve()
@@ -93,15 +95,16 @@ export class RedisLink {
   }
 
   /**
-   * @throws unavailable at once when it is down, overloaded at once when too many calls are under way, timeout within
+   * @throws unavailable at once when it is down or silent, overloaded at once when too many calls are under way, timeout within
    * `callMsMax`, and what the server says (`isServerError`). After a timeout, or unavailable while it was under way, a
    * write may have happened, and may still.
    */
   send(args: ReadonlyArray<string | Buffer>): Promise<unknown> {
     const connection = this.#connection
     const { callMsMax, callsMax } = this.#options.limits
-    if (connection === undefined)
-      return Promise.reject(new TenfoldError('unavailable', 'the Redis server is down', { details: { isSent: false } }))
+    if (connection === undefined) return Promise.reject(new TenfoldError('unavailable', 'the Redis server is down'))
+    if (this.#silentSince !== undefined)
+      return Promise.reject(new TenfoldError('unavailable', 'the Redis server does not answer'))
     if (this.#calls.size >= callsMax)
       return Promise.reject(new TenfoldError('overloaded', `${callsMax} calls to one Redis server are under way`))
     return new Promise((resolve, reject) => {
@@ -114,13 +117,15 @@ export class RedisLink {
       connection.client.sendCommand(args as Array<string | Buffer>).then(
         (answer) => {
           this.#calls.delete(call)
-          this.#timeoutsInRow = 0
+          this.#heard(connection)
           resolve(answer)
         },
         (error: unknown) => {
           this.#calls.delete(call)
-          if (this.isServerError(error)) reject(error)
-          else reject(new TenfoldError('unavailable', `the Redis server went away: ${describeError(error)}`))
+          if (!this.isServerError(error))
+            return reject(new TenfoldError('unavailable', `the Redis server went away: ${describeError(error)}`))
+          this.#heard(connection)
+          reject(error)
         },
       )
     })
@@ -188,8 +193,9 @@ export class RedisLink {
       destroy(client)
       throw error
     }
-    this.#timeoutsInRow = 0
+    this.#silentSince = undefined
     this.#upSince = systemClock.monotonic()
+    this.#answeredAt = this.#upSince
     this.#connection = connection
     this.#options.onUp?.()
     return connection
@@ -223,18 +229,31 @@ export class RedisLink {
     this.#timer.unref()
   }
 
+  #heard(connection: Connection): void {
+    if (connection !== this.#connection) return
+    this.#answeredAt = systemClock.monotonic()
+    this.#silentSince = undefined
+  }
+
   #giveUpLate(): void {
     this.#timer = undefined
+    const { callMsMax, hangMsMax } = this.#options.limits
     const now = systemClock.monotonic()
     for (const call of this.#calls) {
       if (call.until > now) break
       this.#calls.delete(call)
       call.giveUp()
-      this.#timeoutsInRow++
+      // Answers come in the order of the calls: one after this call was sent says that the server works on what it was sent.
+      const sentAt = call.until - callMsMax
+      if (this.#answeredAt < sentAt) this.#silentSince ??= sentAt
     }
-    if (this.#timeoutsInRow >= this.#options.limits.timeoutsMax) this.reconnect()
+    if (this.#silentSince !== undefined && now - this.#silentSince >= hangMsMax) this.reconnect()
     const [next] = this.#calls
-    if (next && !this.#closing.signal.aborted) this.#watch(Math.max(1, next.until - now))
+    const lookAgainMs = Math.min(
+      next ? next.until - now : Number.POSITIVE_INFINITY,
+      this.isUp && this.#silentSince !== undefined ? this.#silentSince + hangMsMax - now : Number.POSITIVE_INFINITY,
+    )
+    if (Number.isFinite(lookAgainMs) && !this.#closing.signal.aborted) this.#watch(Math.max(1, lookAgainMs))
   }
 }
 

@@ -1,19 +1,36 @@
 // One server among those that hold the values: the link to it, and the deletions that it is owed.
 
 import { systemClock } from '../../../../base/clock.ts'
+import type { Change } from '../../shared/contract.ts'
+import type { KeyNames } from './keys.ts'
 import { type LinkOptions, RedisLink, type Send } from './link.ts'
+import type { RedisCacheLimits } from './options.ts'
 import { Owed } from './owed.ts'
 import { deleteMatching } from './scan.ts'
-import type { ServersOptions } from './servers.ts'
 import { Watch } from './watch.ts'
 
 const settleMs = 100
 /** Values, what can become values, what values hang on. Not locks and counts. */
 const everyStart = ['l:', 'v:', 't:']
 
+/** What all servers of one cache have in common. */
+export interface ServersOptions {
+  username: string
+  password: string
+  names: KeyNames
+  limits: RedisCacheLimits
+  /** Word of changes at any of them. */
+  tell(change: Change): void
+}
+
 export class Member {
   readonly owed: Owed
-  readonly send: Send = (args) => this.#open.send(args)
+  readonly send: Send = (args) =>
+    this.#open.send(args).catch((error: unknown) => {
+      // It is no primary (any more): whoever names the primary is asked again.
+      if (error instanceof Error && /^(READONLY|MASTERDOWN)/.test(error.message)) this.reconnect()
+      throw error
+    })
   readonly #prefix: string
   readonly #closing = new AbortController()
   #link: RedisLink | undefined
@@ -30,7 +47,8 @@ export class Member {
     const member = new Member(names.prefix, limits.owedMax)
     const prepare = async (send: Send) => {
       await options.prepare?.(send)
-      await member.#settle(send)
+      // Everything takes longer than connecting may; until it is gone, all is taken for missing.
+      await member.owed.settleNamed(send)
     }
     // What was owed in the moment between the two is made good after it.
     const onUp = () => {
@@ -55,10 +73,6 @@ export class Member {
 
   get backForMs(): number {
     return this.#open.backForMs
-  }
-
-  isServerError(error: unknown): error is Error {
-    return this.#open.isServerError(error)
   }
 
   /** To somewhere else, perhaps. */

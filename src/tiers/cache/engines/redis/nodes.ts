@@ -6,11 +6,10 @@
 // `strayMsMax` only. Whoever changes a key deletes it in the place that he does not use, or owes that.
 
 import type { RedisAddress } from '../../../../programs/redis/contract.ts'
-import { Member } from './member.ts'
+import { Member, type ServersOptions } from './member.ts'
 import type { RedisCacheLimits } from './options.ts'
 import { partitionCount, partitionOf, Ring } from './ring.ts'
-import { deleteMatching } from './scan.ts'
-import type { Place, Servers, ServersOptions } from './servers.ts'
+import { coherentUntilOf, deleteStartingAt, type Place, placeAt, type Servers } from './servers.ts'
 
 export interface NodesOptions extends ServersOptions {
   nodes: readonly RedisAddress[]
@@ -49,23 +48,11 @@ export class Nodes implements Servers {
   }
 
   get coherentUntil(): number {
-    let until = Number.POSITIVE_INFINITY
-    // What is down is not asked: its keys lie elsewhere meanwhile.
-    for (const member of this.#members) if (member.isUp) until = Math.min(until, member.coherentUntil)
-    return until === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : until
+    return coherentUntilOf(this.#members)
   }
 
-  async deleteStarting(starts: readonly string[]): Promise<void> {
-    await Promise.all(
-      this.#members.map(async (member) => {
-        try {
-          await deleteMatching(member.send, this.#prefix, starts)
-        } catch {
-          member.owed.addEverything()
-          member.owe([])
-        }
-      }),
-    )
+  deleteStarting(starts: readonly string[]): Promise<void> {
+    return deleteStartingAt(this.#members, this.#prefix, starts)
   }
 
   async close(): Promise<void> {
@@ -83,18 +70,4 @@ export class Nodes implements Servers {
 /** Partitions come back in an order that is the same everywhere, spread over all keys. */
 function isBack(partition: number, share: number): boolean {
   return partition < share * partitionCount
-}
-
-function placeAt(
-  member: Member,
-  { other, isStray = false }: { other?: Member | undefined; isStray?: boolean } = {},
-): Place {
-  return {
-    send: member.send,
-    isStray,
-    isOwed: (name) => member.owed.has(name),
-    forget: (names) => member.forget(names),
-    owe: (names) => member.owe(names),
-    other,
-  }
 }

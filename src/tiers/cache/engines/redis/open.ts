@@ -2,12 +2,14 @@
 
 import { TenfoldError } from '../../../../base/errors.ts'
 import type { Change, Locks, RateLimiter, SharedCacheEngine } from '../../shared/contract.ts'
+import { Cluster } from './cluster.ts'
 import { limitsOf, RedisCache } from './engine.ts'
 import { KeyNames } from './keys.ts'
 import { RedisLocks } from './lock.ts'
 import { Nodes } from './nodes.ts'
 import type { RedisCacheOptions } from './options.ts'
 import { RedisRateLimiter } from './rate-limit.ts'
+import { openBySentinels } from './sentinel.ts'
 import type { Servers } from './servers.ts'
 import { stalenessMsMax } from './watch.ts'
 
@@ -61,9 +63,9 @@ async function openServers(
 ): Promise<Servers> {
   const { servers, username, password } = options
   const shared = { username, password, names, limits: limitsOf(options), tell }
-  if (servers.kind === 'nodes') {
-    if (servers.nodes.length === 0) throw new TenfoldError('bad-input', 'a redis cache needs at least one server')
-    return Nodes.open({ ...shared, nodes: servers.nodes })
-  }
-  throw new TenfoldError('not-built', `servers of kind ${servers.kind} are not built yet`)
+  const nodes = servers.kind === 'sentinel' ? servers.sentinels : servers.nodes
+  if (nodes.length === 0) throw new TenfoldError('bad-input', 'a redis cache needs at least one server')
+  if (servers.kind === 'nodes') return Nodes.open({ ...shared, nodes })
+  if (servers.kind === 'cluster') return Cluster.open({ ...shared, nodes })
+  return openBySentinels({ ...shared, ...servers })
 }

@@ -25,8 +25,8 @@ export interface RedisCacheLimits {
   callMsMax: number
   /** Calls under way at one server; more are misses at once, so that no queue grows before one that is slow. */
   callsMax: number
-  /** So many calls in a row that took too long: the connection is given up and a new one is tried. */
-  timeoutsMax: number
+  /** A server that has answered nothing for this long although it was asked: a new connection is tried. */
+  hangMsMax: number
   connectMsMax: number
   /** Between two tries to connect; each waits by chance up to twice as long as the one before. */
   reconnectMsMin: number
@@ -44,7 +44,7 @@ export interface RedisCacheLimits {
 export const redisCacheLimits: RedisCacheLimits = {
   callMsMax: 50,
   callsMax: 2000,
-  timeoutsMax: 3,
+  hangMsMax: 500,
   connectMsMax: 500,
   reconnectMsMin: 50,
   reconnectMsMax: 1000,

@@ -4,6 +4,7 @@
 //
 // The debt is this process's own: if the process ends before the server is back, an old value there ends with its time.
 
+import { TenfoldError } from '../../../../base/errors.ts'
 import type { Send } from './link.ts'
 
 const atOnce = 200
@@ -37,17 +38,38 @@ export class Owed {
     this.#keys.clear()
   }
 
-  /** @throws what `send` or `deleteAll` throw; what is not made good by then is owed as before. */
+  /** What another server was owed, if that one's keys are this one's now. */
+  inherit(debt: Owed): void {
+    if (debt.#isEverything) this.addEverything()
+    else this.add([...debt.#keys])
+  }
+
+  /** @throws unavailable when some could not be deleted, which are owed as before. */
+  async settleNamed(send: Send): Promise<void> {
+    const names = [...this.#keys]
+    let left = 0
+    for (let i = 0; i < names.length; i += atOnce) {
+      const some = names.slice(i, i + atOnce)
+      // One by one: in a cluster two keys of one command have to lie in one slot.
+      const answers = await Promise.allSettled(some.map((name) => send(['UNLINK', name])))
+      for (const [j, answer] of answers.entries())
+        if (answer.status === 'fulfilled' || isElsewhere(answer.reason)) this.#keys.delete(some[j] as string)
+        else left++
+    }
+    if (left > 0) throw new TenfoldError('unavailable', `${left} keys could not be deleted`)
+  }
+
+  /** @throws as `settleNamed`, and what `deleteAll` throws. */
   async settle(send: Send, deleteAll: () => Promise<void>): Promise<void> {
     if (this.#isEverything) {
       await deleteAll()
       this.#isEverything = false
     }
-    while (this.#keys.size > 0) {
-      const keys = [...this.#keys].slice(0, atOnce)
-      // One by one: in a cluster two keys of one command have to lie in one slot.
-      await Promise.all(keys.map((key) => send(['UNLINK', key])))
-      for (const key of keys) this.#keys.delete(key)
-    }
+    await this.settleNamed(send)
   }
+}
+
+/** A node of a cluster that has the key no more: whoever has it now has inherited the debt. */
+function isElsewhere(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('MOVED')
 }

@@ -1,9 +1,8 @@
 // Which server a key is asked of, and told to: what single servers, Sentinels and a Redis Cluster have in common.
 
-import type { Change } from '../../shared/contract.ts'
-import type { KeyNames } from './keys.ts'
 import type { Send } from './link.ts'
-import type { RedisCacheLimits } from './options.ts'
+import type { Member } from './member.ts'
+import { deleteMatching } from './scan.ts'
 
 /** Where a key lies now. */
 export interface Place {
@@ -30,11 +29,40 @@ export interface Servers {
   close(): Promise<void>
 }
 
-export interface ServersOptions {
-  username: string
-  password: string
-  names: KeyNames
-  limits: RedisCacheLimits
-  /** Word of changes at any of them. */
-  tell(change: Change): void
+export function placeAt(
+  member: Member,
+  { other, isStray = false, send = member.send }: { other?: Member | undefined; isStray?: boolean; send?: Send } = {},
+): Place {
+  return {
+    send,
+    isStray,
+    isOwed: (name) => member.owed.has(name),
+    forget: (names) => member.forget(names),
+    owe: (names) => member.owe(names),
+    other,
+  }
+}
+
+/** Of those that are asked: what is down is not, and its keys are missing or lie elsewhere. */
+export function coherentUntilOf(members: Iterable<Member>): number {
+  let until = Number.POSITIVE_INFINITY
+  for (const member of members) if (member.isUp) until = Math.min(until, member.coherentUntil)
+  return until === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : until
+}
+
+export async function deleteStartingAt(
+  members: Iterable<Member>,
+  prefix: string,
+  starts: readonly string[],
+): Promise<void> {
+  await Promise.all(
+    [...members].map(async (member) => {
+      try {
+        await deleteMatching(member.send, prefix, starts)
+      } catch {
+        member.owed.addEverything()
+        member.owe([])
+      }
+    }),
+  )
 }

@@ -27,7 +27,7 @@ export class Watch {
     const watch = new Watch()
     watch.#link = await RedisLink.open({
       ...options,
-      limits: { ...options.limits, callMsMax: pingMsMax, timeoutsMax: 1 },
+      limits: { ...options.limits, callMsMax: pingMsMax, hangMsMax: pingMsMax },
       async prepare(send) {
         const prefixes = names.watched.flatMap((start) => ['PREFIX', start])
         // The client turns the other mode on by itself, in which the server remembers what each client has read.
