@@ -10,6 +10,24 @@ import { cellsOf } from './traces/cells.ts'
 import { optimalHits } from './traces/optimum.ts'
 import type { Trace } from './traces/read-trace.ts'
 
+class TracePlace implements Place {
+  readonly key: number
+  readonly hash: number
+  bytes = 1
+  hits = 0
+  queue: PlaceQueue | undefined = undefined
+  newer: Place | undefined = undefined
+  older: Place | undefined = undefined
+
+  constructor(key: number) {
+    this.key = key
+    let mixed = Math.imul(key + 1, 0x9e3779b1)
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+    this.hash = (mixed ^ (mixed >>> 16)) >>> 1
+  }
+}
+
 const targets = { gapClosed: 0.33, loopOfOptimum: 0.8 }
 const names = Object.keys(evictions) as EvictionName[]
 /** Where LRU is that close to the optimum, there is nothing to close. */
@@ -65,24 +83,6 @@ function hitRatio({ requests, keys }: Trace, eviction: Eviction, room: number): 
     }
   }
   return hits / requests.length
-}
-
-class TracePlace implements Place {
-  readonly key: number
-  readonly hash: number
-  bytes = 1
-  hits = 0
-  queue: PlaceQueue | undefined = undefined
-  newer: Place | undefined = undefined
-  older: Place | undefined = undefined
-
-  constructor(key: number) {
-    this.key = key
-    let mixed = Math.imul(key + 1, 0x9e3779b1)
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
-    this.hash = (mixed ^ (mixed >>> 16)) >>> 1
-  }
 }
 
 function percent(share: number): string {
