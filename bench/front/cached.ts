@@ -7,8 +7,8 @@ import { answeringNginx, type Command, cachingHaproxy, cachingNginx, cachingVarn
 
 /** By the size of the object: a small one, and one that is not. */
 const targets: Record<string, Record<string, number>> = {
-  1024: { nginx: 0.9, Varnish: 0.7 },
-  102400: { nginx: 1, Varnish: 1 },
+  1024: { nginx: 0.9, 'nginx, tcp_nopush': 0.9, Varnish: 0.7 },
+  102400: { nginx: 1, 'nginx, tcp_nopush': 1, Varnish: 1 },
 }
 
 const { values } = parseArgs({
@@ -31,6 +31,7 @@ async function compare(bytes: string): Promise<void> {
   const commands: Record<string, (port: number) => Promise<Command>> = {
     [measure.ours]: async (port) => measure.node('front.ts', String(port), String(serverPort), 'edge'),
     nginx: (port) => cachingNginx(dir, port, serverPort),
+    'nginx, tcp_nopush': (port) => cachingNginx(dir, port, serverPort, { nopush: true }),
     Varnish: (port) => cachingVarnish(dir, port, serverPort),
     HAProxy: (port) => cachingHaproxy(dir, port, serverPort),
   }

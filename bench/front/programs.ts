@@ -31,12 +31,19 @@ export async function proxyingNginx(dir: string, port: number, serverPort: numbe
   return nginx(dir, 'proxy', `${upstream} server { listen ${address}:${port}; location / { ${proxy} } }`)
 }
 
-export async function cachingNginx(dir: string, port: number, serverPort: number): Promise<Command> {
-  const cache = `proxy_cache_path ${dir}/nginx-cache keys_zone=one:10m max_size=256m use_temp_path=off;`
+/** `tcp_nopush` is how Debian configures it; with it, large answers wait for the last packet, and so it is also run without. */
+export async function cachingNginx(
+  dir: string,
+  port: number,
+  serverPort: number,
+  { nopush = false } = {},
+): Promise<Command> {
+  const name = nopush ? 'cache-nopush' : 'cache'
+  const cache = `proxy_cache_path ${dir}/${name} keys_zone=one:10m max_size=256m use_temp_path=off;`
   const proxy = `proxy_pass http://${address}:${serverPort}; proxy_cache one; proxy_cache_lock on;`
-  // Without tcp_nopush: with it, large answers wait 40 ms for the last packet.
-  const server = `server { listen ${address}:${port}; sendfile on; tcp_nodelay on; location / { ${proxy} } }`
-  return nginx(dir, 'cache', `${cache} ${server}`)
+  const sending = `sendfile on; tcp_nopush ${nopush ? 'on' : 'off'}; tcp_nodelay on;`
+  const server = `server { listen ${address}:${port}; ${sending} location / { ${proxy} } }`
+  return nginx(dir, name, `${cache} ${server}`)
 }
 
 export async function cachingVarnish(dir: string, port: number, serverPort: number): Promise<Command> {
