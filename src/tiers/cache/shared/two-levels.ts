@@ -1,0 +1,183 @@
+// A cache in the process before the one that processes share, kept coherent by word of changes.
+//
+// Nothing is put into the near level but what was read from the far one while no word of it came: a read registers before
+// it asks, and word of its key, or loss of word, spoils it. So whichever arrives first, the answer or the word of a change
+// that the answer has not seen, the near level never keeps it: if the word comes first, the read is spoilt; if it comes
+// second, it finds the value and drops it. What this process writes goes to the far level only, for the same reason: its
+// own word and that of somebody who wrote right after it cannot be told apart.
+//
+// While word may be lost (`coherentUntil` has passed), the near level is empty and stays so. A hit costs no look at a
+// clock for that: a timer looks, and a process that was stopped meanwhile runs its timers before it reads anything.
+
+import { type Clock, systemClock } from '../../../base/clock.ts'
+import type { CacheEngine, Kept } from '../contract.ts'
+import type { Change, SharedCacheEngine } from './contract.ts'
+
+/** Nothing stays near for longer without being read from far again, whatever went wrong. */
+const nearMsMaxDefault = 60_000
+const lookMs = 50
+
+export interface TwoLevelsOptions {
+  nearMsMax?: number
+  clock?: Clock
+}
+
+interface Reading {
+  isSpoilt: boolean
+}
+
+/** Closes both. */
+export class TwoLevels implements SharedCacheEngine {
+  readonly #near: CacheEngine
+  readonly #far: SharedCacheEngine
+  readonly #clock: Clock
+  readonly #nearMsMax: number
+  readonly #readings = new Map<string, Set<Reading>>()
+  readonly #endWatch: () => void
+  #timer: NodeJS.Timeout
+  #isCoherent: boolean
+
+  readonly claim: SharedCacheEngine['claim']
+  readonly extend: SharedCacheEngine['extend']
+  readonly release: SharedCacheEngine['release']
+  readonly watch: SharedCacheEngine['watch']
+  readonly stalenessMsMax: number
+
+  constructor(near: CacheEngine, far: SharedCacheEngine, options: TwoLevelsOptions = {}) {
+    const { nearMsMax = nearMsMaxDefault, clock = systemClock } = options
+    this.#near = near
+    this.#far = far
+    this.#clock = clock
+    this.#nearMsMax = nearMsMax
+    this.#endWatch = far.watch((change) => this.#hear(change))
+    this.#isCoherent = this.#mayHold()
+    this.#timer = setInterval(() => this.#look(), lookMs)
+    this.#timer.unref()
+    this.claim = far.claim.bind(far)
+    this.extend = far.extend.bind(far)
+    this.release = far.release.bind(far)
+    this.watch = far.watch.bind(far)
+    // The timer notices late by this much.
+    this.stalenessMsMax = far.stalenessMsMax + lookMs
+  }
+
+  get coherentUntil(): number {
+    return this.#far.coherentUntil
+  }
+
+  peek(key: string): unknown {
+    return this.#isCoherent ? this.#near.peek?.(key) : undefined
+  }
+
+  peekAwaited(key: string): Promise<unknown> | undefined {
+    return this.#isCoherent ? this.#near.peekAwaited?.(key) : undefined
+  }
+
+  async get(key: string): Promise<Kept | undefined> {
+    if (this.#isCoherent) {
+      const kept = await this.#near.get(key)
+      if (kept) return kept
+    }
+    const reading = this.#begin(key)
+    try {
+      const kept = await this.#far.get(key)
+      if (kept && !reading.isSpoilt && this.#isCoherent) await this.#keepNear(key, kept)
+      return kept
+    } finally {
+      this.#end(key, reading)
+    }
+  }
+
+  getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> {
+    return Promise.all(keys.map((key) => this.get(key)))
+  }
+
+  set(key: string, kept: Kept, keepMs: number): Promise<void> {
+    return this.#change({ kind: 'key', key }, () => this.#far.set(key, kept, keepMs))
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#change({ kind: 'key', key }, () => this.#far.delete(key))
+  }
+
+  deleteTag(tag: string): Promise<void> {
+    return this.#change({ kind: 'tag', tag }, () => this.#far.deleteTag(tag))
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    const forget = () => {
+      this.#spoil()
+      return this.#near.deletePrefix(prefix)
+    }
+    await forget()
+    await this.#far.deletePrefix(prefix)
+    await forget()
+  }
+
+  fill(...args: Parameters<SharedCacheEngine['fill']>): Promise<boolean> {
+    return this.#change({ kind: 'key', key: args[0].key }, () => this.#far.fill(...args))
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#endWatch()
+    this.#isCoherent = false
+    this.#spoil()
+    await Promise.all([this.#near.close(), this.#far.close()])
+  }
+
+  /** Before it, so that nobody here reads what is about to change; after it, so that whoever did meanwhile forgets. */
+  async #change<T>(change: Change, work: () => Promise<T>): Promise<T> {
+    this.#hear(change)
+    try {
+      return await work()
+    } finally {
+      this.#hear(change)
+    }
+  }
+
+  #hear(change: Change): void {
+    if (change.kind === 'key') {
+      this.#spoil(change.key)
+      void this.#near.delete(change.key)
+    } else {
+      this.#spoil()
+      if (change.kind === 'tag') void this.#near.deleteTag(change.tag)
+      else void this.#near.deletePrefix('')
+    }
+  }
+
+  #begin(key: string): Reading {
+    const reading = { isSpoilt: false }
+    const others = this.#readings.get(key)
+    if (others) others.add(reading)
+    else this.#readings.set(key, new Set([reading]))
+    return reading
+  }
+
+  #end(key: string, reading: Reading): void {
+    const readings = this.#readings.get(key)
+    readings?.delete(reading)
+    if (readings?.size === 0) this.#readings.delete(key)
+  }
+
+  #spoil(key?: string): void {
+    const some = key === undefined ? this.#readings.values() : [this.#readings.get(key) ?? []]
+    for (const readings of some) for (const reading of readings) reading.isSpoilt = true
+  }
+
+  #keepNear(key: string, kept: Kept): Promise<void> | void {
+    const ms = Math.min(this.#nearMsMax, kept.freshUntil - this.#clock.now())
+    if (ms > 0) return this.#near.set(key, kept, ms)
+  }
+
+  #look(): void {
+    const mayHold = this.#mayHold()
+    if (this.#isCoherent && !mayHold) this.#hear({ kind: 'all' })
+    this.#isCoherent = mayHold
+  }
+
+  #mayHold(): boolean {
+    return this.#clock.monotonic() < this.#far.coherentUntil
+  }
+}
