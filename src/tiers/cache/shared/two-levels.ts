@@ -75,7 +75,8 @@ export class TwoLevels implements SharedCacheEngine {
 
   async get(key: string): Promise<Kept | undefined> {
     if (this.#isCoherent) {
-      const kept = await this.#near.get(key)
+      const answer = this.#near.get(key)
+      const kept = answer instanceof Promise ? await answer : answer
       if (kept) return kept
     }
     const reading = this.#begin(key)

@@ -216,7 +216,8 @@ export class RedisLink {
       },
       disableOfflineQueue: true,
       emitInvalidate: this.#options.onInvalidate !== undefined,
-      commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+      // Without the client's own time-out, which makes an AbortSignal for each command: `send` has one timer for all.
+      commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
     }) as unknown as Client
   }
 
