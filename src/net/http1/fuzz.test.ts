@@ -23,7 +23,7 @@ const timeLimitMs = Number(process.env['FUZZ_MS'] ?? 2500)
 const seed = process.env['FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['FUZZ_SEED']) }
 const bounds = { ...seed, numRuns: 1_000_000, interruptAfterTimeLimit: timeLimitMs, markInterruptAsFailure: false }
 
-const starts = [
+const wellFormed = [
   get('X: y\r\nAccept: a/b\r\n'),
   get('Connection: keep-alive, X-A\r\nX-A: 1\r\n'),
   'GET http://b:80/x?y HTTP/1.1\r\nHost: a\r\n\r\n',
@@ -32,6 +32,8 @@ const starts = [
   post('Expect: 100-continue\r\nContent-Length: 5\r\n', '12345'),
   chunked('5\r\n12345\r\n0\r\n\r\n'),
   chunked('5;a=b\r\n12345\r\n0\r\nX: y\r\n\r\n'),
+]
+const malformed = [
   ...Object.values(malformedHeads).map(([bytes]) => bytes),
   ...Object.values(malformedChunks)
     .filter(([bytes]) => bytes.length < 1000)
@@ -67,7 +69,10 @@ const splice = fc.record({
   ),
 })
 const mutant = fc
-  .tuple(fc.constantFrom(...starts), fc.array(splice, { minLength: 1, maxLength: 5 }))
+  .tuple(
+    fc.oneof(fc.constantFrom(...wellFormed), fc.constantFrom(...malformed)),
+    fc.array(splice, { minLength: 1, maxLength: 5 }),
+  )
   .map(([start, splices]) => splices.reduce(mutate, start))
 
 function mutate(text: string, { at, cut, put }: { at: number; cut: number; put: string }): string {
