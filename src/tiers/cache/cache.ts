@@ -22,6 +22,8 @@ import { ttlMsMax } from './duration.ts'
 import { earlyFrom, isEarly } from './early-refresh.ts'
 import { Failures } from './failures.ts'
 import { Flights } from './flights.ts'
+import { isShared, type SharedCacheEngine } from './shared/contract.ts'
+import { type Loaded, loadOnce } from './shared/load-once.ts'
 import { checkTag, type Terms, termsOf } from './terms.ts'
 import { openThrough } from './through.ts'
 
@@ -118,7 +120,7 @@ class NamedCache implements CacheNamespace {
 
   #renew(key: string, terms: Terms, work: () => Promise<unknown>): void {
     const { flights, failures } = this.#shared
-    if (!flights.underWay(key) && !failures.pausing(key)) void this.#start(key, terms, work)
+    if (!flights.underWay(key) && !failures.pausing(key)) void this.#start(key, terms, work, true)
   }
 
   #load(key: string, terms: Terms, work: () => Promise<unknown>): Promise<unknown> {
@@ -129,22 +131,50 @@ class NamedCache implements CacheNamespace {
     return failure ? Promise.reject(failure.error) : this.#start(key, terms, work)
   }
 
-  #start(key: string, terms: Terms, work: () => Promise<unknown>): Promise<unknown> {
-    return this.#shared.flights.start(key, terms.tags, work, ({ value, loadMs }) => {
-      const isNothing = value === undefined
-      if (isNothing && terms.negativeTtlMs === 0) return this.#engine.delete(key)
-      return this.#keep(key, value, isNothing ? { ...terms, ttlMs: terms.negativeTtlMs } : terms, loadMs)
+  #start(key: string, terms: Terms, work: () => Promise<unknown>, isRefresh = false): Promise<unknown> {
+    const { flights } = this.#shared
+    const engine = this.#engine
+    if (isShared(engine)) {
+      const load = () => this.#loadForAll(engine, key, terms, work, isRefresh)
+      return flights.start(key, terms.tags, load, () => {}) // the lease says whether it is remembered
+    }
+    return flights.start(key, terms.tags, work, ({ value, loadMs }) => {
+      const { kept, keepMs } = this.#keptOf(value, terms, loadMs)
+      return keepMs > 0 ? engine.set(key, kept, keepMs) : engine.delete(key)
     })
   }
 
-  #keep(key: string, value: unknown, terms: Terms, loadMs: number): Promise<void> | void {
+  /** One load for all processes that share the engine. */
+  async #loadForAll(
+    engine: SharedCacheEngine,
+    key: string,
+    terms: Terms,
+    work: () => Promise<unknown>,
+    isRefresh: boolean,
+  ): Promise<unknown> {
     const { clock, random } = this.#shared
-    const freshMs = Math.max(1, terms.ttlMs * (1 - terms.jitter * random.next()))
+    const load = async () => {
+      const startedAtMs = clock.monotonic()
+      const value = await work()
+      return this.#keptOf(value, terms, clock.monotonic() - startedAtMs)
+    }
+    const options = { tags: terms.tags, clock, random }
+    const kept = await loadOnce(engine, key, load, { ...options, isRefresh })
+    // Another process renews it: what there is will do, for whoever joined this flight meanwhile.
+    const found = kept ?? (await engine.get(key)) ?? (await loadOnce(engine, key, load, options))
+    return found?.value
+  }
+
+  /** As it is remembered, and for how long; 0 for what is not. */
+  #keptOf(value: unknown, terms: Terms, loadMs: number): Loaded {
+    const { clock, random } = this.#shared
+    const ttlMs = value === undefined ? terms.negativeTtlMs : terms.ttlMs
+    const freshMs = Math.max(1, ttlMs * (1 - terms.jitter * random.next()))
     const freshUntil = clock.now() + freshMs
     const calmUntil = terms.earlyRefresh === 0 ? freshUntil : earlyFrom(freshUntil, loadMs, terms.earlyRefresh)
     const staleMs = value === undefined ? 0 : Math.max(terms.staleForMs, terms.staleOnErrorMs)
     const kept: Kept = { value, freshUntil, calmUntil, loadMs, tags: terms.tags }
-    return this.#engine.set(key, kept, Math.min(ttlMsMax, freshMs + staleMs))
+    return { kept, keepMs: ttlMs === 0 ? 0 : Math.min(ttlMsMax, freshMs + staleMs) }
   }
 
   async get<T>(key: string): Promise<T | undefined> {
@@ -170,7 +200,10 @@ class NamedCache implements CacheNamespace {
     const terms = termsOf(options, this.#defaults)
     this.#shared.flights.changed(full)
     if (value === undefined) await this.#engine.delete(full)
-    else await this.#keep(full, value, terms, 0)
+    else {
+      const { kept, keepMs } = this.#keptOf(value, terms, 0)
+      await this.#engine.set(full, kept, keepMs)
+    }
   }
 
   async delete(key: string): Promise<void> {

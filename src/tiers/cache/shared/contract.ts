@@ -86,3 +86,8 @@ export interface Taken {
   /** When room comes back. 0 when there is some. */
   retryMs: number
 }
+
+/** An engine that only one process has does not need to agree with anybody. */
+export function isShared(engine: CacheEngine): engine is SharedCacheEngine {
+  return 'claim' in engine
+}

@@ -43,9 +43,13 @@ export async function loadOnce(
   const { clock = systemClock, random = systemRandom } = options
   const deadline = clock.monotonic() + waitMsMax
   let lookMs = lookMsMin
+  let isOld = isRefresh
   for (;;) {
-    const claim = await engine.claim(key, { leaseMs, tags, isRefresh })
-    if (claim.outcome === 'found') return claim.kept
+    const claim = await engine.claim(key, { leaseMs, tags, isRefresh: isOld })
+    if (claim.outcome === 'found' && clock.now() < claim.kept.freshUntil) return claim.kept
+    // What is there is stale: the lease is asked for all the same.
+    isOld = claim.outcome === 'found'
+    if (isOld) continue
     if (claim.outcome === 'lease') return loadUnder(engine, claim.lease, load, clock)
     if (claim.outcome === 'wait' && isRefresh) return undefined
     if (claim.outcome === 'alone' || clock.monotonic() >= deadline) return (await load()).kept
@@ -65,7 +69,7 @@ async function loadUnder(
   try {
     const { kept, keepMs } = await load()
     if (keepMs > 0) await engine.fill(lease, kept, keepMs)
-    else await engine.release(lease)
+    else await engine.delete(lease.key) // there is nothing (any more), and the lease ends with it
     return kept
   } catch (error) {
     await engine.release(lease)
