@@ -8,6 +8,7 @@ import type { CacheEngine, Kept } from '../../contract.ts'
 import { CoarseTicks } from './coarse-ticks.ts'
 import { Entry } from './entry.ts'
 import { type EvictionName, evictions } from './eviction/policies.ts'
+import { askedWord, calmWord, HitTable, hashWord, seenWord, wordsEach } from './hit-table.ts'
 import { type MemoryInsight, measureInsight } from './insight.ts'
 import { hashKey } from './key-hash.ts'
 import { CountsByName } from './name-counts.ts'
@@ -43,7 +44,10 @@ export interface MemoryCacheEngine extends CacheEngine {
 
 export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: MemoryCacheOptions): MemoryCacheEngine {
   const seed = systemRandom.int(2 ** 31)
-  const entries = new Map<string, Entry>()
+  const table = new HitTable()
+  /** Of the keys, in the table. */
+  const indexes = new Map<string, number>()
+  const entries: Array<Entry | undefined> = []
   const eviction = evictions[name](bytesMax)
   const wheel = new TimerWheel(performance.now())
   const ticks = new CoarseTicks()
@@ -55,39 +59,56 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   let isClosed = false
 
   function peek(key: string): unknown {
-    const entry = entries.get(key)
-    if (entry === undefined || entry.calmTick <= ticks.now()) return undefined
-    asked(entry)
-    return entry.value
+    const index = indexes.get(key)
+    if (index === undefined || (table.words[index * wordsEach + calmWord] as number) <= ticks.now()) return undefined
+    countHit(index)
+    return table.values[index]
   }
 
   function peekAwaited(key: string): Promise<unknown> | undefined {
-    const entry = entries.get(key)
-    if (entry === undefined || entry.calmTick <= ticks.now() || entry.value === undefined) return undefined
-    asked(entry)
-    entry.promise ??= Promise.resolve(entry.value)
-    return entry.promise
+    const index = indexes.get(key)
+    if (index === undefined || (table.words[index * wordsEach + calmWord] as number) <= ticks.now()) return undefined
+    countHit(index)
+    return table.promises[index] ?? table.promiseOf(index)
   }
 
-  function asked(entry: Entry): void {
-    entry.counts.hits++
-    eviction.touch(entry)
-    if (entry.hash < reuse.below) reuse.record(entry.hash, entry.bytes)
+  function countHit(index: number): void {
+    const { words } = table
+    const at = index * wordsEach
+    const hash = words[at + hashWord] as number
+    words[at + askedWord] = (words[at + askedWord] as number) + 1
+    if (hash <= eviction.touchUpTo) touch(index)
+    if (hash < reuse.below) reuse.record(hash, (entries[index] as Entry).bytes)
+  }
+
+  /** The policy counts itself, so that what was counted above is taken as seen. */
+  function touch(index: number): void {
+    const at = index * wordsEach + seenWord
+    table.words[at] = (table.words[at] as number) + 1
+    eviction.touch(entries[index] as Entry)
   }
 
   function get(key: string): Kept | undefined {
-    const entry = entries.get(key)
-    if (entry === undefined) {
+    const index = indexes.get(key)
+    if (index === undefined) {
       counts.of(key).misses++
       return undefined
     }
-    asked(entry)
-    return entry.kept
+    countHit(index)
+    return (entries[index] as Entry).kept
+  }
+
+  function find(key: string): Entry | undefined {
+    const index = indexes.get(key)
+    return index === undefined ? undefined : entries[index]
   }
 
   /** Out of everything but the eviction's queues. */
   function forget(entry: Entry): void {
-    entries.delete(entry.key)
+    indexes.delete(entry.key)
+    entry.settle()
+    entries[entry.index] = undefined
+    table.giveBack(entry.index)
     wheel.remove(entry)
     if (entry.kept.tags.length > 0) tags.remove(entry.kept.tags, entry)
     entry.counts.count--
@@ -128,7 +149,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   }
 
   function set(key: string, kept: Kept, keepMs: number): void {
-    const before = entries.get(key)
+    const before = find(key)
     const bytes = entryBytes + sizeOfString(key) + sizeOf(kept.value) + tags.bytesOf(kept.tags)
     // A value too large for the cache must not leave the one before it in place.
     if (isClosed || bytes > bytesMax || keepMs <= 0) {
@@ -136,26 +157,30 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
       return
     }
     const nowMs = Math.floor(performance.now())
-    const entry = before ?? new Entry(key, hashKey(key, seed), bytes, kept, counts.of(key), nowMs)
+    const entry = before ?? new Entry(table, key, hashKey(key, seed), bytes, kept, counts.of(key), nowMs)
     entry.counts.sets++
     if (before) {
       if (before.kept.tags.length > 0) tags.remove(before.kept.tags, before)
       before.counts.bytes += bytes - before.bytes
       eviction.resize(before, bytes)
       before.kept = kept
-      before.value = kept.value
-      before.promise = undefined
       before.setAtMs = nowMs
       eviction.touch(before)
     } else {
-      entries.set(key, entry)
+      indexes.set(key, entry.index)
+      entries[entry.index] = entry
       entry.counts.count++
       entry.counts.bytes += bytes
       eviction.add(entry)
     }
     if (kept.tags.length > 0) tags.add(kept.tags, entry)
     if (entry.hash < reuse.below) reuse.record(entry.hash, bytes)
-    entry.calmTick = Math.floor((nowMs + Math.min(kept.calmUntil - Date.now(), keepMs)) / tickMs)
+    table.values[entry.index] = kept.value
+    table.promises[entry.index] = undefined
+    // What is too long ago for a whole word is not calm either.
+    const calmMs = Math.max(0, nowMs + Math.min(kept.calmUntil - Date.now(), keepMs))
+    // A remembered nothing is never calm: undefined says that there is none.
+    table.words[entry.index * wordsEach + calmWord] = kept.value === undefined ? 0 : Math.floor(calmMs / tickMs)
     wakeAt(wheel.add(entry, nowMs + keepMs))
     makeRoom(nowMs)
   }
@@ -167,20 +192,23 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
     getMany: (keys) => keys.map(get),
     set,
     delete(key) {
-      const entry = entries.get(key)
+      const entry = find(key)
       if (entry) drop(entry)
     },
     deleteTag(tag) {
       for (const entry of tags.of(tag)) drop(entry)
     },
     deletePrefix(prefix) {
-      for (const [key, entry] of entries) if (key.startsWith(prefix)) drop(entry)
+      for (const entry of entries) if (entry?.key.startsWith(prefix)) drop(entry)
     },
-    insight: () => measureInsight({ bytesMax, bytes: eviction.bytes, counts: counts.all(), reuse }),
+    insight() {
+      for (const entry of entries) entry?.settle()
+      return measureInsight({ bytesMax, bytes: eviction.bytes, counts: counts.all(), reuse })
+    },
     async close() {
       isClosed = true
       clearTimeout(timer)
-      for (const entry of entries.values()) drop(entry)
+      for (const entry of entries) if (entry) drop(entry)
     },
   }
 }

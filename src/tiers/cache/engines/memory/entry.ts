@@ -1,24 +1,18 @@
 // One value in the memory engine: its place in the eviction's queues, its place in the wheel of expiry, and where it is counted.
-//
-// What a hit reads comes first, and so lies in one line of the processor's cache: in a cache of ten thousand values, where
-// things lie is most of what a hit costs. For the same reason the value stands here and not only in `kept`, and times are whole
-// ticks: a fraction or a large number would be an object of its own.
+// What a hit reads stands in the table instead.
 
 import type { Kept } from '../../contract.ts'
+import { hitsMax } from './eviction/eviction.ts'
 import type { Place, PlaceQueue } from './eviction/place-queue.ts'
+import { askedWord, type HitTable, seenWord, wordsEach } from './hit-table.ts'
 import type { NameCounts } from './name-counts.ts'
 
 export class Entry implements Place {
-  /** Of `kept`. */
-  value: unknown
-  /** Before this tick of the wheel it is calm. */
-  calmTick = 0
-  hits = 0
+  readonly #table: HitTable
+  /** Its place in the table. */
+  readonly index: number
   readonly hash: number
   readonly counts: NameCounts
-  /** Of `value`, made by the first hit that awaits it. */
-  promise: Promise<unknown> | undefined = undefined
-
   readonly key: string
   kept: Kept
   /** Milliseconds of the monotonic clock. */
@@ -35,13 +29,46 @@ export class Entry implements Place {
   later: Entry | undefined = undefined
   earlier: Entry | undefined = undefined
 
-  constructor(key: string, hash: number, bytes: number, kept: Kept, counts: NameCounts, setAtMs: number) {
-    this.value = kept.value
+  constructor(
+    table: HitTable,
+    key: string,
+    hash: number,
+    bytes: number,
+    kept: Kept,
+    counts: NameCounts,
+    setAtMs: number,
+  ) {
+    this.#table = table
+    this.index = table.take(hash)
     this.hash = hash
     this.counts = counts
     this.key = key
     this.kept = kept
     this.setAtMs = setAtMs
     this.bytes = bytes
+  }
+
+  /** As policies count: since they last looked, and to `hitsMax`. */
+  get hits(): number {
+    const { words } = this.#table
+    const at = this.index * wordsEach
+    // Both counts go round after four billion, their difference does not.
+    return Math.min(hitsMax, ((words[at + askedWord] as number) - (words[at + seenWord] as number)) >>> 0)
+  }
+
+  set hits(hits: number) {
+    const { words } = this.#table
+    const at = this.index * wordsEach
+    words[at + seenWord] = (words[at + askedWord] as number) - hits
+  }
+
+  /** Moves what was counted to the counts of its name. */
+  settle(): void {
+    const { words } = this.#table
+    const at = this.index * wordsEach
+    const asked = words[at + askedWord] as number
+    this.counts.hits += asked >>> 0
+    words[at + askedWord] = 0
+    words[at + seenWord] = (words[at + seenWord] as number) - asked
   }
 }

@@ -6,6 +6,7 @@ const otherNames = '(others)'
 
 export class NameCounts {
   readonly name: string
+  /** Of values that are gone; of those that are here, what was settled. */
   hits = 0
   misses = 0
   sets = 0

@@ -9,9 +9,9 @@
 //     followed: every fourth key. a, b, c, a with values of 10: 20 between the two of a, so a distance of 80 and a hit
 //     in any cache above that.
 
+import { hashMax } from './eviction/eviction.ts'
+
 const keysMax = 4096
-/** Hashes have 31 bits. The bound is a small integer to V8, and compared on every hit. */
-const everyHash = 2 ** 31 - 1
 /** Requests in the tree before those that are out of date are cleared out. */
 const timesMax = 4 * keysMax
 /** The curve has points at every quarter of the room, to eight times of it. */
@@ -41,7 +41,7 @@ export interface CurvePoint {
 
 export class ReuseSketch {
   /** Requests whose hash is below it are to be handed to `record`. */
-  below = everyHash
+  below = hashMax
   readonly #roomBytes: number
   /** By hash, in the order of the last request. */
   #keys = new Map<number, Followed>()
@@ -102,7 +102,7 @@ export class ReuseSketch {
   }
 
   get #share(): number {
-    return this.below / everyHash
+    return this.below / hashMax
   }
 
   #check(): void {
@@ -115,7 +115,7 @@ export class ReuseSketch {
   }
 
   #raise(): void {
-    this.below = Math.min(everyHash, this.below * 2)
+    this.below = Math.min(hashMax, this.below * 2)
   }
 
   #lower(): void {

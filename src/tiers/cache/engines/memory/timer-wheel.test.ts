@@ -5,10 +5,11 @@ import { it } from 'node:test'
 import fc from 'fast-check'
 import { keptOf } from '../../testing/kept.ts'
 import { Entry } from './entry.ts'
-import { NameCounts } from './name-counts.ts'
+import { HitTable } from './hit-table.ts'
+import { CountsByName } from './name-counts.ts'
 import { TimerWheel, tickMs } from './timer-wheel.ts'
 
-const entryOf = (name: string) => new Entry(name, 1, 1, keptOf(1), new NameCounts(''), 0)
+const entryOf = (name: string) => new Entry(new HitTable(), name, 1, 1, keptOf(1), new CountsByName().of(name), 0)
 
 it('ends each entry within a tick after its time, over any steps, moved and taken out ones included', () => {
   const hour = 3_600_000

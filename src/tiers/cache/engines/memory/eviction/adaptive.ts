@@ -6,13 +6,12 @@
 // High Performance Caching" (ISCA 2007). The sample holds at most 1,024 places a side, whatever the size of the cache, and
 // for a cache that holds fewer it is the whole of it.
 
+import { hashMax } from './eviction.ts'
 import type { Place } from './place-queue.ts'
 import { guardedSmallShare, S3Fifo } from './s3-fifo.ts'
 import { S3FifoShadow } from './s3-fifo-shadow.ts'
 
 const openSmallShare = 0.1
-/** Hashes have 31 bits; a key is in the sample when its hash is below the bound. */
-const everyHash = 2 ** 31 - 1
 const sampledPlacesMax = 1024
 /** Sampled requests between two decisions, as a multiple of the places in the sample, and never fewer than this. */
 const requestsPerPlace = 2
@@ -29,9 +28,8 @@ const marginToOpen = 0.005
 export class Adaptive extends S3Fifo {
   readonly #open: S3FifoShadow
   readonly #guarded: S3FifoShadow
-  /** Of all requests, and of hits: nothing while those that evictions paid for are used up. */
-  #below = everyHash
-  #hitsBelow = 0
+  /** A key is in the sample when its hash is not above. */
+  #sampledUpTo = hashMax
   #hitsLeft = 0
   #requests = 0
   #counted = 0
@@ -44,22 +42,22 @@ export class Adaptive extends S3Fifo {
 
   override add(place: Place): void {
     super.add(place)
-    if (place.hash < this.#below) this.#sample(place)
+    if (place.hash <= this.#sampledUpTo) this.#sample(place)
   }
 
   override touch(place: Place): void {
     super.touch(place)
-    if (place.hash < this.#hitsBelow) this.#sampleHit(place)
+    if (this.#hitsLeft > 0 && place.hash <= this.#sampledUpTo) this.#sampleHit(place)
   }
 
   override evict(): Place | undefined {
     this.#hitsLeft = Math.min(hitsAheadMax, this.#hitsLeft + hitsPerEviction)
-    this.#hitsBelow = this.#below
+    if (!this.guarded) this.touchUpTo = this.#sampledUpTo
     return super.evict()
   }
 
   #sampleHit(place: Place): void {
-    if (--this.#hitsLeft <= 0) this.#hitsBelow = 0
+    if (--this.#hitsLeft <= 0 && !this.guarded) this.touchUpTo = -1
     this.#sample(place)
   }
 
@@ -73,9 +71,9 @@ export class Adaptive extends S3Fifo {
   }
 
   #halveSample(): void {
-    this.#below >>>= 1
-    this.#open.keepBelow(this.#below)
-    this.#guarded.keepBelow(this.#below)
+    this.#sampledUpTo >>>= 1
+    this.#open.keepUpTo(this.#sampledUpTo)
+    this.#guarded.keepUpTo(this.#sampledUpTo)
   }
 
   #decide(): void {

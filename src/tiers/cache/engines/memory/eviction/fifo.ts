@@ -4,6 +4,7 @@ import type { Eviction } from './eviction.ts'
 import { type Place, PlaceQueue } from './place-queue.ts'
 
 export class Fifo implements Eviction {
+  readonly touchUpTo: number = -1
   protected readonly queue = new PlaceQueue()
 
   get bytes(): number {

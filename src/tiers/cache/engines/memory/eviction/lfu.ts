@@ -4,7 +4,7 @@
 // of places for every count, the queues linked in the order of their counts. What was popular once stays; popularity that
 // moves on is what it is bad at, which is why it is not the default.
 
-import type { Eviction } from './eviction.ts'
+import { type Eviction, hashMax } from './eviction.ts'
 import { type Place, PlaceQueue } from './place-queue.ts'
 
 class CountQueue extends PlaceQueue {
@@ -19,12 +19,12 @@ class CountQueue extends PlaceQueue {
 }
 
 export class Lfu implements Eviction {
+  readonly touchUpTo = hashMax
   bytes = 0
   count = 0
   #least: CountQueue | undefined = undefined
 
   add(place: Place): void {
-    place.hits = 0
     this.bytes += place.bytes
     this.count++
     if (this.#least?.hits !== 0) this.#least = this.#link(new CountQueue(0), undefined, this.#least)
@@ -33,9 +33,8 @@ export class Lfu implements Eviction {
 
   touch(place: Place): void {
     const queue = place.queue as CountQueue
-    place.hits = queue.hits + 1
-    const next =
-      queue.more?.hits === place.hits ? queue.more : this.#link(new CountQueue(place.hits), queue, queue.more)
+    const hits = queue.hits + 1
+    const next = queue.more?.hits === hits ? queue.more : this.#link(new CountQueue(hits), queue, queue.more)
     this.#take(place, queue)
     next.push(place)
   }

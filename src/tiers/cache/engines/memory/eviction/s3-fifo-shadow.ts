@@ -33,10 +33,10 @@ export class S3FifoShadow {
   }
 
   /** Half the sample is gone, so is half the room. */
-  keepBelow(bound: number): void {
+  keepUpTo(bound: number): void {
     this.#policy.roomBytes /= 2
     for (const [hash, place] of this.#places)
-      if (hash >= bound) {
+      if (hash > bound) {
         this.#policy.remove(place)
         this.#places.delete(hash)
       }

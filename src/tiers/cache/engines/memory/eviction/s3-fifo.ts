@@ -13,12 +13,11 @@
 //     room 10, loop of 20: unguarded, each of the 20 is gone when its turn comes again, no hit at all;
 //     guarded, nine of them stay, since the others were asked for as often and no more: 9 hits of 20.
 
-import type { Eviction } from './eviction.ts'
+import { type Eviction, hashMax, hitsMax } from './eviction.ts'
 import { FrequencySketch } from './frequency.ts'
 import { Ghosts } from './ghosts.ts'
 import { type Place, PlaceQueue } from './place-queue.ts'
 
-const roundsMax = 3
 /** How many places of main one eviction gives another round before it takes the next as it is; the guard's only. */
 const guardStepsMax = 8
 
@@ -38,12 +37,24 @@ export class S3Fifo implements Eviction {
   readonly #frequency = new FrequencySketch()
   roomBytes: number
   smallShare: number
-  guarded: boolean
+  /** The guard has to know how often everything is asked for, and not only whether. */
+  touchUpTo: number
+  #guarded: boolean
 
   constructor({ roomBytes, smallShare = 0.1, guarded = false }: S3FifoOptions) {
     this.roomBytes = roomBytes
     this.smallShare = smallShare
-    this.guarded = guarded
+    this.#guarded = guarded
+    this.touchUpTo = guarded ? hashMax : -1
+  }
+
+  get guarded(): boolean {
+    return this.#guarded
+  }
+
+  set guarded(guarded: boolean) {
+    this.#guarded = guarded
+    this.touchUpTo = guarded ? hashMax : -1
   }
 
   get bytes(): number {
@@ -57,13 +68,13 @@ export class S3Fifo implements Eviction {
   add(place: Place): void {
     this.#frequency.add(place.hash, this.count)
     const isBack = this.#ghosts.take(place.hash)
-    if (isBack && !this.guarded) this.#main.push(place)
+    if (isBack && !this.#guarded) this.#main.push(place)
     else this.#small.push(place)
   }
 
   touch(place: Place): void {
-    if (place.hits < roundsMax) place.hits++
-    if (this.guarded) this.#frequency.add(place.hash, this.count)
+    if (place.hits < hitsMax) place.hits++
+    if (this.#guarded) this.#frequency.add(place.hash, this.count)
   }
 
   remove(place: Place): void {
@@ -79,7 +90,7 @@ export class S3Fifo implements Eviction {
     // Each round takes a hit from a place or moves one from small to main, which happens once: it ends.
     while (this.count > 0) {
       const isSmallFull = this.#small.bytes > this.roomBytes * this.smallShare || this.#main.count === 0
-      const evicted = !isSmallFull ? this.#stepMain() : this.guarded ? this.#stepGuard() : this.#stepSmall()
+      const evicted = !isSmallFull ? this.#stepMain() : this.#guarded ? this.#stepGuard() : this.#stepSmall()
       if (evicted) return evicted
     }
     return undefined
