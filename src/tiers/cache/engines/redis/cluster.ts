@@ -102,6 +102,7 @@ export class Cluster implements Servers {
 
   /** Never rejects: without an answer all stays as it is. */
   #refresh(): Promise<void> {
+    if (this.#closing.signal.aborted) return this.#refreshing ?? Promise.resolve()
     this.#refreshing ??= this.#learn()
       .catch(() => {})
       .finally(() => {
