@@ -13,6 +13,8 @@ const pollMs = 50
 
 export interface ClusterNode extends RedisAddress {
   busPort: number
+  /** Begins as a replica of this one. Who is primary later is for the cluster to decide: a replica takes over by itself. */
+  standsBy?: RedisAddress | undefined
 }
 
 /** A line of CLUSTER NODES. */
@@ -22,6 +24,8 @@ interface KnownNode {
   address: string
   isSelf: boolean
   isPrimary: boolean
+  /** Of a replica. */
+  primaryId: string | undefined
   /** It was met and has not answered yet: its id is made up. */
   isNew: boolean
   /** The node that was asked has not heard of it for long (`fail?` and `fail`). */
@@ -66,15 +70,22 @@ async function converge(nodes: readonly ClusterNode[], admins: readonly RedisAdm
   }
   if (!isWhole || views.some((view) => ids.some((id) => !view.some((known) => known.id === id)))) return false
   // Everybody knows everybody. A slot is served by whoever says so of itself.
-  const owned = views.map((view) => view.find(({ isSelf }) => isSelf)?.slots ?? [])
+  const selves = views.map((view) => view.find(({ isSelf }) => isSelf))
+  const owned = selves.map((self) => self?.slots ?? [])
+  if (await standBy(nodes, admins, selves)) return false
   const free = freeSlots(owned.flat())
   if (free.length > 0) {
-    await assign(free, owned, admins, views)
+    const able = admins.filter((_, i) => selves[i]?.isPrimary && !nodes[i]?.standsBy)
+    await assign(
+      free,
+      able.map((admin) => ({ admin, count: countOf(owned[admins.indexOf(admin)] ?? []) })),
+    )
     return false
   }
   const healthy = await Promise.all(
     admins.map(async (admin) => String(await admin.command('CLUSTER', 'INFO')).includes('cluster_state:ok')),
   )
+  // Slots show with primaries only.
   const seesAll = views.every((view) => countOf(view.flatMap(({ slots }) => slots)) === slotCount)
   return seesAll && healthy.every((ok) => ok) && views.every((view) => view.every(({ isFailing }) => !isFailing))
 }
@@ -98,27 +109,38 @@ async function forgetStrangers(
   return isClean
 }
 
+/** A node that is to be a replica and has nothing yet becomes one. Whether there was any. */
+async function standBy(
+  nodes: readonly ClusterNode[],
+  admins: readonly RedisAdmin[],
+  selves: ReadonlyArray<KnownNode | undefined>,
+): Promise<boolean> {
+  let isAny = false
+  for (const [i, { standsBy }] of nodes.entries()) {
+    const self = selves[i]
+    if (!standsBy || !self?.isPrimary || self.slots.length > 0) continue
+    const primary =
+      selves[nodes.findIndex(({ address, port }) => address === standsBy.address && port === standsBy.port)]
+    // One that was taken over from meanwhile is a replica itself: this one then joins whoever took over.
+    const id = primary?.isPrimary ? primary.id : primary?.primaryId
+    if (id === undefined) continue
+    isAny = true
+    await admins[i]?.command('CLUSTER', 'REPLICATE', id)
+  }
+  return isAny
+}
+
 /** Evenly over those who have least, in ranges as long as can be. */
 async function assign(
   free: readonly number[],
-  owned: ReadonlyArray<KnownNode['slots']>,
-  admins: readonly RedisAdmin[],
-  views: readonly KnownNode[][],
+  able: ReadonlyArray<{ admin: RedisAdmin; count: number }>,
 ): Promise<void> {
-  const primaries = admins
-    .map((admin, i) => ({
-      admin,
-      count: countOf(owned[i] ?? []),
-      isPrimary: views[i]?.find((n) => n.isSelf)?.isPrimary,
-    }))
-    .filter(({ isPrimary }) => isPrimary)
-    .sort((a, b) => a.count - b.count)
-  const total = primaries.reduce((sum, { count }) => sum + count, free.length)
+  const primaries = [...able].sort((a, b) => a.count - b.count)
+  const fair = Math.ceil(primaries.reduce((sum, { count }) => sum + count, free.length) / primaries.length)
   let given = 0
   for (const [i, { admin, count }] of primaries.entries()) {
-    const isLast = i === primaries.length - 1
-    const fair = Math.ceil(total / primaries.length)
-    const share = isLast ? free.length - given : Math.max(0, Math.min(fair - count, free.length - given))
+    const left = free.length - given
+    const share = i === primaries.length - 1 ? left : Math.max(0, Math.min(fair - count, left))
     const ranges = rangesOf(free.slice(given, given + share))
     given += share
     if (ranges.length > 0) await admin.command('CLUSTER', 'ADDSLOTSRANGE', ...ranges.flat())
@@ -135,7 +157,7 @@ export function parseNodes(text: string): KnownNode[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [id = '', where = '', flags = '', , , , , , ...slots] = line.split(' ')
+      const [id = '', where = '', flags = '', primary = '-', , , , , ...slots] = line.split(' ')
       const [, address = '', port = ''] = /^(.*):(\d+)@/.exec(where) ?? []
       const named = flags.split(',')
       return {
@@ -144,6 +166,7 @@ export function parseNodes(text: string): KnownNode[] {
         port: Number(port),
         isSelf: named.includes('myself'),
         isPrimary: named.includes('master'),
+        primaryId: primary === '-' ? undefined : primary,
         isNew: named.includes('handshake'),
         isFailing: named.includes('fail') || named.includes('fail?'),
         slots: slots
