@@ -4,6 +4,7 @@
 // the archive and the passwords and nothing that runs, so that it also works on the day on which nothing is left.
 
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -88,8 +89,10 @@ export async function removeRestored(dir: string): Promise<void> {
   const dataDir = join(dir, 'data')
   const pid = readLockFile(dataDir)?.pid
   if (pid !== undefined && isServerAlive(pid, dataDir)) await stopServer(pid, 'immediate', stopTimeoutMs)
-  // One that is being restored may still be writing.
-  await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+  // One that is being restored may still be writing, and what it wrote meanwhile goes too: at the second time it gets no turn.
+  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }
+  await rm(dir, options)
+  rmSync(dir, options)
 }
 
 class Attempt {
