@@ -205,6 +205,36 @@ describe('errors', () => {
   })
 })
 
+describe('loads', () => {
+  it('one that never ends holds up nobody who comes a minute later', async () => {
+    const { clock, origin, ask } = open()
+    origin.gate = new Promise(() => {})
+    const first = ask({ ttl: '1m', hardTimeout: 20 })
+    await assert.rejects(first, { code: 'timeout' })
+    origin.gate = undefined
+    await assert.rejects(ask({ ttl: '1m', hardTimeout: 20 }), { code: 'timeout' }, 'waits for the same load')
+    assert.equal(origin.loads, 1)
+    await clock.advance(60_000)
+    assert.equal(await ask({ ttl: '1m' }), 2)
+  })
+
+  it('a thousand callers of a hundred keys are a hundred loads', async () => {
+    const { cache } = open()
+    let loads = 0
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, (_, i) =>
+        cache.wrap(`key:${i % 100}`, { ttl: '1m' }, async () => {
+          loads++
+          await turn()
+          return i % 100
+        }),
+      ),
+    )
+    assert.equal(loads, 100)
+    assert.ok(answers.every((answer, i) => answer === i % 100))
+  })
+})
+
 describe('namespaces', () => {
   it('prefix keys, bring their times, and are cleared alone', async () => {
     const cache = openCache(openMemoryCache({ bytesMax: 1_000_000 }))

@@ -119,3 +119,36 @@ it('counts by name, and says what more memory would bring', () => {
   assert.ok(gain > 0.8, `${gain}`)
   assert.equal(gainOf(insight, 100 * insight.bytesMax), undefined)
 })
+
+/** Hits of an engine with room for about 100 values, by the path that apps take. */
+function hitRatio(eviction: EvictionName, keys: Iterable<number>): number {
+  const kept = keptOf('x'.repeat(500))
+  const engine = openMemoryCache({ bytesMax: 100 * 1000, eviction })
+  let [hits, count] = [0, 0]
+  for (const key of keys) {
+    count++
+    if (engine.peek(`key:${key}`) !== undefined) hits++
+    else engine.set(`key:${key}`, kept, 60_000)
+  }
+  assert.equal(engine.insight().names[0]?.hits, hits, 'every hit is counted')
+  void engine.close()
+  return hits / count
+}
+
+it('keeps its policy on the path of a hit: loops, scans, and the orders of the books', () => {
+  function* loop() {
+    for (let i = 0; i < 30_000; i++) yield i % 200
+  }
+  function* scan() {
+    for (let i = 0; i < 30_000; i++) yield i % 2 === 0 ? (i * i) % 60 : 1000 + i
+  }
+  assert.equal(hitRatio('lru', loop()), 0)
+  assert.ok(hitRatio('adaptive', loop()) > 0.35, 'of at most a half')
+  assert.ok(hitRatio('adaptive', scan()) >= hitRatio('lru', scan()))
+  function* twice() {
+    // 0 is asked for again and again among others: LRU and LFU keep it, FIFO does not.
+    for (let i = 1; i < 3000; i++) yield i % 10 === 0 ? 0 : i
+  }
+  const [fifo, lru, lfu] = [hitRatio('fifo', twice()), hitRatio('lru', twice()), hitRatio('lfu', twice())]
+  assert.ok(lru > fifo && lfu > fifo && lru * 2998 > 295, `${lru} and ${lfu}, beside ${fifo}`)
+})
