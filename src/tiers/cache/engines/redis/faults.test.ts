@@ -79,7 +79,7 @@ describe('the redis engine under faults', () => {
 
   it('what was deleted while its node hung is deleted when it is back, by key, tag and prefix', async () => {
     await using servers = await startServers(1)
-    await using cache = await openOver(servers)
+    await using cache = await openOver(servers, { limits: {} })
     await cache.set('a', keptOf('old'), minuteMs)
     await cache.set('b', keptOf('old', ['tag']), minuteMs)
     await cache.set('c:1', keptOf('old'), minuteMs)
@@ -98,7 +98,7 @@ describe('the redis engine under faults', () => {
 
   it('with no server at all every call answers as if there were nothing, and at once', async () => {
     await using servers = await startServers(1)
-    await using cache = await openOver(servers)
+    await using cache = await openOver(servers, { limits: {} })
     await servers[0]?.kill()
     await waitUntil(async () => (await cache.claim('key', { leaseMs: 5000 })).outcome === 'alone', {
       what: 'the loss',
@@ -146,7 +146,7 @@ describe('the redis engine under faults', () => {
   it('word that is lost is known within the stated time, and told as such', async () => {
     for (const fault of ['SIGKILL', 'SIGSTOP'] as const) {
       await using servers = await startServers(1)
-      await using cache = await openOver(servers)
+      await using cache = await openOver(servers, { limits: {} })
       assert.ok(cache.coherentUntil > performance.now())
       let told = 0
       cache.watch((change) => {

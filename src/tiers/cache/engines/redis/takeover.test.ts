@@ -22,7 +22,7 @@ it('kill -9 of a primary that has a replica: its values are back when the replic
   }))
   const { secrets } = first
   await healCluster(nodes, { secrets, timeoutMs: 30_000 })
-  await using cache = await openOver(servers, { kind: 'cluster', limits: { callMsMax: 2000, hangMsMax: 5000 } })
+  await using cache = await openOver(servers, { kind: 'cluster' })
   const countOf = async (value: string) => (await cache.getMany(keys)).filter((kept) => kept?.value === value).length
   for (const key of keys) await cache.set(key, keptOf('value'), 60_000)
   assert.equal(await countOf('value'), keys.length)

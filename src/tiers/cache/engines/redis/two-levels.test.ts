@@ -11,14 +11,17 @@ import { cacheConformance } from '../../conformance.ts'
 import { TwoLevels } from '../../shared/two-levels.ts'
 import { keptOf } from '../../testing/kept.ts'
 import { openMemoryCache } from '../memory/engine.ts'
-import { openOver, startServers } from './testing.ts'
+import { type OverOptions, openOver, startServers } from './testing.ts'
 
 const minuteMs = 60_000
 const waitMs = 10_000
 const bytesMax = 1024 * 1024
 
-async function openBoth(servers: readonly TestRedis[]): Promise<TwoLevels & AsyncDisposable> {
-  const both = new TwoLevels(openMemoryCache({ bytesMax }), await openOver(servers))
+async function openBoth(
+  servers: readonly TestRedis[],
+  options: OverOptions = {},
+): Promise<TwoLevels & AsyncDisposable> {
+  const both = new TwoLevels(openMemoryCache({ bytesMax }), await openOver(servers, options))
   return Object.assign(both, { [Symbol.asyncDispose]: () => both.close() })
 }
 
@@ -77,7 +80,8 @@ describe('memory before redis', () => {
 
   it('no read is older than stated while connections are cut and servers pause, die and come back', async () => {
     await using servers = await startServers(2)
-    const caches = [await openBoth(servers), await openBoth(servers), await openBoth(servers)]
+    const open = () => openBoth(servers, { limits: {} })
+    const caches = [await open(), await open(), await open()]
     const seed = Date.now() % 100_000
     const random = seededRandom(seed)
     const keys = Array.from({ length: 12 }, (_, i) => `key:${i}`)

@@ -9,7 +9,7 @@ import { openAt } from '../testing.ts'
 
 const { PORTS = '', PASSWORD = '', KEY = '', CALLERS = '1', LOAD_MS = '0' } = process.env
 const nodes = PORTS.split(',').map((port) => ({ address: '127.0.0.1', port: Number(port) }))
-const redis = await openAt({ kind: 'nodes', nodes }, PASSWORD, { limits: { callMsMax: 2000, hangMsMax: 5000 } })
+const redis = await openAt({ kind: 'nodes', nodes }, PASSWORD)
 const engine = new TwoLevels(openMemoryCache({ bytesMax: 1024 * 1024 }), redis)
 const cache = openCache(engine)
 console.log('ready')
