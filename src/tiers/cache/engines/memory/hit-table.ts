@@ -29,7 +29,12 @@ export class HitTable {
     if (index * wordsEach === this.words.length) this.#grow()
     this.values[index] = undefined
     this.promises[index] = undefined
-    this.words.set([0, hash, 0, 0], index * wordsEach)
+    const { words } = this
+    const at = index * wordsEach
+    words[at + calmWord] = 0
+    words[at + hashWord] = hash
+    words[at + askedWord] = 0
+    words[at + seenWord] = 0
     return index
   }
 

@@ -19,6 +19,23 @@ const partsMax = 1_000_000
 export function sizeOf(value: unknown): number {
   if (typeof value === 'string') return sizeOfString(value)
   if (typeof value !== 'object' || value === null) return wordBytes
+  return sizeOfRecord(value) ?? sizeOfGraph(value)
+}
+
+/** The usual value, a record of texts and numbers, without a list of what is still to come. Undefined when there is more in it. */
+function sizeOfRecord(value: object): number | undefined {
+  if (Object.getPrototypeOf(value) !== Object.prototype) return undefined
+  let bytes = objectBytes
+  for (const name in value) {
+    const field = (value as Record<string, unknown>)[name]
+    if (typeof field === 'string') bytes += wordBytes + sizeOfString(field)
+    else if (typeof field === 'object' && field !== null) return undefined
+    else bytes += wordBytes
+  }
+  return bytes
+}
+
+function sizeOfGraph(value: object): number {
   let bytes = 0
   let parts = 0
   const seen = new Set<object>()

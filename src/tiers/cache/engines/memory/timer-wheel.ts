@@ -14,6 +14,8 @@ const slotBits = 6
 const slotsPerLevel = 1 << slotBits
 /** 64^5 ticks of 16 ms are 198 days; times to live end at 25. */
 const levels = 5
+/** Ticks of a slot, by level. */
+const spans = Array.from({ length: levels + 1 }, (_, level) => slotsPerLevel ** level)
 
 export class TimerWheel {
   /** The newest entry of each slot, level by level. */
@@ -51,8 +53,9 @@ export class TimerWheel {
     if (now <= before) return
     this.#nowTick = now
     for (let level = 0; level < levels; level++) {
-      const from = Math.floor(before / slotsPerLevel ** level)
-      const to = Math.floor(now / slotsPerLevel ** level)
+      const span = spans[level] as number
+      const from = Math.floor(before / span)
+      const to = Math.floor(now / span)
       if (from === to) return
       for (let tick = from + 1; tick <= Math.min(to, from + slotsPerLevel); tick++)
         this.#empty(level * slotsPerLevel + (tick % slotsPerLevel), ended)
@@ -64,7 +67,7 @@ export class TimerWheel {
     if (this.count === 0) return undefined
     let next = Number.POSITIVE_INFINITY
     for (let level = 0; level < levels; level++) {
-      const span = slotsPerLevel ** level
+      const span = spans[level] as number
       const now = Math.floor(this.#nowTick / span)
       for (let tick = now + 1; tick <= now + slotsPerLevel; tick++)
         if (this.#slots[level * slotsPerLevel + (tick % slotsPerLevel)]) {
@@ -95,8 +98,8 @@ export class TimerWheel {
   #link(entry: Entry): number {
     const ahead = entry.expiryTick - this.#nowTick
     let level = 0
-    while (level < levels - 1 && ahead >= slotsPerLevel ** (level + 1)) level++
-    const span = slotsPerLevel ** level
+    while (level < levels - 1 && ahead >= (spans[level + 1] as number)) level++
+    const span = spans[level] as number
     const tick = Math.floor(entry.expiryTick / span)
     const slot = level * slotsPerLevel + (tick % slotsPerLevel)
     const before = this.#slots[slot]
