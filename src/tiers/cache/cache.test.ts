@@ -252,6 +252,22 @@ describe('namespaces', () => {
   })
 })
 
+describe('tags', () => {
+  it('of a namespace stand on all of its values, beside those that are said at the call', async () => {
+    const cache = openCache(openMemoryCache({ bytesMax: 1_000_000 }))
+    const users = cache.namespace('user', { ttl: '5m', tags: ['users'] })
+    const friends = users.namespace('friends', { tags: ['friends'] })
+    await users.set('1', 1, { tags: ['admin'] })
+    await friends.set('1', [2])
+    await users.wrap('2', { tags: ['admin'] }, async () => 2)
+    await cache.deleteTag('admin')
+    assert.deepEqual(await users.getMany(['1', '2', 'friends:1']), [undefined, undefined, [2]])
+    await users.set('1', 1, { tags: ['admin'] })
+    await cache.deleteTag('users')
+    assert.deepEqual(await users.getMany(['1', 'friends:1']), [undefined, undefined])
+  })
+})
+
 describe('peek', () => {
   it('gives at once what lies fresh in the process, and nothing that has ended', async () => {
     const cache = openCache(openMemoryCache({ bytesMax: 1_000_000 }))

@@ -24,7 +24,7 @@ import { Failures } from './failures.ts'
 import { Flights } from './flights.ts'
 import { isShared, type SharedCacheEngine } from './shared/contract.ts'
 import { type Loaded, loadOnce } from './shared/load-once.ts'
-import { checkTag, type Terms, termsOf } from './terms.ts'
+import { bothTags, checkTag, type Terms, termsOf } from './terms.ts'
 import { openThrough } from './through.ts'
 
 const keyCharactersMax = 1024
@@ -235,7 +235,7 @@ class NamedCache implements CacheNamespace {
 
   namespace(name: string, defaults: WrapOptions = {}): CacheNamespace {
     check(name, this.#prefix + name)
-    const both = { ...this.#defaults, ...defaults }
+    const both = { ...this.#defaults, ...defaults, tags: bothTags(this.#defaults.tags, defaults.tags) }
     // Said at once, and not by the first miss.
     if (both.ttl !== undefined || both.kind !== undefined) termsOf({}, both)
     return new NamedCache(this.#shared, `${this.#prefix}${name}:`, both)

@@ -40,7 +40,7 @@ export function termsOf(options: WrapOptions | KeepOptions, defaults: WrapOption
   return {
     ttlMs: parseDuration(own.ttl as number),
     jitter: share(own.jitter ?? jitterDefault),
-    tags: own.tags === undefined ? noTags : checkedTags(own.tags),
+    tags: checkedTags(bothTags(defaults.tags, options.tags)),
     negativeTtlMs: optional('negativeTtl', own.negativeTtl) ?? 0,
     staleForMs: optional('staleFor', own.staleFor) ?? 0,
     staleOnErrorMs: optional('staleOnError', own.staleOnError) ?? 0,
@@ -63,6 +63,15 @@ function share(jitter: number): number {
 function eagerness(value: number): number {
   if (value >= 0 && value <= 100) return value
   throw new TenfoldError('bad-input', `earlyRefresh ${value} is no eagerness: give 0 to 100, 1 is the best known value`)
+}
+
+/** A namespace's tags stand on all of its values, whatever else does: who deletes by one of them means all. */
+export function bothTags(
+  outer: readonly string[] | undefined,
+  inner: readonly string[] | undefined,
+): readonly string[] {
+  if (!outer || !inner) return outer ?? inner ?? noTags
+  return [...new Set([...outer, ...inner])]
 }
 
 function checkedTags(tags: readonly string[]): readonly string[] {
