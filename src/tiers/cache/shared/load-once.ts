@@ -68,8 +68,10 @@ async function loadUnder(
   const holding = holdOn(engine, lease, clock, loading.signal)
   try {
     const { kept, keepMs } = await load()
-    if (keepMs > 0) await engine.fill(lease, kept, keepMs)
-    else await engine.delete(lease.key) // there is nothing (any more), and the lease ends with it
+    if (keepMs > 0) {
+      // What could not be kept (no room, no answer in time) must not hold the others up.
+      if (!(await engine.fill(lease, kept, keepMs))) await engine.release(lease)
+    } else await engine.delete(lease.key) // there is nothing (any more), and the lease ends with it
     return kept
   } catch (error) {
     await engine.release(lease)

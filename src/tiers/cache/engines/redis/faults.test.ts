@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
+import { startTestRedis } from '../../../../programs/redis/testing.ts'
 import type { SharedCacheEngine } from '../../shared/contract.ts'
 import { keptOf, openOver, startServers } from './testing.ts'
 
@@ -141,6 +142,21 @@ describe('the redis engine under faults', () => {
     const tookMs = await Promise.all(calls)
     servers[0]?.signal('SIGCONT')
     assert.equal(tookMs.filter((ms) => ms > 1000).length, 100)
+  })
+
+  it('a server that is full and does not evict keeps nothing more, nothing old either, and says no error', async () => {
+    await using server = await startTestRedis({ memory: { bytesMax: 4 * 1024 * 1024, whenFull: 'noeviction' } })
+    await using cache = await openOver([server])
+    await cache.set('key', keptOf('old'), minuteMs)
+    for (let i = 0; i < 60; i++) await cache.set(`large:${i}`, keptOf('x'.repeat(100_000)), minuteMs)
+    assert.ok((await cache.get('large:59')) === undefined, 'it is full')
+    await cache.set('key', keptOf('new'), minuteMs)
+    assert.notEqual((await cache.get('key'))?.value, 'old')
+    await cache.deletePrefix('large:')
+    await waitUntil(() => cache.set('key', keptOf('newer'), minuteMs).then(() => cache.get('key')), {
+      what: 'room',
+      timeoutMs: waitMs,
+    })
   })
 
   it('word that is lost is known within the stated time, and told as such', async () => {

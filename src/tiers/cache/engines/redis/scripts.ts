@@ -28,17 +28,22 @@ function script(body: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-/** KEYS value, lease. ARGV kind, rest, ms. A write ends the lease, so that a load that began before it is refused. */
+/**
+ * KEYS value, lease. ARGV kind, rest, ms. A write ends the lease, so that a load that began before it is refused. The value
+ * comes first: a script that has written already is not refused for want of memory any more, and would go on above it.
+ */
 export const setScript = script(`
+local done = put(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
 redis.call('DEL', KEYS[2])
-return put(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
+return done
 `)
 
 /** KEYS value, lease. ARGV token, kind, rest, ms. 0 when the lease is not this one any more. */
 export const fillScript = script(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+local done = put(KEYS[1], ARGV[2], ARGV[3], ARGV[4])
 redis.call('DEL', KEYS[2])
-return put(KEYS[1], ARGV[2], ARGV[3], ARGV[4])
+return done
 `)
 
 /** KEYS value, lease. ARGV who, ms, refresh. The value, or the new lease as 'L' and its token, or nothing: wait. */
