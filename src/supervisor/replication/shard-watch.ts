@@ -26,7 +26,7 @@ const electionMs = 2000
 const replaceAfterMs = 5000
 /** Before that it is told once more whom to follow. */
 const pointAgainMs = 1000
-/** One that was started and still reads its own log gets longer. */
+/** One that was started and still reads its own log gets longer, and so does one that keeps dying. */
 const replaceReadingAfterMs = 60_000
 /** A replica that is no further behind may acknowledge: its word then costs commits no wait. */
 const memberLagBytes = 1024 * 1024
@@ -34,9 +34,11 @@ const housekeepingMs = 5000
 /** Between two attempts to mend the same thing. */
 const retryMs = { shard: 500, node: 5000, start: 1000, programs: 10_000, noRoom: 60_000 }
 
-/** Of a replica that does not stream. It begins anew with each process, and when that has read its own log. */
+/** Of a replica that does not stream. */
 interface Silence {
   pid: number | null
+  firstMs: number
+  /** Anew with each process, and when that has read its own log. */
   sinceMs: number
   isReading: boolean
 }
@@ -183,8 +185,8 @@ export class ShardWatch {
       else {
         const silence = this.#silenceOf(node, nowMs)
         if (node.pid !== null) this.#pointAgain(node, silence, nowMs)
-        const patienceMs = silence.isReading ? replaceReadingAfterMs : replaceAfterMs
-        if (nowMs - silence.sinceMs >= patienceMs && !isMending) return this.#giveUp(node)
+        const isLate = !silence.isReading && nowMs - silence.sinceMs >= replaceAfterMs
+        if ((isLate || nowMs - silence.firstMs >= replaceReadingAfterMs) && !isMending) return this.#giveUp(node)
       }
     }
     this.#replaceOutdatedPrograms()
@@ -210,7 +212,8 @@ export class ShardWatch {
     const known = this.#silent.get(id)
     if (known?.pid === pid) return known
     const wasStarted = known !== undefined && pid !== null
-    const silence = { pid, sinceMs: nowMs, isReading: wasStarted || state === 'starting' }
+    const isReading = wasStarted || state === 'starting'
+    const silence = { pid, firstMs: known?.firstMs ?? nowMs, sinceMs: nowMs, isReading }
     this.#silent.set(id, silence)
     return silence
   }
