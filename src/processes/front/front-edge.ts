@@ -62,7 +62,7 @@ export class FrontEdge extends Lifecycle {
 
   /** URLs that another front saw being changed. */
   async invalidate(urls: readonly string[]): Promise<void> {
-    for (const url of urls) await this.#opened.purge({ url })
+    for (const url of urls) this.#opened.invalidate(url)
   }
 
   report(): EdgeReport {

@@ -6,6 +6,8 @@ import { Lifecycle } from '../../base/lifecycle.ts'
 
 /** URLs in one call, and waiting in all; more are let go of. */
 const urlsMax = 1000
+/** Of a batch as JSON; doors take 64 KiB. */
+const batchBytesMax = 48 * 1024
 /** As long as one waits for others to be told with it. */
 const gatherMs = 20
 
@@ -43,7 +45,22 @@ export class Invalidations extends Lifecycle {
       await systemClock.sleep(gatherMs)
       const urls = [...this.#waiting]
       this.#waiting.clear()
-      await this.#tell(urls).catch(() => {})
+      for (const batch of batchesOf(urls)) await this.#tell(batch).catch(() => {})
     }
   }
+}
+
+function batchesOf(urls: readonly string[]): string[][] {
+  const batches: string[][] = []
+  let bytes = batchBytesMax
+  for (const url of urls) {
+    const own = Buffer.byteLength(JSON.stringify(url)) + 1
+    bytes += own
+    if (bytes <= batchBytesMax) batches.at(-1)?.push(url)
+    else {
+      batches.push([url])
+      bytes = own
+    }
+  }
+  return batches
 }

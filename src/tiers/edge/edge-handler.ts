@@ -22,7 +22,7 @@ import { Fetches } from './fetches.ts'
 import { joined } from './fields.ts'
 import { HeadWatcher } from './head-watcher.ts'
 import { invalidate } from './invalidation.ts'
-import { hostUnder, keyOf } from './key.ts'
+import { hostUnder, keyOf, namesOtherHost } from './key.ts'
 import { attemptsMax, fetchesMax, waitersMax } from './limits.ts'
 import { PassExchange, type PassWatcher } from './pass.ts'
 import { ageSeconds, Prepared, ttlSeconds } from './prepared.ts'
@@ -84,6 +84,15 @@ export class EdgeHandler implements Handler, Asking {
     else {
       const target = targetUnder(rule, path)
       const origin = (found & traits.loop) === 0 ? exchange.origin : this.#originOf(exchange)
+      // Servers may go by the host that a trusted peer names, and the key has the other.
+      if (
+        (found & traits.forwardedHost) !== 0 &&
+        origin.isTrusted &&
+        namesOtherHost(request, origin.schemeOf(request))
+      ) {
+        this.pass(exchange, 'bypass')
+        return
+      }
       const key = keyOf({ request, origin }, target)
       this.#find({ exchange, origin, attempt, rule, target, key, traits: found, directives })
     }
@@ -183,6 +192,7 @@ export class EdgeHandler implements Handler, Asking {
     const text = before + own
     const onLost = () => this.#askWithout(exchange, kept, attempt)
     this.#compress(kept, exchange)
+    if (kept.body === undefined) exchange.request.own()
     give(exchange, { kept, lines: prepared.with(age, text), prepared, isSpecial: true, nowMs, onLost }, store)
   }
 
@@ -267,10 +277,11 @@ export class EdgeHandler implements Handler, Asking {
   ): void {
     const { exchange, origin, key, target, rule } = asked
     const { request, requestId } = exchange
-    const { store, clock, siblings } = this.parts
+    const { store, clock, siblings, changed } = this.parts
     const isFromSibling = comesFromSibling(asked)
-    // Whoever was not served by the owner goes to a server.
-    const sibling = isFromSibling || asked.attempt > 0 ? undefined : siblings?.of(key)
+    // Whoever was not served by the owner goes to a server; so does who asks for what the owner may not know to be changed.
+    const isForServer = isFromSibling || asked.attempt > 0 || changed.has(key)
+    const sibling = isForServer ? undefined : siblings?.of(key)
     const host = hostUnder(request.host, origin.schemeOf(request))
     const id = isAlone ? '' : this.fetches.idOf(key, this.#selectionFor(key, exchange), isFromSibling)
     const isToSibling = sibling !== undefined && siblings !== undefined

@@ -22,6 +22,8 @@ export interface EdgeParts {
   readonly passing: Marks
   /** Keys for which no server answered. */
   readonly failing: Marks
+  /** Keys of what was changed just now. */
+  readonly changed: Marks
   readonly clock: Clock
   /** Its name in Cache-Status. */
   readonly cache: string
@@ -74,7 +76,7 @@ type Given = Pick<EdgeParts, 'store' | 'counts' | 'cache' | 'siblings' | 'onInva
 
 export function openParts(settings: EdgeSettings, given: Given): EdgeParts {
   const clock = given.clock ?? systemClock
-  const marks = { passing: new Marks(clock), failing: new Marks(clock) }
+  const marks = { passing: new Marks(clock), failing: new Marks(clock), changed: new Marks(clock) }
   const compressing = new Compressing(given.store)
   return { ...given, ...marks, clock, compressing, settings, rules: new Rules(settings.rules) }
 }

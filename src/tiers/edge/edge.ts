@@ -7,6 +7,7 @@ import type { Edge, EdgeReport, EdgeSettings, Purge } from './contract.ts'
 import { EdgeCounts } from './counts.ts'
 import { EdgeHandler } from './edge-handler.ts'
 import { type EdgeParts, openParts } from './edge-parts.ts'
+import { letGo } from './invalidation.ts'
 import { keyOfUrl, urlOf } from './key.ts'
 import { objectsMax } from './limits.ts'
 import { Rules } from './rules.ts'
@@ -30,6 +31,8 @@ export interface EdgeOptions {
 export interface OpenEdge extends Edge {
   /** Answers what it may from what is kept, and asks `origin` for the rest. */
   handler(origin: Handler): Handler
+  /** Another front saw that what this URL names was changed. */
+  invalidate(url: string): void
 }
 
 export function openEdge(settings: EdgeSettings, options: EdgeOptions): OpenEdge {
@@ -70,12 +73,17 @@ class TheEdge implements OpenEdge {
   async purge(purge: Purge): Promise<{ objects: number }> {
     const objects = this.#parts.store.purge(purge)
     // What is on its way was asked for before: the store does not keep it, and nobody more may wait for it. Only of a URL it is
-    // known at once what that is; other fronts tell of many (onInvalidated), and all else goes on being shared.
+    // known at once what that is, and all else goes on being shared.
     for (const { fetches } of this.#handlers) {
       if ('url' in purge) fetches.outdate(keyOfUrl(purge.url))
       else fetches.closeAll()
     }
     return { objects }
+  }
+
+  invalidate(url: string): void {
+    const fetches = this.#handlers.map((handler) => handler.fetches)
+    letGo(this.#parts, fetches, keyOfUrl(url))
   }
 
   report(): EdgeReport {

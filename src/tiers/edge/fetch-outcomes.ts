@@ -76,12 +76,15 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       this.#edge.origin.handle(fetch)
       return
     }
+    // Who is answered may ask anew at once, and must not join what is over.
+    this.#edge.fetches.close(fetch)
     if (!this.#giveStale(fetch, {})) this.#answerAll(fetch, [...fetch.waiters], own)
     fetch.cancel()
   }
 
   kept(fetch: EdgeFetch, body: SharedBody): void {
     const { pending, writer } = fetch
+    this.#edge.fetches.close(fetch)
     const kept =
       fetch.isOutdated || pending === undefined
         ? undefined
@@ -91,7 +94,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       this.#edge.parts.compressing.replaced(kept)
     }
     for (const waiter of [...fetch.waiters]) {
-      if (waiter.hasHead || !(kept !== undefined || waiter.needsWhole)) continue
+      if (waiter.hasHead || !(kept !== undefined || waiter.needsWhole || body.hasLost(0))) continue
       const isLeader = waiter === fetch.leader
       fetch.release(waiter)
       this.#note(fetch, waiter)
@@ -104,6 +107,10 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
   #varied(head: KeptHead): KeptHead {
     if (!this.#edge.parts.settings.compresses || !isCompressible(head)) return head
     return { ...head, fields: withVary(head.fields) }
+  }
+
+  missed(fetch: EdgeFetch, waiters: readonly Waiter[]): void {
+    this.#askAnew(fetch, (waiter) => !waiters.includes(waiter))
   }
 
   lost(fetch: EdgeFetch, waiters: readonly Waiter[]): void {
@@ -261,6 +268,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
 
   #confirmed(fetch: EdgeFetch, kept: Kept, head: AnswerHead, answeredMs: number): void {
     const { store, settings, compressing } = this.#edge.parts
+    this.#edge.fetches.close(fetch)
     const fields = endToEndFields(head, answeredMs)
     if (!confirms(fields, kept.head.fields)) {
       this.#drop(kept)
@@ -311,6 +319,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const stale = this.#outlasting(fetch)
     if (stale === undefined) return false
     this.#edge.parts.failing.add(fetch.for.key, failingMs)
+    this.#edge.fetches.close(fetch)
     for (const waiter of [...fetch.waiters]) {
       fetch.release(waiter)
       this.#note(fetch, waiter)

@@ -25,6 +25,8 @@ export interface FetchOwner<Of extends Fetch> {
   refused(fetch: Of, own: OwnAnswer): void
   /** The whole body has come. Whoever has no head yet is answered by the owner. */
   kept(fetch: Of, body: SharedBody): void
+  /** These have nothing yet, and nobody holds the beginning any more: they ask again. */
+  missed(fetch: Of, waiters: readonly Waiter[]): void
   /** The answer broke off, with nothing sent to these. */
   lost(fetch: Of, waiters: readonly Waiter[]): void
   /** Nothing more comes of it. */
@@ -241,7 +243,24 @@ export class Fetch implements Exchange, WaitedFor {
     if (keeping.writer?.write(bytes, start, end) === false) {
       keeping.writer = undefined
       this.#owner.over(this) // nobody more may join
+      this.#leaveBehind(keeping.body)
     }
+  }
+
+  /** Whoever was to read from the store what is not held any more. */
+  #leaveBehind(body: SharedBody): void {
+    const missed: Waiter[] = []
+    for (const waiter of [...this.waiters]) {
+      if (!body.hasLost(waiter.sent)) continue
+      if (!waiter.hasHead) {
+        missed.push(waiter)
+        continue
+      }
+      this.release(waiter)
+      waiter.exchange.abort()
+    }
+    if (missed.length > 0) this.#owner.missed(this, missed)
+    if (this.waiters.size === 0 && !this.isForItself) this.cancel()
   }
 
   #pump(waiter: Waiter): void {

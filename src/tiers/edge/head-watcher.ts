@@ -27,6 +27,8 @@ export class HeadWatcher implements PassWatcher {
   }
 
   answered(exchange: Exchange, head: AnswerHead): void {
+    // It passed with parameters that the key is without: the answer may say what they made of it.
+    if (this.#asked.target !== exchange.request.path) return
     const kept = this.#edge.selectBase(this.#asked.key, exchange)
     if (kept === undefined || kept.head.status !== head.status || head.status !== 200) return
     const fields = endToEndFields(head, this.#edge.parts.clock.now())

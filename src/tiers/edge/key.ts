@@ -2,6 +2,8 @@
 // stand under the name of another's.
 
 import type { Exchange } from '../../net/http1/exchange.ts'
+import type { RequestHead } from '../../net/http1/request-head.ts'
+import { joined } from './fields.ts'
 
 const method = 'GET '
 
@@ -18,6 +20,19 @@ export function hostUnder(host: string, scheme: string): string {
   return lower.endsWith(port) && lower.length > port.length ? lower.slice(0, -port.length) : lower
 }
 
+/** X-Forwarded-Host or Forwarded (RFC 7239) names a host that the key does not. */
+export function namesOtherHost(request: RequestHead, scheme: string): boolean {
+  const own = hostUnder(request.host, scheme)
+  const named = (joined(request, 'x-forwarded-host') ?? '').split(',')
+  for (const [, host = ''] of (joined(request, 'forwarded') ?? '').matchAll(hostParameter)) named.push(host)
+  return named.some((each) => {
+    const host = each.replace(/^[\s"]+|[\s"]+$/g, '')
+    return host !== '' && hostUnder(host, scheme) !== own
+  })
+}
+
+const hostParameter = /(?<=^|[;,\s])host\s*=\s*("[^"]*"?|[^;,\s]*)/gi
+
 export function keyOfUrl(url: string): string {
   return `${method}${url}`
 }
@@ -26,11 +41,18 @@ export function urlOf(key: string): string {
   return key.slice(method.length)
 }
 
-/** The key of another URL on the same host, as Location may name one; undefined for one elsewhere. */
-export function keyBeside(key: string, reference: string): string | undefined {
+/**
+ * The key of another URL on the same host, as Location may name one; undefined for one elsewhere. `targetOf`: what rules make
+ * of its path and query.
+ */
+export function keyBeside(
+  key: string,
+  reference: string,
+  targetOf = (target: string): string => target,
+): string | undefined {
   const base = urlOf(key)
   if (!URL.canParse(reference, base)) return undefined
   const url = new URL(reference, base)
   if (url.origin !== new URL(base).origin) return undefined
-  return `${method}${url.origin}${url.pathname}${url.search}`
+  return `${method}${url.origin}${targetOf(url.pathname + url.search)}`
 }

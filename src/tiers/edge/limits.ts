@@ -22,7 +22,10 @@ export const passingAfterErrorMs = 1_000
 /** How long nobody is asked again about what is stale when no server answered. */
 export const failingMs = 2_000
 
-/** Keys of which one of both is remembered. */
+/** How long a front may take to hear from another that something was changed; for so long it is not asked about it. */
+export const changedMs = 2_000
+
+/** Keys of which one of these is remembered. */
 export const marksMax = 50_000
 
 /** An error's body that nobody wants is read to its end up to this, so that the connection can be used again. */

@@ -1,7 +1,8 @@
-// Keys with a mark that ends by itself. Two things are marked, because a next request should not find them out again:
+// Keys with a mark that ends by itself. Three things are marked, because a next request should not find them out again:
 //
 // passing: its answers are not kept, so its requests go on at once and do not wait for each other's answers, which would be
-// for nobody else (Varnish calls it hit-for-miss). failing: no server answered just now, and there is something to give.
+// for nobody else (Varnish calls it hit-for-miss). failing: no server answered just now, and there is something to give. changed:
+// other fronts may not have heard of it.
 
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { marksMax } from './limits.ts'

@@ -17,6 +17,8 @@ export const traits = {
   override: 128,
   /** It has come through caches already (RFC 8586). */
   loop: 64,
+  /** A proxy before us says which host was asked for. */
+  forwardedHost: 256,
 } as const
 
 const traitByName: Record<string, number> = {
@@ -35,6 +37,8 @@ const traitByName: Record<string, number> = {
   'x-http-host-override': traits.override,
   'x-original-host': traits.override,
   'x-host': traits.override,
+  'x-forwarded-host': traits.forwardedHost,
+  forwarded: traits.forwardedHost,
 }
 
 const byLength: Array<Array<readonly [name: string, trait: number]> | undefined> = []

@@ -16,8 +16,11 @@ export function varyOf(fields: Fields): readonly string[] | '*' {
   const value = fieldOf(fields, 'vary')
   if (value === undefined) return none
   const names = membersOf(value).map((name) => name.toLowerCase())
-  return names.includes('*') ? '*' : [...new Set(names)].sort()
+  return names.some((name) => unknown.has(name)) ? '*' : [...new Set(names)].sort()
 }
+
+/** Servers get another value than the client sent, or one of each request's own. */
+const unknown = new Set(['*', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id'])
 
 const none: readonly string[] = []
 
@@ -45,10 +48,11 @@ export function selects(selectedBy: Selection, request: FieldBlock, fields: Fiel
 }
 
 export function selectingValue(name: string, request: FieldBlock): string | null {
-  if (name.startsWith(cookiePrefix)) return cookieOf(joined(request, 'cookie'), name.slice(cookiePrefix.length))
+  if (name.startsWith(cookiePrefix)) return cookieOf(cookiesOf(request), name.slice(cookiePrefix.length))
   if (name === encodingSelector) return bestEncoding(joined(request, 'accept-encoding')) ?? null
   const value = joined(request, name)
   if (value === undefined) return null
+  if (name === 'cookie') return cookiesOf(request)
   if (name === 'accept-encoding') return acceptedEncodings(value)
   if (name === 'accept-language')
     return languagesOf(value)
@@ -60,12 +64,21 @@ export function selectingValue(name: string, request: FieldBlock): string | null
     .join(', ')
 }
 
-function cookieOf(header: string | undefined, name: string): string | null {
-  for (const pair of header?.split(/[;,]/) ?? []) {
+/** Its lines are one list of another kind (RFC 6265, 4.2.1): a comma is part of a value. */
+function cookiesOf(request: FieldBlock): string {
+  const lines: string[] = []
+  for (let i = request.find('cookie'); i >= 0; i = request.find('cookie', i + 1)) lines.push(request.value(i))
+  return lines.join('; ')
+}
+
+/** All of that name: servers differ in which of several they take. */
+function cookieOf(cookies: string, name: string): string | null {
+  const values: string[] = []
+  for (const pair of cookies.split(';')) {
     const equals = pair.indexOf('=')
-    if (equals >= 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
+    if (equals >= 0 && pair.slice(0, equals).trim() === name) values.push(pair.slice(equals + 1).trim())
   }
-  return null
+  return values.length === 0 ? null : values.join(';')
 }
 
 interface Weighted {
