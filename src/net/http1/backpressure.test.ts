@@ -118,6 +118,33 @@ test('a client that sends requests and takes no answers is not read any more, an
   })
 })
 
+test("the head of a request stays that request's until an answer is out that takes longer than its call", async (t) => {
+  const size = 32 * megabyte
+  const { port, server } = await openFront(t, 1)
+  const finished: string[] = []
+  const large = Buffer.alloc(size, 'a')
+  server.handler.handle = (exchange) =>
+    exchange.answerWhole(200, '', exchange.request.path === '/large' ? large : piece)
+  server.handler.finished = ({ exchange }) => void finished.push(exchange.request.path)
+  const slow = await openClient(t, port)
+  slow.socket.removeAllListeners('data')
+  slow.socket.pause()
+  slow.send(get('', '/large'))
+  await waitUntil(() => server.inFlight === 1, { what: 'the request', timeoutMs: limitMs })
+  for (const target of ['/other1', '/other2']) {
+    const client = await openClient(t, port)
+    client.send(get('Connection: close\r\n', target))
+    await client.closed()
+  }
+  let bytes = 0
+  slow.socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  slow.socket.resume()
+  await waitUntil(() => bytes > size && finished.length === 3, { what: 'the end of all', timeoutMs: limitMs })
+  assert.deepEqual(finished, ['/other1', '/other2', '/large'])
+})
+
 test('a tunnel goes at the pace of the slower end, in both directions', async (t) => {
   const size = 256 * megabyte
   const server = await openServer(t, (socket) => {

@@ -187,6 +187,7 @@ export class ServerExchange implements Exchange {
   #sendRest(): void {
     while (this.#rest.length > 0) {
       if (this.isBackedUp) {
+        this.request.own() // `finished` reads it when the rest is out
         this.#input.arm()
         return
       }

@@ -103,7 +103,9 @@ export class StreamExchange implements Exchange, DeadlineOwner {
     const stream = this.#stream
     if (stream === undefined) return
     const { counts, wheel } = this.#context
-    if (!this.#isOpen || this.isBackedUp) {
+    // The end of an answer is more than a client must take within one deadline.
+    if (!this.#isOpen && this.#sender.hasGoneOn()) this.#arm()
+    else if (!this.#isOpen || this.isBackedUp) {
       counts.add(counters.timeouts)
       this.#cut()
     } else if (this.#body !== 'open') return
@@ -251,7 +253,10 @@ export class StreamExchange implements Exchange, DeadlineOwner {
   #sendWhole(status: number, fields: string[], body: Buffer): void {
     this.#sender.head(status, fields, { isHead: this.request.method === 'HEAD', hasTrailers: false })
     if (this.#sender.whole(body)) this.#answered()
-    else this.#arm()
+    else {
+      this.request.own() // `finished` reads it when the rest is out
+      this.#arm()
+    }
   }
 
   /** By an error: `close` would end the stream before it resets it, and a cut answer would look whole. */

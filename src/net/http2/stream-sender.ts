@@ -1,12 +1,16 @@
 // The answer of one stream on its way out, and counted. What the client's windows hold back stays with the stream.
 
-import type { ServerHttp2Stream } from 'node:http2'
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { TenfoldError } from '../../base/errors.ts'
 import type { AnswerHead } from '../http1/answer-head.ts'
+import { warnOfFault } from '../http1/fault.ts'
 import type { HeadParser } from '../http1/head-parser.ts'
 import { fieldsObject } from './answer-fields.ts'
 
 /** Of a large body of our own, as much is written at once. */
 const ownPieceBytes = 256 * 1024
+/** As much is put together before it is written. */
+const flushBytes = 64 * 1024
 const emptyBytes: Buffer = Buffer.alloc(0)
 
 export class StreamSender {
@@ -19,21 +23,27 @@ export class StreamSender {
   #hasNoBody = false
   /** Pieces that wait for `flush`. */
   #pieces: Buffer[] = []
-  #trailers: HeadParser | undefined
+  #pendingBytes = 0
+  #awaitsTrailers = false
+  #trailers: OutgoingHttpHeaders = {}
+  /** What the stream held when `hasGoneOn` was asked last. */
+  #heldBytes = 0
   /** Of a large body of our own. */
   #rest = emptyBytes
 
   begin(stream: ServerHttp2Stream): void {
     this.#stream = stream
     this.status = this.bodyBytes = 0
-    this.isHeadSent = this.isBackedUp = this.#hasNoBody = false
-    this.#trailers = undefined
+    this.isHeadSent = this.isBackedUp = this.#hasNoBody = this.#awaitsTrailers = false
+    this.#trailers = {}
+    this.#heldBytes = 0
   }
 
   /** The stream has closed: what was not sent never will be. */
   end(): void {
     this.#stream = undefined
     this.#pieces = []
+    this.#pendingBytes = 0
     this.#rest = emptyBytes
   }
 
@@ -54,6 +64,7 @@ export class StreamSender {
     this.#hasNoBody = isHead || status === 204 || status === 205 || status === 304
     if (stream === undefined) return
     const waitForTrailers = hasTrailers && !this.#hasNoBody
+    this.#awaitsTrailers = waitForTrailers
     if (waitForTrailers) stream.on('wantTrailers', () => this.#sendTrailers(stream))
     stream.respond(fields, { endStream: this.#hasNoBody, waitForTrailers })
   }
@@ -61,7 +72,10 @@ export class StreamSender {
   body(bytes: Buffer, start: number, end: number): void {
     if (this.#hasNoBody || end === start) return
     this.bodyBytes += end - start
+    if (this.#open === undefined) return
     this.#pieces.push(Buffer.from(bytes.subarray(start, end)))
+    this.#pendingBytes += end - start
+    if (this.#pendingBytes >= flushBytes) this.flush()
   }
 
   flush(): void {
@@ -72,10 +86,20 @@ export class StreamSender {
 
   finish(trailers: HeadParser | undefined): void {
     const stream = this.#open
-    this.#trailers = trailers
     if (stream === undefined || this.#hasNoBody) return
+    // Now: they are sent when the body is out, and their bytes are another answer's by then.
+    if (this.#awaitsTrailers && trailers !== undefined) this.#trailers = fieldsObject(trailers, 'trailers', [])
     if (this.#pieces.length > 0) stream.end(this.#takePieces())
     else stream.end()
+    this.#heldBytes = stream.writableLength
+  }
+
+  /** After the end of the answer: the client has taken something since this was asked last. */
+  hasGoneOn(): boolean {
+    const held = this.#open?.writableLength ?? 0
+    const hasGoneOn = held < this.#heldBytes
+    this.#heldBytes = held
+    return hasGoneOn
   }
 
   /** A whole body that does not change any more, behind its head. False when the rest of it waits for `sendRest`. */
@@ -95,7 +119,9 @@ export class StreamSender {
       if (this.isBackedUp) return false
       this.isBackedUp = this.#open?.write(this.#takeRest(ownPieceBytes)) === false
     }
-    this.#open?.end(this.#takeRest(ownPieceBytes))
+    const stream = this.#open
+    stream?.end(this.#takeRest(ownPieceBytes))
+    this.#heldBytes = stream?.writableLength ?? 0
     return true
   }
 
@@ -114,10 +140,16 @@ export class StreamSender {
   #takePieces(): Buffer {
     const pieces = this.#pieces
     this.#pieces = []
+    this.#pendingBytes = 0
     return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
   }
 
   #sendTrailers(stream: ServerHttp2Stream): void {
-    stream.sendTrailers(this.#trailers === undefined ? {} : fieldsObject(this.#trailers, 'trailers', []))
+    try {
+      stream.sendTrailers(this.#trailers)
+    } catch (error) {
+      warnOfFault(error)
+      stream.destroy(new TenfoldError('unavailable', 'the answer was cut'))
+    }
   }
 }
