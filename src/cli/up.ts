@@ -11,13 +11,15 @@ import { waitUntil } from '../base/limits.ts'
 import type { Status } from '../control/api.ts'
 import type { ControlClient } from '../control/client.ts'
 import { readSupervisorRecord } from '../control/status.ts'
-import { logFileOf } from '../map/home.ts'
+import { haproxyDirOf, logFileOf } from '../map/home.ts'
 import { nodesOf, type SystemMap } from '../map/map.ts'
 import { readMapIfAny } from '../map/store.ts'
 import { DoorClient } from '../processes/door/client.ts'
+import { stopLeftHaproxy } from '../programs/haproxy/left.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import { endOf, tailOf, withLogFile } from '../supervisor/nodes/log-file.ts'
 import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
+import { processesOf, runsNode } from '../supervisor/pid.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import { type Command, type TargetSystem, wholeNumber } from './command.ts'
 import { followClimb, showEvent } from './progress.ts'
@@ -67,7 +69,7 @@ async function ensureSupervisor(target: TargetSystem, rung: number | undefined):
   const args = await supervisorArguments(target, map, rung)
   await mkdir(target.home.logs, { recursive: true })
   const logStart = endOf(logFileOf(target.home, 'supervisor'))
-  const pid = (map && (await startByEntryHolder(target, map, args))) ?? startHere(target, args)
+  const pid = (map && (await startByEntryHolder(target, map, args))) ?? (await startAlone(target, map, args))
   let aliveAtMs = systemClock.monotonic()
   const hasAnswered = await waitUntil(
     async () => {
@@ -111,6 +113,15 @@ async function startByEntryHolder(target: TargetSystem, map: SystemMap, args: st
     if (answer) return answer.pid
   }
   return undefined
+}
+
+/** A HAProxy that outlived its front has the public address, and no supervisor could be handed that by it. */
+async function startAlone(target: TargetSystem, map: SystemMap | undefined, args: string[]): Promise<number> {
+  for (const { id, pid } of map ? nodesOf(map, 'front') : []) {
+    const isThere = processesOf(target.home, id).length > 0 || (pid !== null && runsNode(pid, target.home, id))
+    if (!isThere) await stopLeftHaproxy(haproxyDirOf(target.home, id))
+  }
+  return startHere(target, args)
 }
 
 function startHere(target: TargetSystem, args: string[]): number {

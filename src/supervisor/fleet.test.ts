@@ -93,6 +93,25 @@ test('starts and stops of one node take turns, and what was stopped is left alon
     assert.equal(keeper.node(id)?.pid, null)
   }))
 
+test('what a node without a process left serving is stopped with it', async () => {
+  class LeavingDriver extends SleepDriver {
+    readonly left: string[] = []
+
+    async stopLeft(node: MapNode): Promise<void> {
+      await new Promise((resolve) => setTimeout(resolve, 300)) // three looks of the watcher
+      this.left.push(node.id)
+    }
+  }
+  const driver = new LeavingDriver()
+  driver.failures = 1
+  await withFleet(driver, async (fleet, keeper) => {
+    await assert.rejects(fleet.startNode(id), { code: 'port-taken' })
+    await fleet.stopNode(id)
+    assert.deepEqual(driver.left, [id])
+    assert.deepEqual([keeper.node(id)?.state, keeper.node(id)?.pid], ['draining', null])
+  })
+})
+
 async function untilReady(keeper: MapKeeper, isSo: (node: MapNode) => boolean = () => true): Promise<MapNode> {
   const look = () => {
     const node = keeper.node(id)

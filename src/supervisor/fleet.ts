@@ -138,12 +138,18 @@ export class Fleet extends Lifecycle {
   async stopNode(id: string, { isWholeSystem = false } = {}): Promise<void> {
     await this.exclusively(id, async () => {
       const node = this.#node(id)
-      if (node.pid === null) return
+      const driver = this.#driverOf(node)
+      if (node.pid === null) {
+        if (!driver.stopLeft) return
+        // The watcher would start what is down.
+        await this.#keeper.setState(id, 'draining')
+        return driver.stopLeft(node)
+      }
       await this.#keeper.changeEverywhere((draft) => {
         const drained = draft.nodes.find((candidate) => candidate.id === id)
         if (drained) Object.assign(drained, { state: 'draining', since: new Date().toISOString() })
       })
-      await this.#driverOf(node).stop(node, node.pid, { isWholeSystem })
+      await driver.stop(node, node.pid, { isWholeSystem })
       await this.#keeper.setState(id, 'draining', { pid: null })
     })
   }

@@ -20,4 +20,6 @@ export interface NodeDriver {
    * place, and kept connections need not be waited for.
    */
   stop(node: MapNode, pid: number, options: { isWholeSystem: boolean }): Promise<void>
+  /** Stops what serves for a node whose process is gone, or was never written down. */
+  stopLeft?(node: MapNode): Promise<void>
 }

@@ -88,6 +88,12 @@ export class ProcessDriver implements NodeDriver {
 
   async stop(node: MapNode, pid: number, options: { isWholeSystem: boolean }): Promise<void> {
     await this.#end(node, pid, options)
+    await this.stopLeft(node)
+  }
+
+  async stopLeft(node: MapNode): Promise<void> {
+    for (const { pid } of processesOf(this.#home, node.id).filter(({ isLeader }) => isLeader))
+      await this.#end(node, pid, { isWholeSystem: false })
     // A front that was killed leaves its HAProxy serving for the next one, and there is none.
     if (node.role === 'front') await stopLeftHaproxy(haproxyDirOf(this.#home, node.id))
   }

@@ -1,6 +1,7 @@
 // Steps on processes of ours. Each may be run again after a crash at any point.
 
 import { rm } from 'node:fs/promises'
+import { describeError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { edgeDirOf, haproxyDirOf } from '../../map/home.ts'
 import type { NodeSpec } from '../../plan/step.ts'
@@ -12,7 +13,7 @@ import type { System } from '../system.ts'
 const leaveTimeoutMs = 60_000
 
 export async function startNode(system: System, spec: NodeSpec): Promise<void> {
-  const { keeper, fleet } = system
+  const { keeper, fleet, events } = system
   if (!keeper.node(spec.id))
     await keeper.change((draft) => {
       draft.nodes.push({ ...spec, pid: null, state: 'starting', since: new Date().toISOString(), restarts: 0 })
@@ -20,7 +21,10 @@ export async function startNode(system: System, spec: NodeSpec): Promise<void> {
   try {
     await fleet.startNode(spec.id)
   } catch (error) {
-    await fleet.forgetNode(spec.id)
+    // What cannot be stopped stays in the map: `tenfold down` and a later plan still know of it.
+    await stopNode(system, spec.id).catch((left) =>
+      events.emit('error', `what ${spec.id} left could not be stopped: ${describeError(left)}`, { node: spec.id }),
+    )
     throw error
   }
   // Whoever forwards to it or stops serving in its favour knows of it before the next step.

@@ -3,10 +3,12 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { waitUntil } from '../../../src/base/limits.ts'
 import { findHaproxy } from '../../../src/programs/haproxy/binary.ts'
+import { isProcessAlive } from '../../../src/programs/process.ts'
 import type { RunningSystem } from '../../running-system.ts'
 import { showSupervisorLogOfFailures } from '../database/supervisor-log.ts'
-import { apply, askSecurely, frontsOf, get, underLoad, upWithEdge, websOf } from './edge-system.ts'
+import { apply, askSecurely, frontsOf, get, underLoad, upWithEdge, waitWhole, websOf } from './edge-system.ts'
 
 const isThere = await findHaproxy().then(
   () => true,
@@ -55,6 +57,21 @@ test('kill -9 of a web server behind HAProxy fails nothing that may be repeated'
       nodes.some(({ id, state, pid }) => id === web.id && state === 'ready' && pid !== web.pid),
     )
   })
+})
+
+test('supervisor and front are gone and HAProxy has the public address: `tenfold up` begins anew', {
+  skip,
+}, async () => {
+  const [front] = await frontsOf(system)
+  const { supervisor, urls } = await system.status()
+  assert.ok(front && supervisor)
+  for (const { pid } of [supervisor, front]) process.kill(pid, 'SIGKILL')
+  await waitUntil(() => !isProcessAlive(front.pid), { what: 'the death of the front', timeoutMs: 10_000 })
+  assert.equal((await get(system, '/made/alone')).status, 200)
+  await system.tenfold('up', '--detach')
+  await waitWhole(system)
+  assert.equal((await get(system, '/made/again')).status, 200)
+  assert.equal(await askSecurely(`${urls.tls}/made/again`), 200)
 })
 
 test('two of them share the public socket, and ours take their place again', { skip }, async (t) => {
