@@ -16,6 +16,12 @@ export type StoredAsset = Partial<Record<Coding, number>>
 /** One version of the app: each asset's name, its versioned name, what there is of it. */
 export type AssetSet = Readonly<Record<string, { file: string; coded: StoredAsset }>>
 
+interface StoredSet {
+  name: string
+  usedMs: number
+  set: AssetSet
+}
+
 export interface AssetKeeping {
   /** A version that nobody ran for so long goes. */
   keptMs: number
@@ -74,15 +80,19 @@ export class AssetStore {
     const known = this.#known.get(file)
     if (known || performance.now() - this.#lookedAtMs < lookIntervalMs) return known
     this.#lookedAtMs = performance.now()
-    for (const { set } of await this.#sets()) this.#learn(set)
+    for (const { set } of await this.#sets({ isStrict: false })) this.#learn(set)
     return this.#known.get(file)
   }
 
-  /** Deletes what is too old or too much. `running` is in use and stays. May run in several processes at once. */
+  /**
+   * Deletes what is too old or too much. `running` is in use and stays. May run in several processes at once.
+   * @throws when a set cannot be read: then nothing is deleted, since its assets may be in use.
+   */
   async sweep(running: string, { keptMs, setsMax }: AssetKeeping = defaultKeeping): Promise<void> {
     const now = new Date()
     await utimes(join(this.#setsDir, running), now, now)
-    const sets = (await this.#sets()).sort((a, b) => b.usedMs - a.usedMs)
+    const sets = (await this.#sets({ isStrict: true })).sort((a, b) => b.usedMs - a.usedMs)
+    if (!sets.some(({ name }) => name === running)) throw new Error(`the set ${running} is gone from ${this.#setsDir}`)
     const goes = (usedMs: number, rank: number) => rank >= setsMax || now.getTime() - usedMs > keptMs
     const kept = sets.filter(({ name, usedMs }, rank) => name === running || !goes(usedMs, rank))
     for (const { name } of sets)
@@ -101,16 +111,19 @@ export class AssetStore {
     for (const { file, coded } of Object.values(set)) this.#known.set(file, coded)
   }
 
-  async #sets(): Promise<Array<{ name: string; usedMs: number; set: AssetSet }>> {
-    const names = (await readdir(this.#setsDir).catch(() => [])).filter((name) => name.endsWith('.json'))
-    const sets = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.#setsDir, name)
-        const [text, found] = await Promise.all([readFile(path, 'utf8'), stat(path)]).catch(() => [])
-        return text === undefined || !found ? [] : [{ name, usedMs: found.mtimeMs, set: JSON.parse(text) as AssetSet }]
-      }),
-    )
-    return sets.flat()
+  /** Those that are there; `isStrict`: one that is there and cannot be read is an error. */
+  async #sets({ isStrict }: { isStrict: boolean }): Promise<StoredSet[]> {
+    const none = (error: NodeJS.ErrnoException): [] => {
+      if (isStrict && error.code !== 'ENOENT') throw error
+      return []
+    }
+    const names = (await readdir(this.#setsDir).catch(none)).filter((name) => name.endsWith('.json'))
+    const read = async (name: string): Promise<StoredSet[]> => {
+      const path = join(this.#setsDir, name)
+      const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
+      return [{ name, usedMs: mtimeMs, set: JSON.parse(text) as AssetSet }]
+    }
+    return (await Promise.all(names.map((name) => read(name).catch(none)))).flat()
   }
 
   /** Undefined unless the asset is there whole. */

@@ -144,6 +144,30 @@ test('a version that nobody has run for long goes, with what only it had; the ru
   assert.deepEqual(await readdir(join(to, 'br')), [], 'its compressed forms go with it')
 })
 
+test('while a set cannot be read nothing is deleted, and what can be read is served', async (t) => {
+  const { from, to } = await places(t)
+  const store = new AssetStore(to)
+  const old = await openAssets(from, to)
+  await write(from, { 'app.css': 'new{}' })
+  await openAssets(from, to)
+  const [running = ''] = await readdir(join(to, 'sets'))
+  await mkdir(join(to, 'sets/unreadable.json'))
+  const longAgo = new Date(Date.now() - 86_400_000)
+  for (const name of await readdir(to, { recursive: true })) await utimes(join(to, name), longAgo, longAgo)
+  const before = await readdir(to, { recursive: true })
+  await assert.rejects(store.sweep(running, { keptMs: 3_600_000, setsMax: 10 }), { code: 'EISDIR' })
+  assert.deepEqual(await readdir(to, { recursive: true }), before)
+  assert.ok(await store.find(old.url('app.css').slice('/assets/'.length)))
+})
+
+test('hidden files are not served', async (t) => {
+  const { from, to } = await places(t, { 'a.css': 'a{}', '.env': 'secret', '.git/config': 'secret' })
+  const { get } = await serve(t, from, to)
+  assert.equal((await get('/assets/a.css')).statusCode, 200)
+  for (const name of ['.env', '.git/config', '%2eenv'])
+    assert.equal((await get(`/assets/${name}`)).statusCode, 404, name)
+})
+
 test('a directory that is not there is said', async (t) => {
   const { from, to } = await places(t)
   await assert.rejects(

@@ -21,7 +21,7 @@ export async function addAssets(http: FastifyInstance, { dir, store }: Assets): 
       const stored = isVersionedName(name) ? await store.find(name) : undefined
       return stored && sendVersioned(request, reply, store, name, stored)
     })
-    await scope.register(fastifyStatic, { root: dir, prefix, maxAge: plainMaxAgeMs, index: false })
+    await scope.register(fastifyStatic, { root: dir, prefix, maxAge: plainMaxAgeMs, index: false, dotfiles: 'ignore' })
   })
 }
 
