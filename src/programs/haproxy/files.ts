@@ -12,7 +12,10 @@ export interface HaproxyFiles {
   configuration: string
   /** What HAProxy says about itself. */
   log: string
-  /** Health of the servers, written before a reload and read by the worker that it starts. */
+  /**
+   * Health of the servers, written before a reload and read by the worker that it starts. In a directory without anything that
+   * configurations and commands take for their own; what else they name belongs beside it.
+   */
   serverState: string
   /** Of the master process: which workers there are, reload. */
   masterSocket: string
@@ -23,22 +26,26 @@ export interface HaproxyFiles {
 /** sun_path on macOS, with the random ending that HAProxy binds under before it renames. */
 const socketPathBytesMax = 103 - 16
 
+/** Without what ends a word, a value or an argument in a configuration, a command, or the arguments of the program. */
+const isPlain = /^[^\s'"\\,()#]*$/
+
 export function haproxyFilesOf(directory: string): HaproxyFiles {
   const dir = resolve(directory)
-  const sockets = socketDirOf(dir)
+  const plain = isPlain.test(dir) ? dir : temporaryDirOf(dir)
+  const sockets = socketDirOf(plain, dir)
   return {
     dir,
     configuration: join(dir, 'haproxy.cfg'),
     log: join(dir, 'haproxy.log'),
-    serverState: join(dir, 'servers.state'),
+    serverState: join(plain, 'servers.state'),
     masterSocket: join(sockets, 'master.sock'),
     runtimeSocket: join(sockets, 'runtime.sock'),
   }
 }
 
 /** @throws unauthorized when one of them is somebody else's: in the temporary directory anybody can be there first. */
-export async function makeHaproxyDirs({ dir, masterSocket }: HaproxyFiles): Promise<void> {
-  for (const path of new Set([dir, dirname(masterSocket)])) {
+export async function makeHaproxyDirs({ dir, masterSocket, serverState }: HaproxyFiles): Promise<void> {
+  for (const path of new Set([dir, dirname(masterSocket), dirname(serverState)])) {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const { uid, mode } = await lstat(path)
     if (process.getuid && (uid !== process.getuid() || (mode & 0o077) !== 0))
@@ -65,7 +72,10 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /** Below a deep directory sockets live in the temporary one: their paths may not be long. */
-function socketDirOf(dir: string): string {
-  if (Buffer.byteLength(join(dir, 'runtime.sock')) <= socketPathBytesMax) return dir
+function socketDirOf(plain: string, dir: string): string {
+  return Buffer.byteLength(join(plain, 'runtime.sock')) <= socketPathBytesMax ? plain : temporaryDirOf(dir)
+}
+
+function temporaryDirOf(dir: string): string {
   return join(tmpdir(), `tenfold-haproxy-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
 }

@@ -89,7 +89,7 @@ withHaproxy('haproxy: changing', () => {
     const a = await openUpstreamServer('a')
     t.after(() => a.close())
     const { balancer, port } = await openReady(t, upstreamsOf([a]))
-    await assert.rejects(balancer.update(upstreamsOf([a], { healthPath: "/it's" })), { code: 'bad-input' })
+    await assert.rejects(balancer.update(upstreamsOf([a], { healthPath: '/it\ns' })), { code: 'bad-input' })
     await assert.rejects(balancer.update(upstreamsOf([a], { rise: -1 })), { code: 'bad-input' })
     assert.equal((await ask(port, '/bytes/1')).status, 200)
     await balancer.update(upstreamsOf([a], { rise: 2 }))

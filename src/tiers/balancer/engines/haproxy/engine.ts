@@ -3,7 +3,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { BoundSocket } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemClock } from '../../../../base/clock.ts'
 import { TenfoldError } from '../../../../base/errors.ts'
 import { findHaproxy } from '../../../../programs/haproxy/binary.ts'
@@ -34,7 +34,7 @@ export async function openHaproxyBalancer(upstreams: Upstreams, given: HaproxyBa
   const limits = { ...defaultHaproxyLimits, ...given.limits }
   const files = haproxyFilesOf(options.dir)
   await makeHaproxyDirs(files)
-  const readyMap = join(files.dir, 'ready.map')
+  const readyMap = join(dirname(files.serverState), 'ready.map')
   const inherited = inheritedOf(options.descriptors ?? [])
   const context = { binary, files, readyMap, options, limits, inherited, user: await findUnprivileged() }
   const running = await findInstance(binary, files)

@@ -109,6 +109,21 @@ withHaproxy('haproxy: options', () => {
       if (format === 'combined') assert.match(line, /" 404 \d+ "http:\/\/a\/\?b=[^ ]+" "agent [^"]*(\\"[^"]*)*"$/)
     })
 
+  test('its directory may be called anything, and so may the path that is checked', async (t) => {
+    const server = await openUpstreamServer('a')
+    t.after(() => server.close())
+    const dir = join(await temporaryDir(t), "it's (a, b) #1")
+    const upstreams = upstreamsOf([server], { healthPath: "/ready/it's" })
+    const { port, balancer } = await openReady(t, upstreams, { dir }, { answersHealth: true })
+    assert.equal((await ask(port, '/-/ready')).body, 'ok\n')
+    assert.ok(balancer.health().every(({ isUp }) => isUp))
+    const late = await openUpstreamServer('late')
+    t.after(() => late.close())
+    await balancer.update(upstreamsOf([server, late], { healthPath: "/ready/it's", timeoutMs: 4000 }))
+    await waitUntil(() => balancer.isReady(), { what: 'ready again', timeoutMs: limitMs })
+    assert.equal((await ask(port, '/-/ready')).body, 'ok\n')
+  })
+
   for (const mode of ['http', 'tcp'] as const)
     test(`in mode ${mode} it answers for itself on its own address, and keeps its mode`, async (t) => {
       const server = await openUpstreamServer('a')

@@ -22,7 +22,7 @@ export function configurationOf(input: ConfigurationInput): string {
 
 function globalSection({ files, limits, options, user }: ConfigurationInput): string {
   return section('global', [
-    `stats socket ${files.runtimeSocket} mode 600 level admin expose-fd listeners`,
+    `stats socket ${quoted(files.runtimeSocket)} mode 600 level admin expose-fd listeners`,
     `server-state-file ${quoted(files.serverState)}`,
     `hard-stop-after ${milliseconds(limits.oldWorkerMsMax)}`,
     `mworker-max-reloads ${limits.oldWorkersMax}`,

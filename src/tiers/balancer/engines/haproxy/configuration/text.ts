@@ -16,11 +16,14 @@ export function section(title: string, lines: ReadonlyArray<string | false | und
   return [title, ...lines.filter(Boolean).map((line) => `    ${line}`)].join('\n')
 }
 
-/** A word that HAProxy takes as it stands: in single quotes nothing is special. @throws bad-input for what cannot stand there. */
+/**
+ * A word that HAProxy takes as it stands: in single quotes nothing is special, and a quote itself stands between two such.
+ * @throws bad-input for what cannot stand there.
+ */
 export function quoted(text: string): string {
-  if (/['\r\n\0]/.test(text))
+  if (/[\r\n\0]/.test(text))
     throw new TenfoldError('bad-input', `${JSON.stringify(text)} cannot stand in a configuration`)
-  return `'${text}'`
+  return `'${text.replaceAll("'", "'\\''")}'`
 }
 
 export function milliseconds(value: number): string {
