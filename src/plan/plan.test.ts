@@ -90,6 +90,22 @@ test('what a front reads at its start makes new ones, those that have it already
   ])
 })
 
+test('of fewer fronts those stay that serve, whatever their place in the map', () => {
+  const three = resolveTopology({ rung: 3, front: { count: 3 } })
+  const map = reachTopology(reach(start, 1, 2, 3), three)
+  const [first] = map.nodes.filter(({ role }) => role === 'front')
+  Object.assign(first as MapNode, { state: 'down', pid: null })
+  map.nodes.reverse()
+  assert.deepEqual(describe(plan(map, resolveTopology({ rung: 3, front: { count: 2 } }))).slice(1, -1), [
+    'stop-node us-east/front-1',
+  ])
+  const steps = describe(plan(map, resolveTopology({ rung: 3 })))
+  assert.deepEqual(
+    steps.filter((step) => step.startsWith('stop-node')),
+    ['stop-node us-east/front-3', 'stop-node us-east/front-1'],
+  )
+})
+
 test('3 to 4 adds two replicas and then asks for their word; 4 to 3 asks for less before they go', () => {
   const three = reach(start, 1, 2, 3)
   assert.deepEqual(kindsTo(three, 4), [

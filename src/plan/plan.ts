@@ -58,7 +58,7 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   const isReplacing = map.nodes.length > 0 && ((isCommand && databaseMoves) || replacesWeb(map.topology, topology))
   const wanted = frontSettingsOf(topology)
   const isAsWanted = (front: MapNode) => (front.settings ?? frontSettingsOf(map.topology)) === wanted
-  const keptFronts = fronts.filter((front) => front.entry && isAsWanted(front))
+  const keptFronts = fronts.filter((front) => front.entry && isAsWanted(front)).toSorted(readyFirst)
   const hasFront = topology.front.count > 0
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
@@ -90,6 +90,12 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
     ...goingWebs.map(stop),
     ...surplus(workers, topology.worker.count).map(stop),
   ]
+}
+
+/** Of fewer those stay that serve. */
+function readyFirst(a: MapNode, b: MapNode): number {
+  const rank = ({ state }: MapNode) => (state === 'ready' ? 0 : 1)
+  return rank(a) - rank(b) || a.id.localeCompare(b.id, 'en', { numeric: true })
 }
 
 /** What a web process reads once, at its start: a change of it means new processes. */
