@@ -3,7 +3,7 @@
 
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { parseArgs } from 'node:util'
 import { describeError, isTenfoldError, TenfoldError } from '../base/errors.ts'
 import { ControlPort } from '../control/port.ts'
 import { ControlServer } from '../control/server.ts'
@@ -14,6 +14,7 @@ import type { SystemMap } from '../map/map.ts'
 import { makeSecrets, readSecrets, type Secrets } from '../map/secrets.ts'
 import { readMapIfAny, replaceFile, undefinedIfNone, writeMap } from '../map/store.ts'
 import { openLog } from '../processes/log.ts'
+import { withNewKeys } from '../supervisor/new-keys.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import { emptyMap } from './first-map.ts'
@@ -111,7 +112,7 @@ function openControl(
 /** The map that is there, unless nothing was ever reached: then the topology that we were started with counts. */
 async function openMap(home: Home): Promise<SystemMap> {
   const existing = await readMapIfAny(home.map)
-  if (existing && existing.rung > 0) return withNewKeys(home, existing)
+  if (existing && existing.rung > 0) return renewed(home, existing)
   const topology = resolveTopology(JSON.parse(String(values.topology)))
   const portBase = Number(values['port-base'])
   const first = emptyMap({
@@ -128,11 +129,8 @@ async function openMap(home: Home): Promise<SystemMap> {
   return map
 }
 
-/** A map that an earlier version of ours wrote lacks the keys of the topology that came since: they get their defaults. */
-async function withNewKeys(home: Home, map: SystemMap): Promise<SystemMap> {
-  const topology = resolveTopology(map.topology, home.map)
-  if (isDeepStrictEqual(topology, map.topology)) return map
-  const whole = { ...map, topology, version: map.version + 1 }
-  await writeMap(home.map, whole)
+async function renewed(home: Home, map: SystemMap): Promise<SystemMap> {
+  const whole = withNewKeys(map, home.map)
+  if (whole !== map) await writeMap(home.map, whole)
   return whole
 }

@@ -129,7 +129,7 @@ export class ControlServer extends Lifecycle {
     http.post('/api/steps', async (request, reply) => {
       const topology = this.#resolve(parse(bodies.target, request.body))
       reply.status(202)
-      return describePlan(keeper.map.rung, topology.rung, executor.apply(topology))
+      return describePlan(keeper.map.rung, topology.rung, await executor.accept(topology))
     })
     http.post('/api/scale', async (request, reply) => {
       const { role, count } = parse(bodies.scale, request.body)
@@ -138,7 +138,7 @@ export class ControlServer extends Lifecycle {
         `scale ${role} ${count}`,
       )
       reply.status(202)
-      return describePlan(keeper.map.rung, topology.rung, executor.apply(topology))
+      return describePlan(keeper.map.rung, topology.rung, await executor.accept(topology))
     })
     http.post('/api/switchover', async (request, reply) => {
       const { shard, to } = parse(bodies.switchover, request.body)

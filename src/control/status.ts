@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import type { Home } from '../map/home.ts'
 import { type SystemMap, tlsEntryOf } from '../map/map.ts'
 import { isProcessAlive } from '../programs/process.ts'
+import { withNewKeys } from '../supervisor/new-keys.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { rungs } from '../topology/rungs.ts'
 import type { Status } from './api.ts'
@@ -36,7 +37,8 @@ export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token
 
 /** Read from disk when no supervisor runs: which processes are alive is looked up, nothing else is known. */
 export function statusWithoutSupervisor(map: SystemMap, token: string): Status {
-  const status = describeMap(map, token)
+  // An earlier version may have written it, and nobody has gone on from it yet.
+  const status = { ...describeMap(withNewKeys(map, 'map'), token), version: map.version }
   for (const node of status.nodes)
     if (node.pid === null || !isProcessAlive(node.pid)) Object.assign(node, { state: 'down', pid: null })
   return status

@@ -8,6 +8,7 @@ import { BoundSocket } from 'node:net'
 import { TenfoldError } from '../base/errors.ts'
 import { type SystemMap, tlsEntryOf } from '../map/map.ts'
 import { entryFd, tlsEntryFd } from '../processes/context.ts'
+import { endsTls } from '../topology/front-settings.ts'
 
 interface Held {
   fd: number
@@ -39,6 +40,11 @@ export class EntrySocket {
     return [this.#plain.fd, this.#tls.fd]
   }
 
+  /** @throws port-taken when the second one is not open and cannot be. */
+  checkTls(): void {
+    if (!this.#tls) bind(tlsEntryOf(this.#at)).close()
+  }
+
   /** When TLS is not wanted any more: those who answer it keep it until they go, and then nobody waits in its queue. */
   closeTls(): void {
     this.#tls?.close()
@@ -49,6 +55,11 @@ export class EntrySocket {
     this.closeTls()
     this.#plain.close()
   }
+}
+
+/** Also while fronts that were started with TLS still answer it, whatever the topology says by now. */
+export function isTlsEntryWanted({ topology, nodes }: Pick<SystemMap, 'topology' | 'nodes'>): boolean {
+  return topology.front.tls.enabled || nodes.some(({ settings }) => settings !== undefined && endsTls(settings))
 }
 
 function inheritedAs(fd: number): Held {

@@ -31,13 +31,16 @@ export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | '
 
 export class Executor {
   readonly #system: System
+  readonly #check: (topology: Topology) => Promise<void>
   readonly #climb: Lane
   readonly #repairs = new Map<string, Lane>()
   #isStopped = false
   #listeners = new Set<(progress: Progress | null) => void>()
 
-  constructor(system: System) {
+  /** `check` rejects a topology that new fronts could not start with. */
+  constructor(system: System, check: (topology: Topology) => Promise<void> = async () => {}) {
     this.#system = system
+    this.#check = check
     this.#climb = new Lane({
       file: system.home.journal,
       nameOf: ({ from, to }) => (from === to ? `the change of rung ${to}` : `the climb to rung ${to}`),
@@ -78,6 +81,17 @@ export class Executor {
     const steps = this.planTo(topology)
     this.#begin(steps, topology.rung, topology)
     return steps
+  }
+
+  /**
+   * The same for what somebody asks for: what its new fronts need is looked at first, since once the settings are taken over,
+   * those that serve cannot be started again without it either.
+   * @throws what `check` does.
+   */
+  async accept(topology: Topology): Promise<Step[]> {
+    const startsFronts = this.planTo(topology).some((step) => step.kind === 'start-node' && step.node.role === 'front')
+    if (startsFronts) await this.#check(topology)
+    return this.apply(topology)
   }
 
   /** Begins steps that lead to no other topology: a switchover. @throws conflict as `apply` does. */

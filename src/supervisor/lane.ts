@@ -5,6 +5,7 @@ import { describeError, TenfoldError } from '../base/errors.ts'
 import { type Step, titleOf } from '../plan/step.ts'
 import type { EventLog } from './events.ts'
 import { isUnfinished, type Journal, readJournal, writeJournal } from './journal.ts'
+import { journalWithNewKeys } from './new-keys.ts'
 
 export interface LaneOptions {
   /** Where its journal is. */
@@ -46,7 +47,10 @@ export class Lane {
   /** Reads what an earlier supervisor left. */
   async load(): Promise<void> {
     this.#isStopped = false
-    this.#journal = await readJournal(this.#options.file)
+    const { file } = this.#options
+    const journal = await readJournal(file)
+    // One that is finished is not gone on with, whatever it says.
+    this.#journal = isUnfinished(journal) ? journalWithNewKeys(journal, file) : journal
   }
 
   /** The nodes of the step that was under way when the earlier supervisor died. */

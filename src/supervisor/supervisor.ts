@@ -8,9 +8,11 @@ import type { Home } from '../map/home.ts'
 import type { MapNode, SystemMap } from '../map/map.ts'
 import type { Secrets } from '../map/secrets.ts'
 import type { Step } from '../plan/step.ts'
+import type { Topology } from '../topology/schema.ts'
 import { Backups } from './backup/backups.ts'
+import { checkFronts } from './check-fronts.ts'
 import { EdgeControl } from './edge.ts'
-import { EntrySocket } from './entry.ts'
+import { EntrySocket, isTlsEntryWanted } from './entry.ts'
 import { EventLog } from './events.ts'
 import { Executor } from './executor.ts'
 import { Faults } from './faults.ts'
@@ -67,7 +69,7 @@ export class Supervisor extends Lifecycle {
       stopping: () => this.#stopping.signal,
       postgres: this.#postgres,
     }
-    this.executor = new Executor(system)
+    this.executor = new Executor(system, (topology) => this.#checkFronts(topology))
     this.replication = new ReplicationWatch(system, this.executor)
     this.faults = new Faults(system)
     this.backups = new Backups(system)
@@ -81,8 +83,8 @@ export class Supervisor extends Lifecycle {
       process: new ProcessDriver(this.home, entry, () => this.keeper.map.topology),
       command: new CommandDriver(this.home, this.#secrets, () => this.keeper.map),
     }
-    this.#unsubscribe = this.keeper.onChange(({ topology }) => {
-      if (!topology.front.tls.enabled) entry.closeTls()
+    this.#unsubscribe = this.keeper.onChange((map) => {
+      if (!isTlsEntryWanted(map)) entry.closeTls()
     })
     this.#stopping = new AbortController()
     await this.#rotation.start()
@@ -155,6 +157,11 @@ export class Supervisor extends Lifecycle {
         `${chosen ?? 'no replica'} can take over ${id}; its replicas that are ready: ${ready.join(', ') || 'none'}`,
       )
     return [{ kind: 'switch-primary', shard: id, from: shard.primary, to: chosen }]
+  }
+
+  async #checkFronts(topology: Topology): Promise<void> {
+    await checkFronts(topology, { home: this.home, appDir: this.keeper.map.appDir })
+    if (topology.front.tls.enabled) this.#entry?.checkTls()
   }
 
   #driverOf(node: MapNode): NodeDriver {

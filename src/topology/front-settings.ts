@@ -3,6 +3,12 @@
 
 import type { Topology } from './schema.ts'
 
+/** Whether a front that read these ends TLS. */
+export function endsTls(settings: string): boolean {
+  const { 6: tls } = JSON.parse(settings) as { 6: Partial<Topology['front']['tls']> | undefined }
+  return tls?.enabled === true
+}
+
 /** As one word to compare. */
 export function frontSettingsOf({ front, edge }: Topology): string {
   const { engine, mode, connectionsMax, connectionsPerAddressMax, requestsPerSecondPerAddress } = front

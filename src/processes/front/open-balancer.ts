@@ -1,17 +1,15 @@
 // The balancer of a front: the embedded one with the edge before it, or a HAProxy of its own. Both are told of clients what the
 // topology says: who is believed, how much one may ask, with which certificates, and what is written down of it.
 
-import { join, resolve } from 'node:path'
 import { accessLogFileOf, haproxyDirOf } from '../../map/home.ts'
 import type { Handler } from '../../net/http1/exchange.ts'
 import { networksOf } from '../../net/network.ts'
-import { Certificates } from '../../net/tls/certificates.ts'
-import { ensureLocalCertificate } from '../../net/tls/local-certificate.ts'
 import { openAccessLog } from '../../tiers/balancer/access-log/access-log.ts'
 import type { Balancer, Upstreams } from '../../tiers/balancer/contract.ts'
 import { openHaproxyBalancer } from '../../tiers/balancer/engines/haproxy/engine.ts'
 import { openNodeBalancer } from '../../tiers/balancer/engines/node/engine.ts'
 import { entryFd, type ProcessContext, tlsEntryFd } from '../context.ts'
+import { type OpenedCertificates, openCertificates } from './certificates.ts'
 
 export interface OpenedBalancer {
   balancer: Balancer
@@ -29,8 +27,12 @@ export async function openBalancer(
   upstreams: Upstreams,
   edge: Edge | undefined,
 ): Promise<OpenedBalancer> {
-  const { front } = context.map.current.topology
-  const tls = context.hasTlsEntrySocket && front.tls.enabled ? await openCertificates(context) : undefined
+  const { home, log, map, hasTlsEntrySocket } = context
+  const { appDir, topology } = map.current
+  const { front } = topology
+  const onTrouble = (message: string) => log.error(message)
+  const tls =
+    hasTlsEntrySocket && front.tls.enabled ? await openCertificates(topology, { home, appDir, onTrouble }) : undefined
   try {
     const balancer =
       front.engine === 'haproxy'
@@ -82,21 +84,6 @@ async function openHaproxy(
     ...(accessLog !== 'off' && { accessLog: { file: accessLogFileOf(home, nodeId), format: accessLog } }),
     onTrouble: (error) => log.error({ err: error }, 'HAProxy'),
   })
-}
-
-interface OpenedCertificates {
-  directory: string
-  certificates: Certificates
-}
-
-/** Those of the user, else of the system's own directory, where one for local use is made. */
-async function openCertificates({ home, map, log }: ProcessContext): Promise<OpenedCertificates> {
-  const { appDir, topology } = map.current
-  const own = topology.front.tls.certificates
-  const directory = own === undefined ? join(home.dir, 'certificates') : resolve(appDir, own)
-  if (own === undefined) await ensureLocalCertificate(directory)
-  const certificates = await Certificates.open(directory, { onTrouble: (message) => log.error(message) })
-  return { directory, certificates }
 }
 
 /** All fronts understand each other's tickets; the keys that are drawn from it say nothing of what else it signs (HKDF). */
