@@ -196,3 +196,84 @@ test('a small answer that breaks off is 502 for all who waited', async (t) => {
   )
   assert.equal(origin.seen.length, 1)
 })
+
+test('whoever was to read from the store what is not kept after all is let go, and never left to hang', async (t) => {
+  const piece = Buffer.alloc(1024 * 1024, 'x')
+  const held: ServerResponse[] = []
+  const origin = await openOrigin(t, async (_request, response) => {
+    response.setHeader('cache-control', 'max-age=60')
+    held.push(response)
+    if (held.length > 1) response.end('again')
+  })
+  const settings = { objectBytesMax: 16 * 1024 * 1024, memoryBytesMax: 256 * 1024 * 1024 }
+  const { port, get, edge } = await openEdgeFront(t, origin, { settings })
+  const slow = connect({ port, host: '127.0.0.1', highWaterMark: 1024 } as never)
+  slow.pause()
+  slow.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
+  await waitUntil(() => held.length === 1, { what: 'the request', timeoutMs })
+  const headers = { host: 'a' }
+  const quick = get('/a', { headers })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const write = async (pieces: number) => {
+    for (let i = 0; i < pieces; i++) await new Promise((resolve) => held[0]?.write(piece, resolve))
+  }
+  await write(12)
+  await waitUntil(() => edge.report().bytesFromOrigin === 12 * piece.length, { what: 'the first part', timeoutMs })
+  const late = get('/a', { headers })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  slow.on('error', () => {})
+  const isCut = new Promise((resolve) => slow.once('close', resolve))
+  await write(12)
+  held[0]?.end()
+  assert.equal((await late).text, 'again')
+  assert.equal((await quick).text.length, 24 * piece.length)
+  slow.resume()
+  await isCut
+})
+
+test('whoever comes after the beginning is gone, of what is then not kept, asks anew', async (t) => {
+  const held: ServerResponse[] = []
+  const body = Buffer.alloc(3 * 1024 * 1024, 'x')
+  const origin = await openOrigin(t, (_request, response) => {
+    response.setHeader('cache-control', 'max-age=60')
+    held.push(response)
+    response.write(body)
+    if (held.length > 1) response.end()
+  })
+  const { get, edge, port } = await openEdgeFront(t, origin)
+  const early = get('/a')
+  await waitUntil(() => edge.report().bytesFromOrigin === body.length, { what: 'the body', timeoutMs })
+  const late = get('/a')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await edge.purge({ url: `http://127.0.0.1:${port}/a` })
+  held[0]?.end('end')
+  assert.deepEqual([(await early).text.length, (await late).text.length], [body.length + 3, body.length])
+  assert.equal(origin.seen.length, 2)
+})
+
+test('a request behind another on its connection joins no fetch that is over', async (t) => {
+  const origin = await openOrigin(t, (request, response) => {
+    const isSame = request.headers['if-none-match'] === '"v"'
+    response.writeHead(isSame ? 304 : 200, { 'cache-control': 'max-age=60', etag: '"v"' })
+    setTimeout(() => response.end(isSame ? '' : 'hello'), 20)
+  })
+  const { port, get } = await openEdgeFront(t, origin)
+  await get('/a', { headers: { host: 'a' } })
+  const client = connect(port, '127.0.0.1')
+  let text = ''
+  client.on('data', (bytes) => {
+    text += bytes
+  })
+  client.write('GET /a HTTP/1.1\r\nHost: a\r\nCache-Control: no-cache\r\n\r\n'.repeat(3))
+  await waitUntil(() => text.split('hello').length === 4, { what: 'three answers', timeoutMs })
+  client.destroy()
+  await origin.stop()
+  const lost = connect(port, '127.0.0.1')
+  let refused = ''
+  lost.on('data', (bytes) => {
+    refused += bytes
+  })
+  lost.write('GET /b HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3))
+  await waitUntil(() => refused.split('HTTP/1.1 50').length === 4, { what: 'three refusals', timeoutMs })
+  lost.destroy()
+})

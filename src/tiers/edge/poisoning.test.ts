@@ -2,6 +2,7 @@
 // theirs, or see what is not its own.
 
 import assert from 'node:assert/strict'
+import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import { defineRules, openEdgeFront, openOrigin } from './testing/edge-front.ts'
 
@@ -145,4 +146,56 @@ test('a rule says which parameters and cookies count, and the server hears of no
   await get('/lang', { headers: { 'x-lang': 'de' } })
   assert.match((await get('/lang', { headers: { 'x-lang': 'en' } })).text, /en$/)
   assert.match((await get('/lang', { headers: { 'x-lang': 'de' } })).cache, /^hit/)
+})
+
+test('what a trusted proxy says of another host is kept under no name', async (t) => {
+  const trustedPeers = new BlockList()
+  trustedPeers.addAddress('127.0.0.1')
+  const origin = await openReflecting(t)
+  const { get, edge } = await openEdgeFront(t, origin, { trustedPeers })
+  const ask = (headers: Record<string, string>) => get('/a', { headers: { host: 'a.example', ...headers } })
+  for (const headers of [
+    { 'x-forwarded-host': 'evil.example' },
+    { 'x-forwarded-host': 'evil.example, a.example' },
+    { forwarded: 'for=192.0.2.1;Host="evil.example"' },
+    { forwarded: 'host=evil.example, for=192.0.2.1;host=a.example' },
+  ] as Array<Record<string, string>>)
+    assert.equal((await ask(headers)).cache, 'fwd=bypass')
+  assert.equal(edge.report().objects, 0)
+  assert.match((await ask({ 'x-forwarded-host': 'A.example:80' })).cache, /stored$/)
+  assert.match((await ask({ forwarded: 'for=192.0.2.1;host="a.example"' })).cache, /^hit/)
+  assert.match((await ask({})).cache, /^hit/)
+})
+
+test('a HEAD with parameters that do not count says nothing of what is kept without them', async (t) => {
+  const rules = defineRules([{ path: '/a', keep: 'fields', query: ['q'] }])
+  const origin = await openOrigin(t, (request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=10', 'x-link': String(request.url), 'content-length': 5 })
+    response.end(request.method === 'HEAD' ? undefined : 'hello')
+  })
+  const { get, clock } = await openEdgeFront(t, origin, { settings: rules })
+  await get('/a')
+  clock.shiftMs += 20_000
+  assert.equal((await get('/a?evil', { method: 'HEAD' })).headers['x-link'], '/a?evil')
+  assert.equal((await get('/a')).headers['x-link'], '/a')
+})
+
+test('an answer that varies by what servers are told of the way of a request is for nobody else', async (t) => {
+  for (const name of ['X-Forwarded-For', 'x-forwarded-host', 'x-forwarded-proto', 'Forwarded', 'X-Request-Id']) {
+    const origin = await openReflecting(t, { vary: `accept, ${name}` })
+    const { get, edge } = await openEdgeFront(t, origin)
+    await get('/a')
+    assert.equal(edge.report().objects, 0)
+  }
+})
+
+test('a cookie is what servers take for it', async (t) => {
+  const rules = defineRules([{ path: '/theme', keep: 'always', ttlMs: 100_000, cookies: ['theme'] }])
+  const origin = await openOrigin(t, (request, response) => void response.end(String(request.headers.cookie)))
+  const { get } = await openEdgeFront(t, origin, { settings: rules })
+  const ask = (...cookie: string[]) => get('/theme', { headers: { cookie } })
+  await ask('id=1,theme=light; theme=dark')
+  assert.match((await ask('theme=light')).cache, /^fwd/)
+  assert.match((await ask('id=2', 'theme=dark')).cache, /^hit/)
+  assert.match((await ask('theme=dark; theme=light')).cache, /^fwd/)
 })

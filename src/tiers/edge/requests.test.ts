@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openEdgeFront, openOrigin } from './testing/edge-front.ts'
+import { defineRules, openEdgeFront, openOrigin } from './testing/edge-front.ts'
 
 const day = 86_400_000
 
@@ -111,4 +111,17 @@ test('what was fetched before a change is not kept after it', async (t) => {
   assert.match((await early).text, /^get/)
   assert.match((await late).cache, /^fwd=uri-miss.*stored$/)
   assert.equal(origin.seen.length, 3)
+})
+
+test('a Location names what is kept as rules have it', async (t) => {
+  const rules = defineRules([{ path: '/made', keep: 'fields', query: ['id'] }])
+  const origin = await openOrigin(t, (request, response) => {
+    if (request.method === 'POST') response.setHeader('location', '/made?utm=1&id=2')
+    response.writeHead(200, { 'cache-control': 'max-age=100' }).end('hello')
+  })
+  const { get } = await openEdgeFront(t, origin, { settings: rules })
+  await get('/made?id=2&x')
+  assert.match((await get('/made?id=2')).cache, /^hit/)
+  await get('/a', { method: 'POST', body: 'x' })
+  assert.match((await get('/made?id=2')).cache, /^fwd/)
 })

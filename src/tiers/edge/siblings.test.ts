@@ -125,3 +125,27 @@ test('a server that is down behind the owner is seen by all, and what is stale i
   const second = await front.get('/a')
   assert.match(second.cache, /^front-2; fwd=stale; .*detail="stale-if-error"$/)
 })
+
+test('what was changed is not asked of an owner that may not have heard of it', async (t) => {
+  let version = 1
+  const { origin, owning, others } = await openThree(t, (request, response) => {
+    if (request.method === 'POST') version++
+    response.writeHead(200, { 'cache-control': 'max-age=100' }).end(`version ${version}`)
+  })
+  const [front, third] = others
+  const ask = (of: typeof front, method: 'GET' | 'POST' = 'GET') =>
+    of.get('/a', { method, headers: { host: 'app.example' } })
+  for (const each of [owning, front, third]) assert.equal((await ask(each)).text, 'version 1')
+  await ask(front, 'POST')
+  assert.equal((await ask(front)).text, 'version 2')
+  third.edge.invalidate('http://app.example/a')
+  assert.equal((await ask(third)).text, 'version 2')
+  owning.edge.invalidate('http://app.example/a')
+  assert.equal((await ask(owning)).text, 'version 2')
+  // Later it is the owner's again.
+  const seen = origin.seen.length
+  origin.clock.shiftMs += 2_000
+  await third.edge.purge({ everything: true })
+  assert.match((await ask(third)).cache, /^front-1; hit/)
+  assert.equal(origin.seen.length, seen)
+})
