@@ -1,8 +1,9 @@
 // Bodies on disk and compressed variants, as clients see them.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -75,6 +76,29 @@ test('a file that was damaged is not given: the server is asked again', async (t
   await writeFile(join(directory, path), 'not what it was')
   const answer = await get('/a')
   assert.deepEqual([answer.status, answer.text.length, origin.seen.length], [200, body.length, 2])
+})
+
+test('what is given stale from disk is still the same request when it is out', async (t) => {
+  const { origin, get, port, finished } = await openOnDisk(t)
+  await get('/a', { headers: { host: 'a' } })
+  origin.clock.shiftMs += 110_000
+  origin.answer = (_request, response) => response.writeHead(503).end()
+  assert.equal((await get('/a', { headers: { host: 'a' } })).status, 200)
+  const targets = ['/b', '/b', '/a', '/b', '/b']
+  const clients = targets.map(() => connect(port, '127.0.0.1'))
+  const ask = (client: Socket, target: string, last: string) =>
+    client.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nX-For: ${target}\r\nConnection: ${last}\r\n\r\n`)
+  // The first bytes of a connection are looked at in another way.
+  for (const client of clients) {
+    ask(client, '/b', 'keep-alive')
+    await once(client, 'data')
+    client.resume()
+  }
+  const logged: string[] = []
+  finished.push = ({ exchange: { request: head } }) => logged.push(`${head.path} ${head.value(head.find('x-for'))}`)
+  for (const [i, client] of clients.entries()) ask(client, targets[i] as string, 'close')
+  await Promise.all(clients.map((client) => once(client, 'close')))
+  assert.deepEqual(logged.sort(), ['/a /a', '/b /b', '/b /b', '/b /b', '/b /b'])
 })
 
 test('text is compressed for those who take it, and lives and dies with what it was made of', async (t) => {
