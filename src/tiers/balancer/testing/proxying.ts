@@ -167,11 +167,14 @@ export function proxyingSuite(engine: string, open: OpenBalancer, lacks: readonl
     async (t) => {
       const { port, servers } = await openBench(t, open, ['a'], { bodyBytesMax: 100_000 })
       const body = Buffer.alloc(3_000_000, 'b')
-      const told = await ask(port, '/echo', { method: 'POST', body })
-      const found = await ask(port, '/echo', { method: 'POST', body, headers: { 'Transfer-Encoding': 'chunked' } })
-      for (const { status, body } of [told, found]) {
-        assert.equal(status, 413)
-        assert.equal(JSON.parse(body).error.code, 'too-large')
+      for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
+        const answer = await ask(port, '/echo', { method: 'POST', body, headers }).catch((error) => {
+          if (lacks.includes('refusals-arrive') && isBroken(error)) return undefined
+          throw error
+        })
+        if (answer === undefined) continue
+        assert.equal(answer.status, 413)
+        assert.equal(JSON.parse(answer.body).error.code, 'too-large')
       }
       assert.ok((servers[0]?.asked.length ?? 0) <= 1)
       assert.equal((await ask(port, '/echo', { method: 'POST', body: body.subarray(0, 100_000) })).status, 200)
@@ -230,4 +233,9 @@ export function proxyingSuite(engine: string, open: OpenBalancer, lacks: readonl
       ['/status/403'],
     )
   })
+}
+
+function isBroken(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ECONNRESET' || code === 'EPIPE'
 }
