@@ -1,3 +1,5 @@
+// Changes that one front saw are told to the others in batches that their doors take.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Invalidations } from './invalidations.ts'
