@@ -116,8 +116,10 @@ export function framingSuite(
           forget()
           continue
         }
-        assert.match(text, /^HTTP\/1.1 (4\d\d|50[15]) /, what)
-        assert.match(text, /connection: close/i, what)
+        // A reset behind the refusal may overtake it, and the end of the connection need not be announced.
+        const arrives = !lacks.includes('refusals-arrive')
+        if (text !== '' || arrives) assert.match(text, /^HTTP\/1.1 (4\d\d|50[15]) /, what)
+        if (arrives) assert.match(text, /connection: close/i, what)
         assert.equal(seen().length, 0, `${what} reached a server:\n${seen()}`)
       }
       assert.match(await askRaw(port, get(''), isAnswered), /^HTTP\/1.1 200/)
@@ -168,7 +170,7 @@ export function framingSuite(
       for (const stream of seen()) assert.deepEqual(readStrictly(stream, { mayBeCut: true }).problems, [], stream)
       assert.match(await askRaw(port, get(''), isAnswered), /^HTTP\/1.1 200/)
     })
-    await fc.assert(batches, { seed, numRuns: 50, interruptAfterTimeLimit: 4000, endOnFailure: true })
+    await fc.assert(batches, { seed, numRuns: 50, interruptAfterTimeLimit: 10_000, endOnFailure: true })
     assert.ok(
       seen().some((stream) => readStrictly(stream).messages > 0),
       'no mutant reached the server',

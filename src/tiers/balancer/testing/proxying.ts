@@ -11,6 +11,12 @@ import type { Capability } from './capabilities.ts'
 
 export function proxyingSuite(engine: string, open: OpenBalancer, lacks: readonly Capability[] = []): void {
   const promise = (name: string, run: (t: TestContext) => Promise<void>) => test(`${engine}: ${name}`, run)
+  /** What is answered before its body was sent; undefined where an engine may end the connection under it. */
+  const askEarly = (...args: Parameters<typeof ask>) =>
+    ask(...args).catch((error) => {
+      if (lacks.includes('refusals-arrive') && isBroken(error)) return undefined
+      throw error
+    })
 
   promise('method, path, query, headers and body reach the server as they were', async (t) => {
     const { port } = await openBench(t, open, ['a'])
@@ -168,10 +174,7 @@ export function proxyingSuite(engine: string, open: OpenBalancer, lacks: readonl
       const { port, servers } = await openBench(t, open, ['a'], { bodyBytesMax: 100_000 })
       const body = Buffer.alloc(3_000_000, 'b')
       for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
-        const answer = await ask(port, '/echo', { method: 'POST', body, headers }).catch((error) => {
-          if (lacks.includes('refusals-arrive') && isBroken(error)) return undefined
-          throw error
-        })
+        const answer = await askEarly(port, '/echo', { method: 'POST', body, headers })
         if (answer === undefined) continue
         assert.equal(answer.status, 413)
         assert.equal(JSON.parse(answer.body).error.code, 'too-large')
@@ -196,9 +199,10 @@ export function proxyingSuite(engine: string, open: OpenBalancer, lacks: readonl
 
   promise('an answer that comes before the body was read is passed on', async (t) => {
     const { port } = await openBench(t, open, ['a'])
-    const { status, body } = await ask(port, '/early', { method: 'POST', body: Buffer.alloc(3_000_000) })
-    assert.equal(status, 401)
-    assert.equal(body, 'no')
+    const answer = await askEarly(port, '/early', { method: 'POST', body: Buffer.alloc(3_000_000) })
+    if (answer === undefined) return
+    assert.equal(answer.status, 401)
+    assert.equal(answer.body, 'no')
   })
 
   promise('early hints reach the client before the answer', async (t) => {
