@@ -1,7 +1,8 @@
-// Whether a process of the operating system is there, ours or not.
+// Whether a process of the operating system is there, ours or not, and its end.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { systemClock } from '../base/clock.ts'
 
 /** False for a zombie too: where nobody reaps orphans, a dead process keeps its pid. */
 export function isProcessAlive(pid: number): boolean {
@@ -26,4 +27,23 @@ export function stateOfProcess(pid: number): string {
   } catch {
     return ''
   }
+}
+
+/** Sends the signal and waits; true when the process is gone in time. May be called for one that is gone. */
+export async function endsBy(
+  pid: number,
+  signal: NodeJS.Signals,
+  { withinMs, pollMs }: { withinMs: number; pollMs: number },
+): Promise<boolean> {
+  const deadline = systemClock.monotonic() + withinMs
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+  while (isProcessAlive(pid)) {
+    if (systemClock.monotonic() >= deadline) return false
+    await systemClock.sleep(pollMs)
+  }
+  return true
 }

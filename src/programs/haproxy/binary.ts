@@ -1,10 +1,10 @@
 // Where HAProxy is on this machine. It is a system package; there is none of npm that carries it.
 
 import { execFile } from 'node:child_process'
-import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { TenfoldError } from '../../base/errors.ts'
+import { firstExecutable } from '../executable.ts'
 
 export interface HaproxyBinary {
   path: string
@@ -38,17 +38,6 @@ export async function findHaproxy(searched: readonly string[] = usualDirs()): Pr
 
 function usualDirs(): string[] {
   return [...(process.env['PATH'] ?? '').split(delimiter), ...furtherDirs]
-}
-
-async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return path
-  }
-  return undefined
 }
 
 async function versionOf(path: string): Promise<string> {

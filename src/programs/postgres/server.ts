@@ -3,7 +3,7 @@
 
 import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
-import { isProcessAlive } from '../process.ts'
+import { endsBy, isProcessAlive } from '../process.ts'
 import { PostgresAdmin } from './admin.ts'
 import { findPostgres } from './binaries.ts'
 import { hasCluster } from './cluster.ts'
@@ -115,22 +115,9 @@ export async function stopServer(
   timeoutMs: number,
   escalateMs = 5000,
 ): Promise<'fast' | 'immediate' | 'kill'> {
-  if (mode === 'fast' && (await stopsBy(pid, 'SIGINT', timeoutMs))) return 'fast'
-  if (await stopsBy(pid, 'SIGQUIT', mode === 'immediate' ? timeoutMs : escalateMs)) return 'immediate'
-  if (await stopsBy(pid, 'SIGKILL', killWaitMs)) return 'kill'
+  if (mode === 'fast' && (await endsBy(pid, 'SIGINT', { withinMs: timeoutMs, pollMs: exitPollMs }))) return 'fast'
+  const quitMs = mode === 'immediate' ? timeoutMs : escalateMs
+  if (await endsBy(pid, 'SIGQUIT', { withinMs: quitMs, pollMs: exitPollMs })) return 'immediate'
+  if (await endsBy(pid, 'SIGKILL', { withinMs: killWaitMs, pollMs: exitPollMs })) return 'kill'
   throw new TenfoldError('timeout', `process ${pid} does not die, not even by SIGKILL: it hangs in the kernel`)
-}
-
-async function stopsBy(pid: number, signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
-  const deadline = systemClock.monotonic() + withinMs
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-  while (isProcessAlive(pid)) {
-    if (systemClock.monotonic() >= deadline) return false
-    await systemClock.sleep(exitPollMs)
-  }
-  return true
 }

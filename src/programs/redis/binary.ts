@@ -1,10 +1,10 @@
 // Where redis-server is on this machine. It is a system package; there is none of npm that carries it.
 
 import { execFile } from 'node:child_process'
-import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { TenfoldError } from '../../base/errors.ts'
+import { firstExecutable } from '../executable.ts'
 import type { RedisBinary } from './contract.ts'
 
 const versionTimeoutMs = 10_000
@@ -34,17 +34,6 @@ export async function checkRedis(path: string): Promise<RedisBinary> {
       { details: { path, version } },
     )
   return { path, version }
-}
-
-async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return path
-  }
-  return undefined
 }
 
 async function versionOf(path: string): Promise<string> {

@@ -7,7 +7,7 @@ import { access, open, rm } from 'node:fs/promises'
 import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { canReach } from '../postgres/owner.ts'
-import { isProcessAlive } from '../process.ts'
+import { endsBy, isProcessAlive } from '../process.ts'
 import { RedisAdmin } from './admin.ts'
 import { findRedis } from './binary.ts'
 import { configurationOf, usersOf } from './configuration.ts'
@@ -118,23 +118,9 @@ export async function waitForRedis({
 
 /** Resolves when the process is gone: in order within `timeoutMs`, else killed. May be called for one that is gone. */
 export async function stopRedis(pid: number, timeoutMs: number): Promise<'stopped' | 'killed'> {
-  if (await endsBy(pid, 'SIGTERM', timeoutMs)) return 'stopped'
-  if (await endsBy(pid, 'SIGKILL', killWaitMs)) return 'killed'
+  if (await endsBy(pid, 'SIGTERM', { withinMs: timeoutMs, pollMs })) return 'stopped'
+  if (await endsBy(pid, 'SIGKILL', { withinMs: killWaitMs, pollMs })) return 'killed'
   throw new TenfoldError('timeout', `process ${pid} does not die, not even by SIGKILL: it hangs in the kernel`)
-}
-
-async function endsBy(pid: number, signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
-  const deadline = systemClock.monotonic() + withinMs
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-  while (isProcessAlive(pid)) {
-    if (systemClock.monotonic() >= deadline) return false
-    await systemClock.sleep(pollMs)
-  }
-  return true
 }
 
 async function launch(
