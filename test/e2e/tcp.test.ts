@@ -6,6 +6,8 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { waitUntil } from '../../src/base/limits.ts'
+import { isProcessAlive } from '../../src/programs/process.ts'
 import { RunningSystem } from '../running-system.ts'
 
 /** Says who it is, then repeats what it hears until the other side has said all. */
@@ -52,7 +54,10 @@ test('connections go to every server, byte by byte and to their end', async () =
 
 test('kill -9 of a server ends its connections and no other; new ones go to those that are left', async () => {
   const [victim] = (await system.status()).nodes.filter(({ role }) => role === 'web')
-  process.kill(Number(victim?.pid), 'SIGKILL')
+  const pid = Number(victim?.pid)
+  process.kill(pid, 'SIGKILL')
+  // Until the kernel has ended it, it still takes connections, and they end with it.
+  await waitUntil(() => !isProcessAlive(pid), { what: `the end of process ${pid}`, timeoutMs: 10_000 })
   for (let n = 0; n < 10; n++) assert.match(await converse('still here'), /^\d+: still here$/)
   await system.waitStatus('the return of the server', ({ nodes }) =>
     nodes.some(({ id, state, pid }) => id === victim?.id && state === 'ready' && pid !== victim.pid),

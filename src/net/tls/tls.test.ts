@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -133,12 +133,18 @@ test('a pair that cannot be used leaves the one before it in place, and is told 
   const certificates = await openCertificates(t, directory, troubles)
   const before = certificates.fallback
   const other = await makePair(['a.test'])
+  t.after(() => rm(`${directory}.gone`, { recursive: true, force: true }))
+  // Each change is whole when it is seen, so that there is one thing to tell.
+  const put = async (name: string, text: string) => {
+    await writeFile(join(directory, `${name}.new`), text)
+    await rename(join(directory, `${name}.new`), join(directory, name))
+  }
   const ways: Array<[write: () => Promise<void>, told: RegExp]> = [
-    [() => writeFile(join(directory, 'a.key'), other.key), /a\.crt with .*a\.key: .*another certificate.*stays in use/],
-    [() => writeFile(join(directory, 'a.crt'), 'nonsense'), /stays in use/],
+    [() => put('a.key', other.key), /a\.crt with .*a\.key: .*another certificate.*stays in use/],
+    [() => put('a.crt', 'nonsense'), /stays in use/],
     [() => unlink(join(directory, 'a.key')), /ENOENT.*stays in use/],
-    [() => writeFile(join(directory, 'b.pem'), 'x'.repeat(300_000)), /b\.pem is larger.*left out/],
-    [() => rm(directory, { recursive: true }), /cannot be looked at/],
+    [() => put('b.pem', 'x'.repeat(300_000)), /b\.pem is larger.*left out/],
+    [() => rename(directory, `${directory}.gone`), /cannot be looked at/],
   ]
   for (const [write, told] of ways) {
     troubles.length = 0
