@@ -1,7 +1,7 @@
 // A certificate that nobody has signed, so that TLS works on the first start and on one's own machine. Browsers warn of it;
 // whoever serves others puts a real one beside it, named `default` or after its host.
 
-import { X509Certificate } from 'node:crypto'
+import { randomUUID, X509Certificate } from 'node:crypto'
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -24,7 +24,7 @@ export async function ensureLocalCertificate(
   const isThere = files.includes(fileName)
   if (!isThere && files.some((file) => /\.(crt|pem)$/.test(file))) return undefined
   if (isThere && !(await expiresSoon(path))) return path
-  const temporary = join(directory, `.${fileName}.${process.pid}`)
+  const temporary = join(directory, `.${fileName}.${randomUUID()}`)
   await writeFile(temporary, await makeCertificate(['localhost', ...hosts]), { mode: 0o600 })
   try {
     if (isThere) await rename(temporary, path)
