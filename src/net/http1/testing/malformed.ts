@@ -1,5 +1,5 @@
 // Requests that two readers could understand differently, each with the reason for which it is refused. The classes are
-// those of RFC 9112, llhttp's tests and http-garden's list of found bugs (TROPHIES.md), restated as our own bytes.
+// those of RFC 9112 and llhttp's tests, restated as our own bytes; what others were found to misread is in trophies.ts.
 
 import type { refusals } from '../refusals.ts'
 
