@@ -1,55 +1,39 @@
 // A front whose balancer is a HAProxy: killed with -9 it leaves that serving, and the front that takes its place takes it over.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { BoundSocket } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
 import { describeError } from '../base/errors.ts'
 import { waitUntil, withTimeout } from '../base/limits.ts'
-import { haproxyDirOf, homeOf } from '../map/home.ts'
-import type { MapNode, SystemMap } from '../map/map.ts'
-import { makeSecrets } from '../map/secrets.ts'
+import { haproxyDirOf } from '../map/home.ts'
+import type { MapNode } from '../map/map.ts'
 import { writeMap } from '../map/store.ts'
 import { findHaproxy } from '../programs/haproxy/binary.ts'
 import { stopLeftHaproxy } from '../programs/haproxy/left.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import { ask, startLoad } from '../tiers/balancer/testing/bench.ts'
-import { openUpstreamServer } from '../tiers/balancer/testing/upstream-server.ts'
-import { resolveTopology } from '../topology/topology.ts'
 import { DoorClient } from './door/client.ts'
+import { frontId, openFrontSystem, startFront } from './testing/front-system.ts'
 
-const address = '127.0.0.1'
 const limitMs = 10_000
-const frontId = 'us-east/front-1'
 const missing = await findHaproxy().then(() => undefined, describeError)
 const skip = process.env['CI'] === 'true' ? false : missing
 
 test('a front with a HAProxy that is killed leaves it serving, and its successor takes it over', {
   skip,
 }, async (t) => {
-  const [a, b] = await Promise.all([openUpstreamServer('a'), openUpstreamServer('b')])
-  t.after(() => Promise.all([a.close(), b.close()]))
-  const dir = await mkdtemp(join(tmpdir(), 'tenfold-front-'))
-  t.after(() => rm(dir, { recursive: true, force: true }))
-  const home = homeOf(dir)
+  const front = { engine: 'haproxy' as const, healthIntervalMs: 100, slowStartMs: 0 }
+  const system = await openFrontSystem(t, { front })
+  const { home, map, bound, a, b } = system
   t.after(() => stopLeftHaproxy(haproxyDirOf(home, frontId)))
-  const bound = new BoundSocket({ host: address, port: 0 })
-  t.after(() => bound.close())
   const { port } = bound.address()
-  const map = mapOf(dir, port, [a.port, b.port])
-  await mkdir(home.logs)
-  await writeMap(home.map, map)
-  await makeSecrets(home)
   const door = new DoorClient(home, frontId)
   const masterPid = async () =>
     JSON.parse(await readFile(join(haproxyDirOf(home, frontId), 'record.json'), 'utf8')).masterPid as number
 
-  const first = startFront(t, dir, bound)
+  const first = startFront(t, system)
   await waitUntil(async () => (await door.state()).isReady, { what: 'the first front', timeoutMs: limitMs })
   const pid = await masterPid()
   const load = startLoad(port, [
@@ -69,7 +53,7 @@ test('a front with a HAProxy that is killed leaves it serving, and its successor
   // Meanwhile the second server has come.
   const both = { ...map, version: 2, nodes: map.nodes.map((node): MapNode => ({ ...node, state: 'ready' })) }
   await writeMap(home.map, both)
-  const second = startFront(t, dir, bound)
+  const second = startFront(t, system)
   await waitUntil(async () => (await door.state()).pid === second.pid, { what: 'the second front', timeoutMs: limitMs })
   const state = await door.state()
   assert.deepEqual([state.isReady, state.hasEntry, state.mapVersion], [true, true, 2])
@@ -93,42 +77,3 @@ test('a front with a HAProxy that is killed leaves it serving, and its successor
   assert.deepEqual(await withTimeout(exited, limitMs, 'the end of the second front'), [0, null])
   assert.equal(isProcessAlive(pid), false, 'a front that is stopped takes its HAProxy with it')
 })
-
-function mapOf(dir: string, entryPort: number, [a, b]: [number, number]): SystemMap {
-  const own = new BoundSocket({ host: address, port: 0 })
-  const ownPort = own.address().port
-  own.close()
-  const node = (id: string, over: Partial<MapNode>): MapNode => ({
-    ...{ id, role: 'web', region: 'us-east', host: 'us-east/host-1', address, port: 0, pid: null, state: 'ready' },
-    ...{ since: new Date().toISOString(), restarts: 0, entry: false },
-    ...over,
-  })
-  const front = { engine: 'haproxy' as const, healthIntervalMs: 100, slowStartMs: 0 }
-  return {
-    ...{
-      version: 1,
-      system: 'test',
-      rung: 3,
-      hasHostAddresses: false,
-      appDir: dir,
-      portBase: 0,
-      shards: [],
-      regions: [],
-    },
-    topology: resolveTopology({ rung: 3, front, web: { healthPath: '/ready', drainMs: 2000 } }),
-    entry: { address, port: entryPort },
-    nodes: [
-      node(frontId, { role: 'front', port: ownPort, entry: true }),
-      node('us-east/web-1', { port: a }),
-      node('us-east/web-2', { port: b, state: 'starting' }),
-    ],
-  }
-}
-
-function startFront(t: TestContext, dir: string, bound: BoundSocket): ChildProcess {
-  const script = fileURLToPath(new URL('front.ts', import.meta.url))
-  const env = { ...process.env, TENFOLD_HOME: dir, TENFOLD_NODE: frontId, LISTEN_FDS: '1' }
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit', bound.fd()], env })
-  t.after(() => child.kill('SIGKILL'))
-  return child
-}

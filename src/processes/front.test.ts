@@ -1,33 +1,23 @@
 // A real front process: inherited public socket, door, map, in front of servers of the test.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { BoundSocket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
 import { waitUntil } from '../base/limits.ts'
-import { type Home, homeOf } from '../map/home.ts'
-import type { MapNode, SystemMap } from '../map/map.ts'
-import { makeSecrets } from '../map/secrets.ts'
+import type { MapNode } from '../map/map.ts'
 import { writeMap } from '../map/store.ts'
 import { ask, rawSocket } from '../tiers/balancer/testing/bench.ts'
-import { openUpstreamServer, type UpstreamServer } from '../tiers/balancer/testing/upstream-server.ts'
-import { resolveTopology } from '../topology/topology.ts'
 import { DoorClient } from './door/client.ts'
 import { upstreamsOf } from './front/upstreams.ts'
+import { frontId, openFrontSystem, startFront } from './testing/front-system.ts'
 
-const address = '127.0.0.1'
 const limitMs = 10_000
-const frontId = 'us-east/front-1'
+const overrides = { front: { algorithm: 'round-robin' as const, slowStartMs: 0 } }
 
 test('a front process serves the public socket, follows the map, hands over and drains', async (t) => {
-  const { home, bound, map, a, b } = await openSystem(t)
+  const { home, bound, map, a, b } = await openFrontSystem(t, overrides)
   const publicPort = bound.address().port
-  const front = startFront(t, home, bound.fd())
+  const front = startFront(t, { home, bound })
   const door = new DoorClient(home, frontId)
   const state = await waitUntil(() => door.state(), { what: 'the door', timeoutMs: limitMs })
   assert.deepEqual([state.isReady, state.hasEntry, state.mapVersion], [true, true, 1])
@@ -64,9 +54,8 @@ test('a front process serves the public socket, follows the map, hands over and 
 })
 
 test('a process that holds the public socket starts a successor that inherits it', async (t) => {
-  const { home, bound } = await openSystem(t)
-  await mkdir(home.logs) // the supervisor makes it, before its first process
-  const front = startFront(t, home, bound.fd())
+  const { home, bound } = await openFrontSystem(t, overrides)
+  const front = startFront(t, { home, bound })
   const door = new DoorClient(home, frontId)
   await waitUntil(() => door.state(), { what: 'the door', timeoutMs: limitMs })
   const script = `require('node:net').createServer((socket) => socket.end('successor')).listen({ fd: 3 })`
@@ -79,7 +68,7 @@ test('a process that holds the public socket starts a successor that inherits it
 })
 
 test('the servers of a front are the web nodes of its region that are there', async (t) => {
-  const { map } = await openSystem(t)
+  const { map } = await openFrontSystem(t, overrides)
   const web = (id: string, over: Partial<MapNode>): MapNode => ({ ...(map.nodes[1] as MapNode), id, ...over })
   const nodes = [
     ...[web('us-east/web-1', { state: 'ready' }), web('us-east/web-2', { state: 'draining' })],
@@ -97,68 +86,3 @@ test('the servers of a front are the web nodes of its region that are there', as
   assert.equal(algorithm, map.topology.front.algorithm)
   assert.equal(bodyBytesMax, map.topology.web.bodyBytesMax)
 })
-
-interface System {
-  home: Home
-  map: SystemMap
-  /** The public socket. */
-  bound: BoundSocket
-  a: UpstreamServer
-  b: UpstreamServer
-}
-
-async function openSystem(t: TestContext): Promise<System> {
-  const dir = await mkdtemp(join(tmpdir(), 'tenfold-front-'))
-  t.after(() => rm(dir, { recursive: true, force: true }))
-  const home = homeOf(dir)
-  const [a, b] = await Promise.all([openUpstreamServer('a'), openUpstreamServer('b')])
-  t.after(() => Promise.all([a.close(), b.close()]))
-  const bound = new BoundSocket({ host: address, port: 0 })
-  t.after(() => bound.close())
-  const own = new BoundSocket({ host: address, port: 0 })
-  const ownPort = own.address().port
-  own.close()
-  const node = (id: string, over: Partial<MapNode>): MapNode => ({
-    ...{ id, role: 'web', region: 'us-east', host: 'us-east/host-1', address, port: 0, pid: null, state: 'ready' },
-    ...{ since: new Date().toISOString(), restarts: 0, entry: false },
-    ...over,
-  })
-  const map: SystemMap = {
-    ...{
-      version: 1,
-      system: 'test',
-      rung: 3,
-      hasHostAddresses: false,
-      appDir: dir,
-      portBase: 0,
-      shards: [],
-      regions: [],
-    },
-    topology: resolveTopology({
-      rung: 3,
-      front: { algorithm: 'round-robin', slowStartMs: 0 },
-      web: { healthPath: '/ready', drainMs: 2000 },
-    }),
-    entry: { address, port: bound.address().port },
-    nodes: [
-      node(frontId, { role: 'front', port: ownPort, entry: true }),
-      node('us-east/web-1', { port: a.port }),
-      node('us-east/web-2', { port: b.port, state: 'starting' }),
-    ],
-  }
-  await writeMap(home.map, map)
-  await makeSecrets(home)
-  return { home, map, bound, a, b }
-}
-
-function startFront(t: TestContext, home: Home, fd: number): ChildProcess {
-  const script = fileURLToPath(new URL('front.ts', import.meta.url))
-  const env = { ...process.env, TENFOLD_HOME: home.dir, TENFOLD_NODE: frontId, LISTEN_FDS: '1' }
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit', fd], env })
-  const exited = once(child, 'exit')
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await exited
-  })
-  return child
-}
