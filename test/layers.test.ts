@@ -107,7 +107,7 @@ function forbids(file: string, target: string): string | undefined {
   // An engine stands on whatever tier it is built of; everything else of a tier looks down the path of a request.
   if (fromKind !== 'engines' && tiers.indexOf(toTier as string) < tiers.indexOf(fromTier as string))
     return `${file} may not import the earlier tier ${toTier}`
-  return toKind === 'contract.ts' ? undefined : `${file} may name only contract.ts of tier ${toTier}`
+  return target.endsWith('/contract.ts') ? undefined : `${file} may name only contract.ts of tier ${toTier}`
 }
 
 /** One entry for each group of files that reach each other (Tarjan, "Depth-first search and linear graph algorithms", 1972). */

@@ -40,10 +40,18 @@ export interface StoredSession {
   idleLeftMs: number
 }
 
+export interface LoadOptions {
+  /**
+   * With everything that was stored before the call, by whomever. Else what the user of this request has seen is enough,
+   * which a replica or a copy may have.
+   */
+  isNewest?: boolean
+}
+
 /** What an engine implements. All may be called twice and at once. */
 export interface SessionEngine {
   /** Undefined when there is no such session or it has ended. */
-  load(id: string): Promise<StoredSession | undefined>
+  load(id: string, options?: LoadOptions): Promise<StoredSession | undefined>
   create(id: string, fields: SessionFields, idleMs: number): Promise<void>
   /**
    * `null` as a change removes a field; fields not named stay; the idle time starts anew, also without changes.

@@ -24,8 +24,9 @@ export function openDatabaseSessions<DB>(database: Database<DB>, options: Databa
   const tables = database as unknown as Database<SessionTables>
   const homeOf = (id: string): SlotDatabase<SessionTables> => tables.slot(slotOf(id))
   return {
-    async load(id) {
-      const row = await homeOf(id)
+    async load(id, { isNewest = false } = {}) {
+      const home = homeOf(id)
+      const row = await (isNewest ? home.from('primary') : home)
         .selectFrom('tenfold_sessions')
         .select(['fields', millisecondsLeft.as('left_ms')])
         .where('id', '=', id)
