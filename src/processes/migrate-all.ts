@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../base/errors.ts'
 import { nodeOf } from '../map/map.ts'
 import type { MapSubscription } from '../map/subscription.ts'
+import { databaseCacheMigrations } from '../tiers/cache/engines/database/guards.ts'
 import type { MigrationSource } from '../tiers/database/migrations/files.ts'
 import { checkMigrations, migrate } from '../tiers/database/migrations/migrate.ts'
 import type { OwnerAddress } from '../tiers/database/migrations/owner-connection.ts'
@@ -22,6 +23,7 @@ export const tierMigrations: readonly MigrationSource[] = [
   { name: 'tenfold-queue', dir: postgresQueueMigrations },
   { name: 'tenfold-session', dir: databaseSessionMigrations },
   { name: 'tenfold-web', dir: directoryOf('../tiers/web/migrations') },
+  { name: 'tenfold-cache', dir: databaseCacheMigrations },
   { name: 'tenfold-kpi', dir: directoryOf('../tiers/telemetry/migrations') },
 ]
 

@@ -33,6 +33,8 @@ type Address = { address: string; port: number }
 export interface TestDatabase extends AsyncDisposable {
   server: TestPostgres
   map: MapSubscription
+  /** What other processes read the map from. */
+  mapFile: string
   router: DatabaseRouter
   db: Database<TestTables>
   /** A further router on the same map, as another process has one. */
@@ -84,6 +86,7 @@ export async function startTestDatabase(
   return {
     server,
     map,
+    mapFile,
     router,
     db: openDatabase<TestTables>(router),
     openRouter,

@@ -17,7 +17,7 @@ export class KeyNames {
   tag = (tag: string) => `${this.prefix}t:{${enclosed(tag)}}`
   lock = (name: string) => `${this.prefix}k:{${enclosed(name)}}`
   lastToken = (name: string) => `${this.prefix}n:{${enclosed(name)}}`
-  limit = (name: string) => `${this.prefix}r:{${enclosed(name)}}`
+  limit = (name: string, windowMs: number) => `${this.prefix}r:{${enclosed(name)}}${windowMs}`
 
   /** The beginnings of all leases and all values of keys that start with `start`, in this order (engine.ts says why). */
   starts = (start: string) => ['l', 'v'].map((kind) => `${kind}:{${enclosed(start)}`)

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
 import { locksConformance } from '../../shared/locks-conformance.ts'
+import { startHoldingProcess } from '../../shared/testing/holding-process.ts'
 import { openOver, startServers } from './testing.ts'
 
 locksConformance('redis', {
@@ -15,7 +16,11 @@ locksConformance('redis', {
       await two.close()
       await servers[Symbol.asyncDispose]()
     }
-    return { one, two, close }
+    const [server] = servers
+    const env = { PORT: String(server?.port), PASSWORD: server?.secrets.app ?? '' }
+    const script = new URL('testing/holder.ts', import.meta.url)
+    const hold = (name: string, holdMs: number) => startHoldingProcess(script, env, { name, holdMs })
+    return { one, two, hold, close }
   },
 })
 

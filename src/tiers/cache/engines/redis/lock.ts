@@ -5,13 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import { describeError, isTenfoldError, TenfoldError } from '../../../../base/errors.ts'
 import type { Lock, Locks } from '../../shared/contract.ts'
+import { checkHold } from '../../shared/guard-terms.ts'
 import type { KeyNames } from './keys.ts'
 import { extendScript, lockScript, runScript } from './scripts.ts'
 import type { Servers } from './servers.ts'
 
 /** How long the last token of a name is remembered; after that the server's clock alone keeps them growing. */
 const lastTokenMs = 24 * 3600 * 1000
-const holdMsMax = 24 * 3600 * 1000
 
 export class RedisLocks implements Locks {
   readonly #servers: Servers
@@ -23,7 +23,7 @@ export class RedisLocks implements Locks {
   }
 
   async acquire(name: string, { holdMs }: { holdMs: number }): Promise<Lock | undefined> {
-    checkHold(holdMs)
+    checkHold(name, holdMs)
     const who = randomBytes(8).toString('hex')
     const keys = [this.#names.lock(name), this.#names.lastToken(name)]
     const { send } = this.#servers.place(name)
@@ -41,17 +41,12 @@ export class RedisLocks implements Locks {
       name,
       token: Number(token),
       async extend(ms) {
-        checkHold(ms)
+        checkHold(name, ms)
         return change(Math.ceil(ms))
       },
       release: () => change(0),
     }
   }
-}
-
-function checkHold(holdMs: number): void {
-  if (holdMs >= 1 && holdMs <= holdMsMax) return
-  throw new TenfoldError('bad-input', `a lock is held for 1 to ${holdMsMax} ms, not for ${holdMs}`)
 }
 
 /** Whoever asks for a lock or a limit has to know that there is no answer. */

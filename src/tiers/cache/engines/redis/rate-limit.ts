@@ -2,15 +2,12 @@
 // limit, no burst at a window's edge gets twice the limit through (as fixed windows let it), and room comes back at most a
 // tenth of the window late.
 
-import { TenfoldError } from '../../../../base/errors.ts'
 import type { RateLimiter, Taken } from '../../shared/contract.ts'
+import { checkLimit, windowParts } from '../../shared/guard-terms.ts'
 import type { KeyNames } from './keys.ts'
 import { orUnavailable } from './lock.ts'
 import { limitScript, runScript } from './scripts.ts'
 import type { Servers } from './servers.ts'
-
-const parts = 10
-const windowMsMax = 24 * 3600 * 1000
 
 export class RedisRateLimiter implements RateLimiter {
   readonly #servers: Servers
@@ -25,13 +22,10 @@ export class RedisRateLimiter implements RateLimiter {
     name: string,
     { limit, windowMs, cost = 1 }: { limit: number; windowMs: number; cost?: number },
   ): Promise<Taken> {
-    if (!Number.isSafeInteger(limit) || limit < 1 || !Number.isSafeInteger(cost) || cost < 1)
-      throw new TenfoldError('bad-input', `limit (${limit}) and cost (${cost}) are whole numbers above 0`)
-    if (!(windowMs >= parts && windowMs <= windowMsMax))
-      throw new TenfoldError('bad-input', `a window is ${parts} to ${windowMsMax} ms long, not ${windowMs}`)
+    checkLimit(name, limit, windowMs, cost)
     const { send } = this.#servers.place(name)
-    const args = [limit, windowMs, cost, parts].map(String)
-    const answer = await orUnavailable(runScript(send, limitScript, [this.#names.limit(name)], args))
+    const args = [limit, windowMs, cost, windowParts].map(String)
+    const answer = await orUnavailable(runScript(send, limitScript, [this.#names.limit(name, windowMs)], args))
     const [isAllowed, remaining, retryMs] = answer as [number, number, number]
     return { isAllowed: isAllowed === 1, remaining, retryMs: isAllowed === 1 ? 0 : retryMs }
   }
