@@ -16,6 +16,7 @@ import { ControlPort } from '../src/control/port.ts'
 import { ControlServer } from '../src/control/server.ts'
 import { homeOf } from '../src/map/home.ts'
 import type { Role as NodeRole, SystemMap } from '../src/map/map.ts'
+import type { Secrets } from '../src/map/secrets.ts'
 import { MapSubscription } from '../src/map/subscription.ts'
 import { openContext, type ProcessContext } from '../src/processes/context.ts'
 import { DatabaseProbe } from '../src/processes/database-probe.ts'
@@ -35,7 +36,9 @@ import { Backups } from '../src/supervisor/backup/backups.ts'
 import { WalFeeder } from '../src/supervisor/backup/restore/wal-feeder.ts'
 import { ShardBackup } from '../src/supervisor/backup/shard-backup.ts'
 import { FolderStore } from '../src/supervisor/backup/store/folder.ts'
+import { CacheWatch } from '../src/supervisor/cache-watch.ts'
 import { EventLog } from '../src/supervisor/events.ts'
+import type { Mender } from '../src/supervisor/executor.ts'
 import { Fleet } from '../src/supervisor/fleet.ts'
 import { LogRotation } from '../src/supervisor/log-rotation.ts'
 import { MapKeeper } from '../src/supervisor/map-keeper.ts'
@@ -76,15 +79,24 @@ after(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
+const idleMender: Mender = {
+  repair: () => false,
+  isRepairing: () => false,
+  lastErrorOf: () => undefined,
+  apply: () => [],
+  progress: null,
+}
+
 /** Makes each service, and tells whether it is usable. */
 const services: Record<string, () => Promise<{ service: Service; isUsable?: () => Promise<boolean> }>> = {
   Backups: async () => {
     const map = emptyMap(0)
     map.topology.database.backup.to = join(dir, 'backups')
     const keeper = new MapKeeper(homeOf(dir), map)
-    const secrets = { postgres: system.postgres.secrets, cookieKeys: [], controlToken: '' }
+    const secrets = secretsOf(system)
     return { service: new Backups({ keeper, events: new EventLog(log), secrets }) }
   },
+  CacheWatch: async () => ({ service: new CacheWatch(systemWith(emptyMap(0)), idleMender) }),
   ControlServer: async () => {
     const [port, token] = [await freePort(), 'a token of the tests']
     const service = new ControlServer(await supervisorOf('control'), {
@@ -129,17 +141,7 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
     const warn = (message: string) => assert.fail(message)
     return { service: new PurgeFollower({ log: join(dir, 'purges'), place: join(dir, 'place'), apply, warn }) }
   },
-  ReplicationWatch: async () => {
-    const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
-    const mender = {
-      repair: () => false,
-      isRepairing: () => false,
-      lastErrorOf: () => undefined,
-      apply: () => [],
-      progress: null,
-    }
-    return { service: new ReplicationWatch({ keeper } as unknown as System, mender) }
-  },
+  ReplicationWatch: async () => ({ service: new ReplicationWatch(systemWith(emptyMap(0)), idleMender) }),
   ShardBackup: async () => {
     const service = new ShardBackup({
       ...{ id: 's1', store: new FolderStore(join(dir, 'shard')), secrets: system.postgres.secrets },
@@ -189,10 +191,23 @@ test('every service of the sources is in the list', () => {
   assert.deepEqual(found.sort(), Object.keys(services).sort())
 })
 
+function systemWith(map: SystemMap): System {
+  return { keeper: new MapKeeper(homeOf(dir), map) } as unknown as System
+}
+
+function secretsOf({ postgres }: TestSystem): Secrets {
+  return {
+    postgres: postgres.secrets,
+    redis: { admin: '', app: '', replica: '' },
+    cookieKeys: [],
+    controlToken: '',
+  }
+}
+
 async function supervisorOf(name: string): Promise<Supervisor> {
   const home = homeOf(join(dir, name))
   await mkdir(home.logs, { recursive: true })
-  const secrets = { postgres: system.postgres.secrets, cookieKeys: [], controlToken: '' }
+  const secrets = secretsOf(system)
   return new Supervisor(home, emptyMap(await freePort()), secrets, log)
 }
 

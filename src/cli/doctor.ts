@@ -9,6 +9,7 @@ import { describeError } from '../base/errors.ts'
 import { appPortOffset, controlPortOffset, readSupervisorRecord } from '../control/status.ts'
 import { findHaproxy } from '../programs/haproxy/binary.ts'
 import { findPostgres } from '../programs/postgres/binaries.ts'
+import { findRedis } from '../programs/redis/binary.ts'
 import type { Command, TargetSystem } from './command.ts'
 
 interface Finding {
@@ -20,7 +21,6 @@ interface Finding {
 
 /** Programs that later rungs and tests use, with the packages that bring them. */
 const programs = [
-  { name: 'redis-server', purpose: 'cache tier (rung 5)', apt: 'redis-server', brew: 'redis' },
   { name: 'nats-server', purpose: 'message queue (rung 9)', apt: 'nats-server', brew: 'nats-server' },
   { name: 'chromium', purpose: "the dashboard's browser test", apt: 'chromium', brew: '--cask chromium' },
 ]
@@ -44,6 +44,7 @@ export const doctor: Command = {
         detail: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
       } as const,
       await checkHaproxy(),
+      await checkRedis(),
       ...(await Promise.all(programs.map(checkProgram))),
     ]
     target.print(findings, findings.map(describe).join('\n'))
@@ -119,6 +120,16 @@ async function checkHaproxy(): Promise<Finding> {
     return { what: 'haproxy', state: 'ok', detail: `${version} at ${path}` }
   } catch (error) {
     return { what: 'haproxy', state: 'missing', detail: `for front.engine haproxy: ${describeError(error)}` }
+  }
+}
+
+/** Looked for where the supervisor looks, and in a version that will do. */
+async function checkRedis(): Promise<Finding> {
+  try {
+    const { version, path } = await findRedis()
+    return { what: 'redis-server', state: 'ok', detail: `${version} at ${path}` }
+  } catch (error) {
+    return { what: 'redis-server', state: 'missing', detail: `for the cache tier (rung 5): ${describeError(error)}` }
   }
 }
 

@@ -9,6 +9,8 @@ import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
 import { stopLeftHaproxy } from '../programs/haproxy/left.ts'
 import { isServerAlive } from '../programs/postgres/server.ts'
+import { redisFilesOf } from '../programs/redis/files.ts'
+import { redisPid } from '../programs/redis/server.ts'
 import { processesOf, runsNode, signal, waitForExit } from '../supervisor/pid.ts'
 import type { Command, TargetSystem } from './command.ts'
 
@@ -51,7 +53,7 @@ async function stopBySupervisor(target: TargetSystem, { pid }: SupervisorRecord)
 /** The supervisor is gone and its processes go on. SIGINT stops each as part of the whole, PostgreSQL by a fast shutdown. */
 async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string[]> {
   const stopped: string[] = []
-  for (const role of ['front', 'web', 'worker', 'postgres'] as const) {
+  for (const role of ['front', 'web', 'worker', 'redis', 'postgres'] as const) {
     for (const node of nodesOf(map, role)) {
       // A pid of the map may be another program's by now, after the machine was started anew for example.
       const pids = processesOf(target.home, node.id).map(({ pid }) => pid)
@@ -67,5 +69,6 @@ async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string
 }
 
 function isOurs(target: TargetSystem, { id, role, dataDir }: MapNode, pid: number): boolean {
+  if (role === 'redis') return redisPid(redisFilesOf(dataDir ?? '')) === pid
   return role === 'postgres' ? isServerAlive(pid, dataDir ?? '') : runsNode(pid, target.home, id)
 }

@@ -11,7 +11,7 @@ import { appPortOffset, controlPortOffset, type SupervisorRecord } from '../cont
 import { dashboardDir } from '../dashboard/assets.ts'
 import { type Home, homeOf } from '../map/home.ts'
 import type { SystemMap } from '../map/map.ts'
-import { makeSecrets, readSecrets, type Secrets } from '../map/secrets.ts'
+import { completeSecrets, makeSecrets, readSecrets, type Secrets } from '../map/secrets.ts'
 import { readMapIfAny, replaceFile, undefinedIfNone, writeMap } from '../map/store.ts'
 import { openLog } from '../processes/log.ts'
 import { withNewKeys } from '../supervisor/new-keys.ts'
@@ -50,7 +50,8 @@ async function run(home: Home): Promise<void> {
     (reached && reached.rung > 0 ? reached.portBase : Number(values['port-base'])) + controlPortOffset,
   )
   try {
-    const secrets = (await readSecrets(home).catch(undefinedIfNone)) ?? (await makeSecrets(home))
+    const existing = await readSecrets(home).catch(undefinedIfNone)
+    const secrets = existing ? await completeSecrets(home, existing) : await makeSecrets(home)
     const map = await openMap(home)
     await serve(home, new Supervisor(home, map, secrets, log), secrets, port)
   } catch (error) {

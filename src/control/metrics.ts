@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
-import type { MapNode, SystemMap } from '../map/map.ts'
+import { hasDoor, type MapNode, type SystemMap } from '../map/map.ts'
 import { DoorClient } from '../processes/door/client.ts'
 import type { NodeMetrics, StatusNode } from './api.ts'
 
@@ -49,8 +49,9 @@ export class MetricsSampler {
   async #sampleNode(node: MapNode, atMs: number): Promise<NodeMetrics> {
     if (node.pid === null) return {}
     const usage = await readUsage(node.pid)
-    const state =
-      node.role === 'postgres' ? undefined : await new DoorClient(this.#home, node.id).state().catch(() => undefined)
+    const state = hasDoor(node.role)
+      ? await new DoorClient(this.#home, node.id).state().catch(() => undefined)
+      : undefined
     const before = this.#samples.get(node.id)
     const now: Sample = {
       atMs,

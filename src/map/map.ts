@@ -7,7 +7,12 @@ import type { Topology } from '../topology/schema.ts'
 
 export type Durability = Topology['database']['durability']
 
-export type Role = 'front' | 'web' | 'worker' | 'postgres'
+export type Role = 'front' | 'web' | 'worker' | 'postgres' | 'redis'
+/** Whether it is a process of ours, which can be asked and told (processes/door). */
+export function hasDoor(role: Role): boolean {
+  return role !== 'postgres' && role !== 'redis'
+}
+
 export type NodeState = 'starting' | 'ready' | 'draining' | 'down'
 
 /** One process with a role. */
@@ -30,8 +35,15 @@ export interface MapNode {
   entry: boolean
   /** Of a program of the user's: the database node that its environment names. */
   primary?: string
-  /** Of a front: what it has read of the topology at its start (topology/front-settings.ts). */
+  /**
+   * What it has read of the topology at its start: a front (topology/front-settings.ts), a web or worker process
+   * (web-settings.ts). Of a redis node: what it is configured to be (cache-settings.ts).
+   */
   settings?: string
+  /** Of a redis node in a cluster: where the nodes of the cluster talk to each other. */
+  busPort?: number
+  /** Of a redis node in a cluster: the node whose replica it began as. Who is primary now the cluster decides. */
+  standsBy?: string
   /** Of a postgres node. */
   shard?: string
   database?: 'primary' | 'replica'
@@ -75,6 +87,13 @@ export interface Quorum {
   names: string[]
 }
 
+/** The shared cache, as processes that start now use it. */
+export interface MapCache {
+  layout: Topology['cache']['layout']
+  /** Ids of its nodes, in a cluster those of its replicas too. */
+  nodes: string[]
+}
+
 export interface MapRegion {
   id: string
   healthy: boolean
@@ -99,6 +118,10 @@ export interface SystemMap {
   hasHostAddresses: boolean
   nodes: MapNode[]
   shards: MapShard[]
+  /** Absent while there is no shared cache. */
+  cache?: MapCache
+  /** From where sessions are read; absent: the database. */
+  sessions?: 'database' | 'shared'
   regions: MapRegion[]
   /** Grows when migrations changed tables while the system ran: routers then read again which of them are sharded. */
   schemaVersion?: number
@@ -110,6 +133,13 @@ export function tlsEntryOf({ entry, portBase }: Pick<SystemMap, 'entry' | 'portB
   port: number
 } {
   return { address: entry.address, port: portBase + tlsPortOffset }
+}
+
+/** The shared cache's nodes as a process reads them at its start, each in one word (topology/web-settings.ts). */
+export function cacheNodesOf({ nodes, cache }: Pick<SystemMap, 'nodes' | 'cache'>): string[] {
+  return nodes
+    .filter(({ id }) => cache?.nodes.includes(id))
+    .map(({ address, port }) => `${cache?.layout} ${address}:${port}`)
 }
 
 /** Offset of the public TLS port from the port base: 8443 where that is 8000. */

@@ -7,6 +7,8 @@ import { readJson, replaceFile } from './store.ts'
 export interface Secrets {
   /** Passwords of the PostgreSQL roles. */
   postgres: { superuser: string; replicator: string; owner: string; app: string }
+  /** Passwords of the users of the shared cache's servers. */
+  redis: { admin: string; app: string; replica: string }
   /** Keys that sign cookies: the first signs, all of them verify. */
   cookieKeys: string[]
   /** Bearer token of the control API. */
@@ -18,10 +20,18 @@ export async function readSecrets(home: Home): Promise<Secrets> {
   return (await readJson(home.secrets, `no secrets at ${home.secrets}; \`tenfold up\` makes them`)) as Secrets
 }
 
+/** What an earlier version of ours made lacks those that came since: they are added, and nothing else changes. */
+export async function completeSecrets(home: Home, secrets: Secrets): Promise<Secrets> {
+  if ((secrets as Partial<Secrets>).redis) return secrets
+  const whole = { ...secrets, redis: redisSecrets() }
+  await replaceFile(home.secrets, `${JSON.stringify(whole, null, 1)}\n`, 0o600)
+  return whole
+}
+
 export async function makeSecrets(home: Home): Promise<Secrets> {
-  const secret = () => randomBytes(24).toString('base64url')
   const secrets: Secrets = {
     postgres: { superuser: secret(), replicator: secret(), owner: secret(), app: secret() },
+    redis: redisSecrets(),
     cookieKeys: [secret()],
     controlToken: secret(),
   }
@@ -29,4 +39,12 @@ export async function makeSecrets(home: Home): Promise<Secrets> {
   await replaceFile(home.token, `${secrets.controlToken}\n`, 0o600)
   await replaceFile(home.secrets, `${JSON.stringify(secrets, null, 1)}\n`, 0o600)
   return secrets
+}
+
+function redisSecrets(): Secrets['redis'] {
+  return { admin: secret(), app: secret(), replica: secret() }
+}
+
+function secret(): string {
+  return randomBytes(24).toString('base64url')
 }

@@ -11,41 +11,39 @@ const nodePortsMax = 800
 /** Hands out names and addresses, counting those that the plan has already given away. */
 export class Placement {
   readonly #map: SystemMap
-  readonly #nodes: Array<Pick<MapNode, 'id' | 'host' | 'port'>>
+  readonly #nodes: Array<Pick<MapNode, 'id' | 'host'>>
+  readonly #ports: Set<number>
 
   constructor(map: SystemMap) {
     this.#map = map
-    this.#nodes = map.nodes.map(({ id, host, port }) => ({ id, host, port }))
+    this.#nodes = map.nodes.map(({ id, host }) => ({ id, host }))
+    this.#ports = new Set(map.nodes.flatMap(({ port, busPort }) => (busPort === undefined ? [port] : [port, busPort])))
   }
 
   /** `beside`: on the region's first host, where the public address is. */
   place(role: Role, region: string, where: 'beside' | 'own', entry = false): NodeSpec {
     const number = lowestFree((n) => this.#nodes.some((node) => node.id === `${region}/${role}-${n}`))
     const hostNumber = where === 'beside' ? 1 : this.#freeHost(region)
-    const port =
-      this.#map.portBase +
-      lowestFree((n) => n === tlsPortOffset || this.#nodes.some((node) => node.port === this.#portOf(n)), nodePortsFrom)
-    if (port >= this.#map.portBase + nodePortsFrom + nodePortsMax) throw new RangeError(`no node port is free`)
     const spec: NodeSpec = {
       id: `${region}/${role}-${number}`,
       role,
       region,
       host: `${region}/host-${hostNumber}`,
       address: this.#map.hasHostAddresses ? `127.0.${this.#regionNumber(region)}.${hostNumber}` : '127.0.0.1',
-      port,
+      port: this.port(),
       entry,
     }
     this.#nodes.push(spec)
     return spec
   }
 
-  forget(id: string): void {
-    const index = this.#nodes.findIndex((node) => node.id === id)
-    if (index >= 0) this.#nodes.splice(index, 1)
-  }
-
-  #portOf(offset: number): number {
-    return this.#map.portBase + offset
+  /** One more, for a node that listens twice. */
+  port(): number {
+    const { portBase } = this.#map
+    const offset = lowestFree((n) => n === tlsPortOffset || this.#ports.has(portBase + n), nodePortsFrom)
+    if (offset >= nodePortsFrom + nodePortsMax) throw new RangeError(`no node port is free`)
+    this.#ports.add(portBase + offset)
+    return portBase + offset
   }
 
   #freeHost(region: string): number {

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isTenfoldError } from '../base/errors.ts'
-import type { MapNode, SystemMap } from '../map/map.ts'
+import { cacheNodesOf, type MapNode, type SystemMap } from '../map/map.ts'
+import { cacheSettingsOf } from '../topology/cache-settings.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { resolveTopology } from '../topology/topology.ts'
+import { webSettingsOf } from '../topology/web-settings.ts'
 import { plan } from './plan.ts'
 import type { NodeSpec, Step } from './step.ts'
 
@@ -169,7 +171,7 @@ test('there is nothing to do where one already is', () => {
 
 test('a rung or setting that is not built is refused by name', () => {
   for (const [topology, message] of [
-    [{ rung: 5 }, /cache\.nodes 1 comes with rung 5 \(cache tier\), which is not built yet/],
+    [{ rung: 5 }, /cache\.nodes 3 comes with rung 5 \(cache tier\), which is not built yet/],
     [{ rung: 3, database: { shards: 4 } }, /database\.shards 4 comes with rung 11/],
   ] as const)
     assert.throws(
@@ -241,6 +243,8 @@ function describe(steps: Step[]): string[] {
   return steps.map((step) => {
     if (step.kind === 'switch-primary') return `${step.kind} ${step.to}`
     if (step.kind === 'set-durability') return `${step.kind} ${step.durability}`
+    if (step.kind === 'move-sessions') return `${step.kind} ${step.to}`
+    if (step.kind === 'use-cache') return `${step.kind} ${step.cache?.nodes.length ?? 0}`
     if (!('node' in step)) return step.kind
     return `${step.kind} ${typeof step.node === 'string' ? step.node : step.node.id}`
   })
@@ -295,7 +299,18 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
       for (const shard of map.shards) shard.durability = step.durability
       break
     case 'start-node':
-      add(step.node, step.node.role === 'front' ? { settings: frontSettingsOf(map.topology) } : {})
+      if (!map.nodes.some(({ id }) => id === step.node.id))
+        add(step.node, { settings: settingsOf(map, step.node.role) })
+      break
+    case 'tune-cache':
+      for (const node of map.nodes) if (node.id === step.node) node.settings = cacheSettingsOf(map.topology)
+      break
+    case 'use-cache':
+      if (step.cache) map.cache = step.cache
+      else delete map.cache
+      break
+    case 'move-sessions':
+      map.sessions = step.to
       break
     case 'leave-entry':
       for (const node of map.nodes) if (node.id === step.node) node.entry = false
@@ -311,4 +326,9 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
       map.rung = step.rung
   }
   return map
+}
+
+function settingsOf(map: SystemMap, role: MapNode['role']): string {
+  if (role === 'front') return frontSettingsOf(map.topology)
+  return role === 'redis' ? cacheSettingsOf(map.topology) : webSettingsOf(map.topology, cacheNodesOf(map))
 }

@@ -1,14 +1,16 @@
 // From what is true (the map) to what is wanted (a topology): the steps between, in an order in which no request fails.
 //
-// The order: what serves is started before what it replaces is stopped; a database moves before the web tier grows; and
-// whoever answers the public address leaves it only when another already accepts on the same socket.
+// The order: what serves is started before what it replaces is stopped; a database moves and a cache is there before the web
+// tier grows; and whoever answers the public address leaves it only when another already accepts on the same socket.
 
 import { TenfoldError } from '../base/errors.ts'
-import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
+import { cacheNodesOf, type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { rungOf } from '../topology/rungs.ts'
 import type { Topology } from '../topology/schema.ts'
+import { webSettingsOf } from '../topology/web-settings.ts'
 import { homeRegion, Placement } from './placement.ts'
+import { planCache } from './plan-cache.ts'
 import { planDatabase } from './plan-database.ts'
 import type { NodeSpec, Step } from './step.ts'
 
@@ -18,7 +20,9 @@ export function plan(map: SystemMap, topology: Topology): Step[] {
   const placement = new Placement(map)
   const database = planDatabase(map, topology, placement)
   const moves = database.some((step) => step.kind === 'switch-primary')
-  const steps = [...database, ...planProcesses(map, topology, placement, moves)]
+  const cache = planCache(map, topology, placement)
+  const processes = planProcesses(map, topology, placement, { databaseMoves: moves, cacheNodes: cache.nodes })
+  const steps = [...database, ...cache.before, ...processes, ...cache.after]
   const isSettled = JSON.stringify(map.topology) === JSON.stringify(topology) && map.rung === topology.rung
   if (steps.length === 0 && isSettled) return []
   return [{ kind: 'set-topology', topology }, ...steps, { kind: 'reach-rung', rung: topology.rung }]
@@ -31,8 +35,8 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
       `${what} comes with rung ${rung} (${rungOf(rung).title}), which is not built yet`,
     )
   }
-  if (topology.cache.nodes > 0) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
-  if (topology.session.store === 'shared') refuse('session.store shared', 7)
+  if (topology.cache.nodes > 0 && !rungOf(5).isBuilt) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
+  if (topology.session.store === 'shared' && !rungOf(7).isBuilt) refuse('session.store shared', 7)
   if (topology.regions.length > 1) refuse(`${topology.regions.length} regions`, 8)
   if (topology.queue.engine === 'jetstream') refuse('queue.engine jetstream', 9)
   if (topology.telemetry.collect) refuse('telemetry.collect', 10)
@@ -41,7 +45,12 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
   if (!rung.isBuilt) refuse(`rung ${rung.number}`, rung.number)
 }
 
-function planProcesses(map: SystemMap, topology: Topology, placement: Placement, databaseMoves: boolean): Step[] {
+function planProcesses(
+  map: SystemMap,
+  topology: Topology,
+  placement: Placement,
+  { databaseMoves, cacheNodes }: { databaseMoves: boolean; cacheNodes: readonly string[] },
+): Step[] {
   const region = homeRegion(topology)
   const start = (node: NodeSpec): Step => ({ kind: 'start-node', node })
   const leave = (node: MapNode): Step => ({ kind: 'leave-entry', node: node.id })
@@ -53,16 +62,18 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   const workers = nodesOf(map, 'worker')
   // A program of the user's has the database's address from its environment, and so only until the database moves.
   const isCommand = topology.web.command !== undefined
-  const isOutdated = (web: MapNode) =>
-    isCommand && web.primary !== undefined && !map.shards.some(({ primary }) => primary === web.primary)
-  const isReplacing = map.nodes.length > 0 && ((isCommand && databaseMoves) || replacesWeb(map.topology, topology))
+  const isMisled = (web: MapNode) =>
+    isCommand &&
+    (databaseMoves || (web.primary !== undefined && !map.shards.some(({ primary }) => primary === web.primary)))
+  const wantedOfApp = webSettingsOf(topology, cacheNodes)
+  const hasRead = (node: MapNode) => node.settings ?? webSettingsOf(map.topology, cacheNodesOf(map))
   const wanted = frontSettingsOf(topology)
   const isAsWanted = (front: MapNode) => (front.settings ?? frontSettingsOf(map.topology)) === wanted
   const keptFronts = fronts.filter((front) => front.entry && isAsWanted(front)).toSorted(readyFirst)
   const hasFront = topology.front.count > 0
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
-  const kept = isReplacing ? [] : webs.filter((web) => (hasFront || web.entry) && !isOutdated(web))
+  const kept = webs.filter((web) => (hasFront || web.entry) && hasRead(web) === wantedOfApp && !isMisled(web))
   const newWebs: NodeSpec[] = []
   for (let n = kept.length; n < topology.web.count; n++)
     newWebs.push(placement.place('web', region, hasFront && n > 0 ? 'own' : 'beside', !hasFront))
@@ -77,7 +88,9 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
   for (let n = keptFronts.length; n < topology.front.count; n++)
     newFronts.push(placement.place('front', region, 'beside', true))
   const newWorkers: NodeSpec[] = []
-  for (let n = workers.length; n < topology.worker.count; n++) newWorkers.push(placement.place('worker', region, 'own'))
+  const keptWorkers = workers.filter((worker) => hasRead(worker) === wantedOfApp)
+  for (let n = keptWorkers.length; n < topology.worker.count; n++)
+    newWorkers.push(placement.place('worker', region, 'own'))
 
   return [
     ...newWorkers.map(start),
@@ -88,7 +101,8 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
     ...(goingFronts.length > 1 ? goingFronts.map(leave) : []),
     ...goingFronts.map(stop),
     ...goingWebs.map(stop),
-    ...surplus(workers, topology.worker.count).map(stop),
+    ...workers.filter((worker) => !keptWorkers.includes(worker)).map(stop),
+    ...surplus(keptWorkers, topology.worker.count).map(stop),
   ]
 }
 
@@ -96,13 +110,4 @@ function planProcesses(map: SystemMap, topology: Topology, placement: Placement,
 function readyFirst(a: MapNode, b: MapNode): number {
   const rank = ({ state }: MapNode) => (state === 'ready' ? 0 : 1)
   return rank(a) - rank(b) || a.id.localeCompare(b.id, 'en', { numeric: true })
-}
-
-/** What a web process reads once, at its start: a change of it means new processes. */
-function replacesWeb(before: Topology, after: Topology): boolean {
-  const readAtStart = ({ app, web, cache, session, queue }: Topology) => {
-    const { count: _, drainMs: __, healthPath: ___, ...settings } = web
-    return JSON.stringify([app, settings, cache, session, queue])
-  }
-  return readAtStart(before) !== readAtStart(after)
 }

@@ -1,10 +1,13 @@
 // A step: one resumable change between two topologies. Pure data that leaves no choices for later.
 
-import type { Durability, MapNode } from '../map/map.ts'
+import type { Durability, MapCache, MapNode } from '../map/map.ts'
 import type { Topology } from '../topology/schema.ts'
 
 /** All that is decided about a node before it exists. */
-export type NodeSpec = Pick<MapNode, 'id' | 'role' | 'region' | 'host' | 'address' | 'port' | 'entry'>
+export type NodeSpec = Pick<
+  MapNode,
+  'id' | 'role' | 'region' | 'host' | 'address' | 'port' | 'entry' | 'busPort' | 'standsBy'
+>
 
 export type Step =
   /** The settings that every process reads from now on. */
@@ -25,6 +28,14 @@ export type Step =
   | { kind: 'set-durability'; shard: string; durability: Durability }
   /** Stops a server that is not a primary and deletes its data. */
   | { kind: 'remove-database'; node: string; shard: string }
+  /** A shared cache node that runs takes what the topology says of it. */
+  | { kind: 'tune-cache'; node: string }
+  /** These are one Redis Cluster, and nobody else is in it. */
+  | { kind: 'form-cluster'; nodes: string[] }
+  /** Processes that start from now on use this shared cache; null: none. */
+  | { kind: 'use-cache'; cache: MapCache | null }
+  /** From where sessions are read from now on. Every process forgets what it changes in the shared cache all the while. */
+  | { kind: 'move-sessions'; to: 'database' | 'shared' }
   | { kind: 'start-node'; node: NodeSpec }
   /** Stops accepting on the public address; the node goes on serving behind it. */
   | { kind: 'leave-entry'; node: string }
@@ -54,6 +65,16 @@ export function titleOf(step: Step): string {
       return `durability of ${step.shard}: ${step.durability}`
     case 'remove-database':
       return `stop ${step.node} and delete its copy of the data`
+    case 'tune-cache':
+      return `${step.node} takes the settings of the shared cache`
+    case 'form-cluster':
+      return `make one Redis Cluster of ${step.nodes.join(', ')}`
+    case 'use-cache':
+      return step.cache
+        ? `processes that start use the shared cache of ${step.cache.nodes.length} nodes`
+        : 'processes that start use no shared cache'
+    case 'move-sessions':
+      return step.to === 'shared' ? 'read sessions from the shared cache' : 'read sessions from the database'
     case 'start-node':
       return `start ${step.node.id} on ${step.node.host}${step.node.entry ? ', on the public address' : ''}`
     case 'leave-entry':

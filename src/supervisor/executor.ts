@@ -5,7 +5,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { waitUntil } from '../base/limits.ts'
-import { nodeOf, type SystemMap } from '../map/map.ts'
+import { nodeOf, type Role, type SystemMap } from '../map/map.ts'
 import { plan } from '../plan/plan.ts'
 import { type Step, titleOf } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
@@ -31,14 +31,14 @@ export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | '
 
 export class Executor {
   readonly #system: System
-  readonly #check: (topology: Topology) => Promise<void>
+  readonly #check: (topology: Topology, roles: ReadonlySet<Role>) => Promise<void>
   readonly #climb: Lane
   readonly #repairs = new Map<string, Lane>()
   #isStopped = false
   #listeners = new Set<(progress: Progress | null) => void>()
 
-  /** `check` rejects a topology that new fronts could not start with. */
-  constructor(system: System, check: (topology: Topology) => Promise<void> = async () => {}) {
+  /** `check` rejects a topology that new nodes of these roles could not start with. */
+  constructor(system: System, check: (topology: Topology, roles: ReadonlySet<Role>) => Promise<void> = async () => {}) {
     this.#system = system
     this.#check = check
     this.#climb = new Lane({
@@ -84,13 +84,13 @@ export class Executor {
   }
 
   /**
-   * The same for what somebody asks for: what its new fronts need is looked at first, since once the settings are taken over,
+   * The same for what somebody asks for: what its new nodes need is looked at first, since once the settings are taken over,
    * those that serve cannot be started again without it either.
    * @throws what `check` does.
    */
   async accept(topology: Topology): Promise<Step[]> {
-    const startsFronts = this.planTo(topology).some((step) => step.kind === 'start-node' && step.node.role === 'front')
-    if (startsFronts) await this.#check(topology)
+    const roles = this.planTo(topology).flatMap((step) => (step.kind === 'start-node' ? step.node.role : []))
+    await this.#check(topology, new Set(roles))
     return this.apply(topology)
   }
 

@@ -2,7 +2,7 @@
 
 import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
-import { type MapNode, type NodeState, nodeOf, type SystemMap } from '../map/map.ts'
+import { hasDoor, type MapNode, type NodeState, nodeOf, type SystemMap } from '../map/map.ts'
 import { writeMap } from '../map/store.ts'
 import { DoorClient } from '../processes/door/client.ts'
 
@@ -69,7 +69,7 @@ export class MapKeeper {
   }
 
   async #tellProcesses(): Promise<void> {
-    const listening = this.#map.nodes.filter((node) => node.role !== 'postgres' && node.pid !== null)
+    const listening = this.#map.nodes.filter((node) => hasDoor(node.role) && node.pid !== null)
     await Promise.allSettled(listening.map((node) => new DoorClient(this.#home, node.id).applyMap()))
   }
 }

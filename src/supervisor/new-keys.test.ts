@@ -11,6 +11,7 @@ import type { Step } from '../plan/step.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import type { Topology } from '../topology/schema.ts'
 import { resolveTopology } from '../topology/topology.ts'
+import { webSettingsOf } from '../topology/web-settings.ts'
 import { EventLog } from './events.ts'
 import { type Journal, writeJournal } from './journal.ts'
 import { Lane } from './lane.ts'
@@ -20,14 +21,14 @@ const topology = resolveTopology({ rung: 3 })
 const older = structuredClone(topology)
 Reflect.deleteProperty(older.front, 'tls')
 
-test('fronts of an older map are said to have been started with its settings, and keep what they have said', () => {
+test('processes of an older map are said to have been started with its settings, and keep what they have said', () => {
   const map = mapOf(older)
   const whole = withNewKeys(map, 'map')
   assert.deepEqual(whole.topology, topology)
   const settings = frontSettingsOf(topology)
   assert.deepEqual(
     whole.nodes.map((node) => node.settings),
-    [settings, 'its own', undefined],
+    [settings, 'its own', webSettingsOf(topology, [])],
   )
   assert.equal(whole.version, map.version + 1)
   assert.equal(withNewKeys(whole, 'map'), whole)

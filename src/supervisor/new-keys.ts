@@ -1,20 +1,27 @@
 // What an earlier version of ours wrote lacks the keys of the topology that came since: they get their defaults.
 
 import { isDeepStrictEqual } from 'node:util'
-import type { SystemMap } from '../map/map.ts'
+import { cacheNodesOf, type MapNode, type SystemMap } from '../map/map.ts'
 import type { Step } from '../plan/step.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { resolveTopology } from '../topology/topology.ts'
+import { webSettingsOf } from '../topology/web-settings.ts'
 import type { Journal } from './journal.ts'
 
 /** The same map when it lacks nothing. `source` is for errors. */
 export function withNewKeys(map: SystemMap, source: string): SystemMap {
   const topology = resolveTopology(map.topology, source)
-  const settings = frontSettingsOf(topology)
-  // Its fronts were started with it, and shall still be told apart from those of the next plan.
-  const nodes = map.nodes.map((node) =>
-    node.role === 'front' && node.settings === undefined ? { ...node, settings } : node,
-  )
+  const ofApp = webSettingsOf(topology, cacheNodesOf(map))
+  const settings: Partial<Record<MapNode['role'], string>> = {
+    front: frontSettingsOf(topology),
+    web: ofApp,
+    worker: ofApp,
+  }
+  // Its processes were started with it, and shall still be told apart from those of the next plan.
+  const nodes = map.nodes.map((node) => {
+    const own = settings[node.role]
+    return own !== undefined && node.settings === undefined ? { ...node, settings: own } : node
+  })
   const whole = { ...map, topology, nodes }
   return isDeepStrictEqual(whole, map) ? map : { ...whole, version: map.version + 1 }
 }

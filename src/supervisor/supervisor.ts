@@ -5,11 +5,13 @@ import type { Logger } from 'pino'
 import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import type { Home } from '../map/home.ts'
-import type { MapNode, SystemMap } from '../map/map.ts'
+import type { MapNode, Role, SystemMap } from '../map/map.ts'
 import type { Secrets } from '../map/secrets.ts'
 import type { Step } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
 import { Backups } from './backup/backups.ts'
+import { CacheWatch } from './cache-watch.ts'
+import { checkCache } from './check-cache.ts'
 import { checkFronts } from './check-fronts.ts'
 import { EdgeControl } from './edge.ts'
 import { EntrySocket, isTlsEntryWanted } from './entry.ts'
@@ -24,6 +26,7 @@ import { CommandDriver } from './nodes/command-driver.ts'
 import type { NodeDriver } from './nodes/driver.ts'
 import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
+import { RedisDriver } from './nodes/redis-driver.ts'
 import { ReplicationWatch } from './replication/replication-watch.ts'
 
 export class Supervisor extends Lifecycle {
@@ -38,6 +41,8 @@ export class Supervisor extends Lifecycle {
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
+  readonly #redis: RedisDriver
+  readonly #cacheWatch: CacheWatch
   #drivers: { process: ProcessDriver; command: CommandDriver } | undefined
   #entry: EntrySocket | undefined
   #unsubscribe: (() => void) | undefined
@@ -53,6 +58,7 @@ export class Supervisor extends Lifecycle {
     this.keeper = new MapKeeper(home, map)
     this.#rotation = new LogRotation(home.logs)
     this.#postgres = new PostgresDriver(home, secrets, () => this.keeper.map)
+    this.#redis = new RedisDriver(home, secrets, () => this.keeper.map)
     this.#fleet = new Fleet(
       this.keeper,
       this.events,
@@ -68,9 +74,11 @@ export class Supervisor extends Lifecycle {
       locks: new Locks(),
       stopping: () => this.#stopping.signal,
       postgres: this.#postgres,
+      redis: this.#redis,
     }
-    this.executor = new Executor(system, (topology) => this.#checkFronts(topology))
+    this.executor = new Executor(system, (topology, roles) => this.#check(topology, roles))
     this.replication = new ReplicationWatch(system, this.executor)
+    this.#cacheWatch = new CacheWatch(system, this.executor)
     this.faults = new Faults(system)
     this.backups = new Backups(system)
     this.edge = new EdgeControl(system)
@@ -80,7 +88,7 @@ export class Supervisor extends Lifecycle {
     const entry = EntrySocket.open(this.keeper.map)
     this.#entry = entry
     this.#drivers = {
-      process: new ProcessDriver(this.home, entry, () => this.keeper.map.topology),
+      process: new ProcessDriver(this.home, entry, () => this.keeper.map),
       command: new CommandDriver(this.home, this.#secrets, () => this.keeper.map),
     }
     this.#unsubscribe = this.keeper.onChange((map) => {
@@ -101,6 +109,7 @@ export class Supervisor extends Lifecycle {
     await this.#fleet.start()
     await this.replication.start()
     await this.#fleet.startAll(inStep)
+    await this.#cacheWatch.start()
     await this.backups.start()
   }
 
@@ -115,6 +124,7 @@ export class Supervisor extends Lifecycle {
     await this.#boot
     this.faults.stop()
     await this.backups.stop()
+    await this.#cacheWatch.stop()
     await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
@@ -129,6 +139,7 @@ export class Supervisor extends Lifecycle {
     this.#stopping.abort()
     await this.#boot
     this.faults.stop()
+    await this.#cacheWatch.stop()
     await this.replication.stop()
     await this.executor.stop()
     await this.#fleet.stop()
@@ -159,13 +170,17 @@ export class Supervisor extends Lifecycle {
     return [{ kind: 'switch-primary', shard: id, from: shard.primary, to: chosen }]
   }
 
-  async #checkFronts(topology: Topology): Promise<void> {
+  /** `roles`: what new nodes are started of. */
+  async #check(topology: Topology, roles: ReadonlySet<Role>): Promise<void> {
+    if (roles.has('redis')) await checkCache()
+    if (!roles.has('front')) return
     await checkFronts(topology, { home: this.home, appDir: this.keeper.map.appDir })
     if (topology.front.tls.enabled) this.#entry?.checkTls()
   }
 
   #driverOf(node: MapNode): NodeDriver {
     if (node.role === 'postgres') return this.#postgres
+    if (node.role === 'redis') return this.#redis
     if (!this.#drivers) throw new Error('drivers are made by start()')
     const isCommand = node.role === 'web' && this.keeper.map.topology.web.command !== undefined
     return isCommand ? this.#drivers.command : this.#drivers.process

@@ -7,6 +7,7 @@ import type { Fleet } from './fleet.ts'
 import type { Locks } from './locks.ts'
 import type { MapKeeper } from './map-keeper.ts'
 import type { PostgresDriver } from './nodes/postgres-driver.ts'
+import type { RedisDriver } from './nodes/redis-driver.ts'
 
 export interface System {
   home: Home
@@ -18,4 +19,5 @@ export interface System {
   /** Aborted when the supervisor stops: what takes long gives up, and is gone on with by the next one. */
   stopping(): AbortSignal
   postgres: PostgresDriver
+  redis: RedisDriver
 }

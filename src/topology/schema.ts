@@ -183,12 +183,33 @@ const database = z.strictObject({
 })
 
 const cache = z.strictObject({
-  nodes: count(64).default(0).describe('Shared cache nodes. 0: each process has only its own cache.'),
+  nodes: count(64)
+    .default(0)
+    .describe('Shared cache nodes (Redis). 0: each process has only its own cache. In a cluster: its primaries.'),
+  layout: z
+    .enum(['ring', 'cluster'])
+    .default('ring')
+    .describe(
+      'ring: nodes that know nothing of each other, keys spread over them by hash. cluster: Redis Cluster, a replica for each node.',
+    ),
   bytesMax: z
     .int()
     .min(0)
     .default(64 * 1024 * 1024)
     .describe('Memory of the in-process cache.'),
+  nodeBytesMax: z
+    .int()
+    .min(4 * 1024 * 1024)
+    .default(64 * 1024 * 1024)
+    .describe('Memory of each shared cache node.'),
+  whenFull: z
+    .enum(['allkeys-lfu', 'allkeys-lru', 'volatile-lfu', 'volatile-lru', 'volatile-ttl', 'noeviction'])
+    .default('allkeys-lfu')
+    .describe('Which values a full node lets go (maxmemory-policy). noeviction: it takes no more.'),
+  persistence: z
+    .enum(['off', 'aof'])
+    .default('off')
+    .describe('aof: a node keeps its values over a restart, all but the last second of them. off: it begins empty.'),
 })
 
 const edgeRule = z.strictObject({
@@ -257,7 +278,10 @@ const edge = z.strictObject({
 })
 
 const session = z.strictObject({
-  store: z.enum(['database', 'shared']).default('database').describe('Where sessions live.'),
+  store: z
+    .enum(['database', 'shared'])
+    .default('database')
+    .describe('Where sessions are read. They live in the database; shared: from a copy in the shared cache.'),
   idleMs: durationMs(60_000, 366 * 86_400_000)
     .default(14 * 86_400_000)
     .describe('A session unused for so long ends.'),
@@ -297,7 +321,7 @@ export const topologySchema = z
     telemetry: telemetry.prefault({}).describe('What happened.'),
   })
   .check((context) => {
-    const { front, web, database, edge } = context.value
+    const { front, web, database, edge, cache, session } = context.value
     const refuse = (path: string[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input })
     if (web.count > 1 && front.count === 0)
@@ -338,6 +362,18 @@ export const topologySchema = z
       )
     if (database.durability === 'single' && database.replicas > 0)
       refuse(['database', 'durability'], 'with replicas it is quorum (or async)', 'single')
+    if (cache.layout === 'cluster' && (cache.nodes === 1 || cache.nodes === 2))
+      refuse(
+        ['cache', 'nodes'],
+        'a cluster needs 3 primaries or more to decide who is down: set cache.nodes to 3',
+        cache.nodes,
+      )
+    if (session.store === 'shared' && cache.nodes === 0)
+      refuse(
+        ['session', 'store'],
+        'the shared store is the shared cache: set cache.nodes to 1 or more (rung 5)',
+        'shared',
+      )
   })
 
 /** A whole topology: every key has a value. */

@@ -53,6 +53,8 @@ const mistakes: Array<[unknown, RegExp]> = [
   [{ edge: { enabled: true } }, /edge\.enabled: the edge lives in the front: set front\.count/],
   [{ rung: 6, front: { mode: 'tcp' } }, /front\.mode: .* have no edge/],
   [{ edge: { rules: [{ path: 'assets' }] } }, /edge\.rules\.0\.path: expected a path, `\*` standing for any/],
+  [{ cache: { nodes: 2, layout: 'cluster' } }, /cache\.nodes: a cluster needs 3 primaries or more.*got 2/],
+  [{ session: { store: 'shared' } }, /session\.store: the shared store is the shared cache: set cache\.nodes/],
   [{ regions: [] }, /regions: .*>=1 items/],
   [{ database: { durability: 'quorum' } }, /database\.durability: quorum needs database\.replicas/],
 ]

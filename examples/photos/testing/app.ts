@@ -32,7 +32,12 @@ export async function startTestPhotos(options: { logLevel?: string } = {}): Prom
   const role = await openWebRole({
     home,
     map,
-    secrets: { postgres: postgres.secrets, cookieKeys: ['a key of the tests'], controlToken: '' },
+    secrets: {
+      postgres: postgres.secrets,
+      redis: { admin: '', app: '', replica: '' },
+      cookieKeys: ['a key of the tests'],
+      controlToken: '',
+    },
     log: pino({ level: options.logLevel ?? 'fatal' }),
     nodeId,
     self: () => self,

@@ -45,7 +45,12 @@ beforeEach(async () => {
   await mkdir(home.dir)
   keeper = new MapKeeper(home, mapOf())
   events = new EventLog(pino({ level: 'silent' }))
-  const secrets = { postgres: primary.secrets, cookieKeys: [], controlToken: '' }
+  const secrets = {
+    postgres: primary.secrets,
+    redis: { admin: '', app: '', replica: '' },
+    cookieKeys: [],
+    controlToken: '',
+  }
   backups = new Backups({ keeper, events, secrets })
 })
 afterEach(async () => {

@@ -6,8 +6,9 @@ import { connect } from 'node:net'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { type Home, logFileOf } from '../../map/home.ts'
-import type { MapNode, SystemMap } from '../../map/map.ts'
+import { cacheNodesOf, type MapNode, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
+import { webSettingsOf } from '../../topology/web-settings.ts'
 import { processesOf, runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
 import { endOf, tailOf, withLogFile } from './log-file.ts'
@@ -63,8 +64,10 @@ export class CommandDriver implements NodeDriver {
 
   /** Its address is in the environment, which stays as it is while the process lives. */
   factsAtStart(): Partial<MapNode> {
-    const [shard] = this.#map().shards
-    return shard ? { primary: shard.primary } : {}
+    const map = this.#map()
+    const [shard] = map.shards
+    const settings = webSettingsOf(map.topology, cacheNodesOf(map))
+    return { settings, ...(shard && { primary: shard.primary }) }
   }
 
   async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {

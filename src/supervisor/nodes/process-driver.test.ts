@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeError } from '../../base/errors.ts'
 import { haproxyDirOf, homeOf } from '../../map/home.ts'
-import type { MapNode } from '../../map/map.ts'
+import type { MapNode, SystemMap } from '../../map/map.ts'
 import { findHaproxy } from '../../programs/haproxy/binary.ts'
 import { haproxyFilesOf } from '../../programs/haproxy/files.ts'
 import { HaproxyInstance } from '../../programs/haproxy/instance.ts'
@@ -25,7 +25,7 @@ test('the HAProxy of a front without a process is stopped, and where there is no
   const home = homeOf(dir)
   const entry = EntrySocket.open({ entry: { address: '127.0.0.1', port: 0 }, portBase: 8000 }, {})
   t.after(() => entry.close())
-  const driver = new ProcessDriver(home, entry, () => resolveTopology({ rung: 3 }))
+  const driver = new ProcessDriver(home, entry, () => ({ topology: resolveTopology({ rung: 3 }) }) as SystemMap)
   const front = { id: 'us-east/front-1', role: 'front' } as MapNode
   await driver.stopLeft(front)
   const files = haproxyFilesOf(haproxyDirOf(home, front.id))

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { type Home, haproxyDirOf, logFileOf } from '../../map/home.ts'
-import type { MapNode, Role } from '../../map/map.ts'
+import { cacheNodesOf, type MapNode, type Role, type SystemMap } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import { stopLeftHaproxy } from '../../programs/haproxy/left.ts'
 import { frontSettingsOf } from '../../topology/front-settings.ts'
-import type { Topology } from '../../topology/schema.ts'
+import { webSettingsOf } from '../../topology/web-settings.ts'
 import type { EntrySocket } from '../entry.ts'
 import { processesOf, runsNode, signal, waitForExit } from '../pid.ts'
 import type { NodeDriver } from './driver.ts'
@@ -22,13 +22,13 @@ const stopGraceMs = 3000
 export class ProcessDriver implements NodeDriver {
   readonly #home: Home
   readonly #entry: EntrySocket
-  readonly #topology: () => Topology
+  readonly #map: () => SystemMap
   readonly #logStarts = new Map<string, number>()
 
-  constructor(home: Home, entry: EntrySocket, topology: () => Topology) {
+  constructor(home: Home, entry: EntrySocket, map: () => SystemMap) {
     this.#home = home
     this.#entry = entry
-    this.#topology = topology
+    this.#map = map
   }
 
   async start(node: MapNode): Promise<number> {
@@ -37,7 +37,7 @@ export class ProcessDriver implements NodeDriver {
     if (stray) return stray.pid
     const env: NodeJS.ProcessEnv = { ...process.env, TENFOLD_HOME: this.#home.dir, TENFOLD_NODE: node.id }
     delete env['LISTEN_FDS']
-    const sockets = node.entry ? this.#entry.descriptors(this.#topology().front.tls.enabled) : []
+    const sockets = node.entry ? this.#entry.descriptors(this.#map().topology.front.tls.enabled) : []
     if (sockets.length > 0) env['LISTEN_FDS'] = String(sockets.length)
     this.#logStarts.set(node.id, endOf(logFileOf(this.#home, node.id)))
     return withLogFile(logFileOf(this.#home, node.id), (log) => {
@@ -55,7 +55,10 @@ export class ProcessDriver implements NodeDriver {
   }
 
   factsAtStart(node: MapNode): Partial<MapNode> {
-    return node.role === 'front' ? { settings: frontSettingsOf(this.#topology()) } : {}
+    const map = this.#map()
+    const { topology } = map
+    const isFront = node.role === 'front'
+    return { settings: isFront ? frontSettingsOf(topology) : webSettingsOf(topology, cacheNodesOf(map)) }
   }
 
   async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {
@@ -101,7 +104,7 @@ export class ProcessDriver implements NodeDriver {
   async #end(node: MapNode, pid: number, { isWholeSystem }: { isWholeSystem: boolean }): Promise<void> {
     if (!this.isAlive(node, pid)) return
     signal(pid, isWholeSystem ? 'SIGINT' : 'SIGTERM')
-    if (await waitForExit(pid, this.#topology().web.drainMs + stopGraceMs)) return
+    if (await waitForExit(pid, this.#map().topology.web.drainMs + stopGraceMs)) return
     signal(pid, 'SIGKILL')
     await waitForExit(pid, stopGraceMs)
   }

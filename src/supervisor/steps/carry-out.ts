@@ -3,6 +3,7 @@
 import type { Step } from '../../plan/step.ts'
 import { setDurability } from '../replication/set-quorum.ts'
 import type { System } from '../system.ts'
+import { formCluster, tuneCache } from './cache-steps.ts'
 import { cloneDatabase, createDatabase, removeDatabase } from './database-steps.ts'
 import { failOver } from './fail-over.ts'
 import { leaveEntry, startNode, stopNode } from './process-steps.ts'
@@ -32,6 +33,19 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
       return setDurability(system, step)
     case 'remove-database':
       return removeDatabase(system, step)
+    case 'tune-cache':
+      return tuneCache(system, step.node)
+    case 'form-cluster':
+      return formCluster(system, step.nodes)
+    case 'use-cache':
+      return system.keeper.changeEverywhere((draft) => {
+        if (step.cache) draft.cache = step.cache
+        else delete draft.cache
+      })
+    case 'move-sessions':
+      return system.keeper.changeEverywhere((draft) => {
+        draft.sessions = step.to
+      })
     case 'start-node':
       return startNode(system, step.node)
     case 'leave-entry':

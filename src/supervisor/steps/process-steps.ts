@@ -6,6 +6,7 @@ import { waitUntil } from '../../base/limits.ts'
 import { edgeDirOf, haproxyDirOf } from '../../map/home.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
+import { placeDataDir } from '../../programs/postgres/owner.ts'
 import { isProcessAlive } from '../../programs/process.ts'
 import type { System } from '../system.ts'
 
@@ -14,10 +15,15 @@ const leaveTimeoutMs = 60_000
 
 export async function startNode(system: System, spec: NodeSpec): Promise<void> {
   const { keeper, fleet, events } = system
-  if (!keeper.node(spec.id))
+  if (!keeper.node(spec.id)) {
+    const since = new Date().toISOString()
+    // Redis may run as another user than we do, who has to reach its directory.
+    const isRedis = spec.role === 'redis'
+    const dataDir = isRedis ? await placeDataDir(system.home.dir, keeper.map.system, spec.id) : undefined
     await keeper.change((draft) => {
-      draft.nodes.push({ ...spec, pid: null, state: 'starting', since: new Date().toISOString(), restarts: 0 })
+      draft.nodes.push({ ...spec, pid: null, state: 'starting', since, restarts: 0, ...(dataDir && { dataDir }) })
     })
+  }
   try {
     await fleet.startNode(spec.id)
   } catch (error) {
@@ -47,10 +53,11 @@ export async function leaveEntry(system: System, id: string): Promise<void> {
 }
 
 export async function stopNode(system: System, id: string): Promise<void> {
-  if (!system.keeper.node(id)) return
+  const node = system.keeper.node(id)
+  if (!node) return
   await system.fleet.stopNode(id)
   // A later node of that name must not find what this one kept.
-  for (const dir of [edgeDirOf(system.home, id), haproxyDirOf(system.home, id)])
-    await rm(dir, { recursive: true, force: true })
+  const dirs = [edgeDirOf(system.home, id), haproxyDirOf(system.home, id), node.dataDir]
+  for (const dir of dirs) if (dir !== undefined) await rm(dir, { recursive: true, force: true })
   await system.fleet.forgetNode(id)
 }

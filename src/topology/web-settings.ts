@@ -1,0 +1,12 @@
+// What a process that runs the app reads once, at its start. A change of it means new processes beside the old ones; everything
+// else of the topology they follow while they run.
+
+import type { Topology } from './schema.ts'
+
+/** As one word to compare. `cacheNodes`: the shared cache nodes that it knows, each with its address. */
+export function webSettingsOf({ app, web, cache, session, queue }: Topology, cacheNodes: readonly string[]): string {
+  const { command, bodyBytesMax } = web
+  // A program of the user's has no cache of ours, and no sessions.
+  if (command !== undefined) return JSON.stringify([command])
+  return JSON.stringify([app, bodyBytesMax, cache.bytesMax, session.idleMs, queue, ...cacheNodes.toSorted()])
+}
