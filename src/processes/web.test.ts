@@ -113,6 +113,7 @@ describe('a web process', () => {
   it('tells its state at the door, follows the map, holds and releases', async () => {
     const state = await web.door.state()
     assert.deepEqual([state.pid, state.isReady, state.hasEntry], [web.child.pid, true, true])
+    assert.ok(Number(state.use?.activeMs) > 0 && Number(state.use?.cpuMs) > 0, JSON.stringify(state.use))
     await system.change(() => {})
     assert.equal((await web.door.applyMap()).mapVersion, system.map.version)
     assert.deepEqual(await web.door.hold({ leaseMs: 10_000, drainMs: 2000 }), { isDrained: true, inFlight: 0 })

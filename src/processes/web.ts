@@ -8,6 +8,7 @@ import { sumCounts } from '../net/server-counts.ts'
 import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
 import { entryFd, type ProcessContext } from './context.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
+import { processUse } from './process-use.ts'
 import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
 import { startSupervisor } from './start-supervisor.ts'
@@ -41,6 +42,7 @@ class WebRole extends Lifecycle implements Role {
       hasEntry: this.#entry?.isAccepting ?? false,
       inFlight: this.#inFlight() + (this.#runtime?.queue.inFlight ?? 0),
       ...sumCounts([this.#own, this.#entry].flatMap((server) => server?.counts ?? [])),
+      use: processUse(),
     }
   }
 

@@ -15,6 +15,7 @@
 //   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
 
 import type { EdgeReport } from '../../tiers/edge/contract.ts'
+import type { ProcessUse } from '../process-use.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
 
 export interface DoorState {
@@ -31,6 +32,8 @@ export interface DoorState {
   errors?: number
   /** Latency of the last seconds. */
   p99Ms?: number | undefined
+  /** Of a web process: how busy it is. */
+  use?: ProcessUse
   /** Where there is an edge: requests that it might answer, and how many of them a server was not asked for. */
   edge?: { asked: number; spared: number }
 }
