@@ -7,7 +7,8 @@ export const capabilities = [
   'own-answers', // answers of its own are JSON with a code, and say `outcome-unknown` where it is
   'named-fields', // fields that Connection names end here, beside those that always do
   'trailers-end', // trailers of a request end here
-  'refusals-arrive', // a client that is still sending its body can always read why it is refused
+  'refusals-arrive', // a client that is still sending more than the limit can always read why it is refused
+  'preface-ends', // the refusal of an HTTP/2 preface says that the connection ends with it
   'bodies-awaited', // a body that stops coming is the client's fault: 408, not 504
   'ejection', // requests that break off in a row take a server out, not only connections that are refused
   'others-only', // a request is sent again to other servers only, and not at all where there is no other
