@@ -6,6 +6,7 @@ import { waitUntil } from '../../base/limits.ts'
 import type { SessionEngine } from './contract.ts'
 import { newSessionId, writeCookie } from './cookie.ts'
 import { openSessions } from './session.ts'
+import { openUserSessions } from './user-sessions.ts'
 
 export interface SessionConformance {
   /** The engine under test; it may hold sessions of other tests. */
@@ -57,6 +58,53 @@ export function sessionConformance(name: string, { engine }: SessionConformance)
       await engine().sweep()
       const left = await engine().load(used)
       assert.ok(left && left.idleLeftMs > 30_000, 'a session that is alive is not swept')
+    })
+
+    it('lists the sessions of a user, what was used last first, and nobody else’s', async () => {
+      const userId = newSessionId()
+      const [old, used] = [newSessionId(), newSessionId()]
+      await engine().create(old, { userId, device: 'phone' }, idleMs / 2)
+      await engine().create(used, { userId }, idleMs / 4)
+      await engine().create(newSessionId(), { userId: `${userId}0` }, idleMs)
+      await engine().create(newSessionId(), { userId }, -1)
+      await engine().create(newSessionId(), { cart: [userId] }, idleMs)
+      await engine().merge(used, { device: 'laptop' }, idleMs)
+      const listed = await engine().list(userId)
+      assert.deepEqual(
+        listed.map(({ id, fields }) => [id, fields]),
+        [
+          [used, { userId, device: 'laptop' }],
+          [old, { userId, device: 'phone' }],
+        ],
+      )
+      const [newest] = listed
+      assert.ok(newest && newest.idleLeftMs > idleMs / 2 && newest.idleLeftMs <= idleMs)
+      assert.ok(newest.createdAt instanceof Date)
+      assert.deepEqual(await engine().list(newSessionId()), [])
+    })
+
+    it('revokes one session, and all of a user but one', async () => {
+      const users = openUserSessions(engine())
+      const userId = newSessionId()
+      const [own, stolen, ...others] = Array.from({ length: 30 }, newSessionId) as [string, string, ...string[]]
+      for (const id of [own, stolen, ...others]) await engine().create(id, { userId }, idleMs)
+      assert.equal(await users.revoke(stolen), true)
+      assert.equal(await users.revoke(stolen), false)
+      assert.equal(await engine().load(stolen), undefined)
+      assert.equal(await engine().merge(stolen, { back: true }, idleMs), false)
+      assert.equal(await users.revokeAll(userId, { except: own }), others.length)
+      assert.deepEqual(
+        (await users.list(userId)).map(({ id }) => id),
+        [own],
+      )
+      assert.deepEqual((await engine().load(own))?.fields, { userId })
+      assert.equal(await users.revokeAll(userId), 1)
+      assert.equal(await users.revokeAll(userId), 0)
+      for (const wrong of ['', undefined as unknown as string]) {
+        await assert.rejects(users.list(wrong), { code: 'bad-input' })
+        await assert.rejects(users.revoke(wrong), { code: 'bad-input' })
+        await assert.rejects(users.revokeAll(wrong), { code: 'bad-input' })
+      }
     })
 
     it('a visitor who stores nothing gets no cookie and asks the engine nothing', async () => {

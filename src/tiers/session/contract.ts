@@ -14,6 +14,11 @@ export type SessionValue =
 
 /** What handlers hold as `request.session`. Changes are stored before the answer leaves. */
 export interface Session {
+  /**
+   * Its name in the list of its user's sessions. Undefined for a visitor of whom nothing is stored yet. It is no secret:
+   * the cookie counts only with its signature.
+   */
+  readonly id: string | undefined
   /** Who is logged in; the field `userId`. Setting it gives the session a new id (against fixation). */
   userId: string | undefined
   get(field: string): SessionValue | undefined
@@ -40,6 +45,25 @@ export interface StoredSession {
   idleLeftMs: number
 }
 
+export interface ListedSession extends StoredSession {
+  id: string
+  /** Undefined when it is not known: it began before it was written down. */
+  createdAt: Date | undefined
+}
+
+/** The sessions of users, wherever they are logged in: what apps and operators hold. All may be called twice and at once. */
+export interface UserSessions {
+  /** Of whoever has this `userId`; what was used last comes first. At most `sessionsListedMax`. */
+  list(userId: string): Promise<ListedSession[]>
+  /** Ends one. It is over for every request that begins after this resolves. False when there was none. */
+  revoke(id: string): Promise<boolean>
+  /** Ends all of a user, but `except` ("log out everywhere else"). Answers how many there were. */
+  revokeAll(userId: string, options?: { except?: string | undefined }): Promise<number>
+}
+
+/** More of one user are no list that anybody reads; `revokeAll` ends them all the same. */
+export const sessionsListedMax = 1000
+
 export interface LoadOptions {
   /**
    * With everything that was stored before the call, by whomever. Else what the user of this request has seen is enough,
@@ -58,7 +82,10 @@ export interface SessionEngine {
    * False, and nothing is stored, when the session has ended: a logout is not undone by a request beside it.
    */
   merge(id: string, changes: Readonly<Record<string, SessionValue | null>>, idleMs: number): Promise<boolean>
-  destroy(id: string): Promise<void>
+  /** Whether there was one, that had not ended. */
+  destroy(id: string): Promise<boolean>
+  /** Sessions whose field `userId` is this, those first that end last; at most `sessionsListedMax`. All that were stored before. */
+  list(userId: string): Promise<ListedSession[]>
   /** Removes sessions that have ended; answers how many. */
   sweep(): Promise<number>
 }

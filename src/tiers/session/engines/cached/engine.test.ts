@@ -2,8 +2,6 @@
 // other, with the store there, slow, dead and hung.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { ManualClock } from '../../../../base/clock.ts'
 import { waitUntil } from '../../../../base/limits.ts'
@@ -16,7 +14,8 @@ import { startTestDatabase, type TestDatabase } from '../../../database/testing.
 import { sessionConformance } from '../../conformance.ts'
 import type { SessionEngine } from '../../contract.ts'
 import { newSessionId } from '../../cookie.ts'
-import { databaseSessionMigrations, openDatabaseSessions } from '../database/engine.ts'
+import { openDatabaseSessions } from '../database/engine.ts'
+import { sessionTablesSql } from '../database/testing.ts'
 import { openCachedSessions } from './engine.ts'
 
 const idleMs = 600_000
@@ -31,8 +30,7 @@ let truths: [SessionEngine, SessionEngine]
 let engines: [SessionEngine, SessionEngine]
 
 before(async () => {
-  const sql = await readFile(join(databaseSessionMigrations, '0001-sessions.sql'), 'utf8')
-  database = await startTestDatabase({ sql })
+  database = await startTestDatabase({ sql: await sessionTablesSql() })
   redis = await startTestRedis()
   stores = [await openOver([redis]), await openOver([redis])]
   const routers = [database.router, await database.openRouter()]

@@ -72,6 +72,7 @@ export function openCachedSessions(
     create: (id, fields, idleMs) => changing(id, () => database.create(id, fields, idleMs)),
     merge: (id, changes, idleMs) => changing(id, () => database.merge(id, changes, idleMs)),
     destroy: (id) => changing(id, () => database.destroy(id)),
+    list: (userId) => database.list(userId),
     sweep: () => database.sweep(), // a copy ends with its session
   }
 }

@@ -1,22 +1,20 @@
 // The database engine: the suite of its tier, and sessions on every slot.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { slotCount, slotOfText } from '../../../database/hash.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import { sessionConformance } from '../../conformance.ts'
 import type { SessionEngine } from '../../contract.ts'
 import { newSessionId } from '../../cookie.ts'
-import { databaseSessionMigrations, openDatabaseSessions } from './engine.ts'
+import { openDatabaseSessions } from './engine.ts'
+import { sessionTablesSql } from './testing.ts'
 
 let database: TestDatabase
 let engine: SessionEngine
 
 before(async () => {
-  const sql = await readFile(join(databaseSessionMigrations, '0001-sessions.sql'), 'utf8')
-  database = await startTestDatabase({ sql })
+  database = await startTestDatabase({ sql: await sessionTablesSql() })
   engine = openDatabaseSessions(database.db, { slotOf: slotOfText, slotCount })
 })
 

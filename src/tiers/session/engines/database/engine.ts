@@ -2,15 +2,15 @@
 // do not overwrite each other.
 
 import { fileURLToPath } from 'node:url'
-import { sql } from 'kysely'
+import { type Generated, type Kysely, sql } from 'kysely'
 import type { Database, SlotDatabase } from '../../../database/contract.ts'
-import type { SessionEngine, SessionFields } from '../../contract.ts'
+import { type ListedSession, type SessionEngine, type SessionFields, sessionsListedMax } from '../../contract.ts'
 
 /** SQL files of this engine, run before it is opened. */
 export const databaseSessionMigrations = fileURLToPath(new URL('migrations', import.meta.url))
 
 interface SessionTables {
-  tenfold_sessions: { id: string; fields: SessionFields; expires_at: Date }
+  tenfold_sessions: { id: string; fields: SessionFields; expires_at: Date; created_at: Generated<Date | null> }
 }
 
 export interface DatabaseSessionOptions {
@@ -62,7 +62,27 @@ export function openDatabaseSessions<DB>(database: Database<DB>, options: Databa
       return updated.length === 1
     },
     async destroy(id) {
-      await homeOf(id).deleteFrom('tenfold_sessions').where('id', '=', id).execute()
+      const gone = await homeOf(id)
+        .deleteFrom('tenfold_sessions')
+        .where('id', '=', id)
+        .returning(sql<boolean>`expires_at > now()`.as('was_there'))
+        .execute()
+      return gone[0]?.was_there === true
+    },
+    async list(userId) {
+      const rows = await tables.scatter((db) => sessionsOf(db, userId), {
+        orderBy: [{ column: 'left_ms', direction: 'desc' }],
+        limit: sessionsListedMax,
+        from: 'primary',
+      })
+      return rows.map(
+        ({ id, fields, left_ms, created_at }): ListedSession => ({
+          id,
+          fields,
+          idleLeftMs: left_ms,
+          createdAt: created_at ?? undefined,
+        }),
+      )
     },
     async sweep() {
       let swept = 0n
@@ -77,6 +97,17 @@ export function openDatabaseSessions<DB>(database: Database<DB>, options: Databa
       return Number(swept)
     },
   }
+}
+
+/** The condition is as the index has it (0003-sessions-of-user.sql). */
+function sessionsOf(db: Kysely<SessionTables>, userId: string) {
+  return db
+    .selectFrom('tenfold_sessions')
+    .select(['id', 'fields', 'created_at', millisecondsLeft.as('left_ms')])
+    .where(sql<string>`fields ->> 'userId'`, '=', userId)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .orderBy('left_ms', 'desc')
+    .limit(sessionsListedMax)
 }
 
 const millisecondsLeft = sql<number>`(extract(epoch from expires_at - now()) * 1000)::float8`
