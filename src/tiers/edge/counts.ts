@@ -1,8 +1,8 @@
 // What the edge has done, and what that is worth.
 
-import type { RequestHead } from '../../net/http1/request-head.ts'
+import type { Exchange } from '../../net/http1/exchange.ts'
 import type { EdgeReport, EdgeSettings } from './contract.ts'
-import { isFromSibling } from './siblings.ts'
+import type { Siblings } from './siblings.ts'
 
 export type Outcome = keyof EdgeReport['requests']
 
@@ -12,19 +12,28 @@ export class EdgeCounts {
   readonly requests: EdgeReport['requests'] = { hit: 0, stale: 0, revalidated: 0, miss: 0, coalesced: 0, pass: 0 }
   bytesOut = 0
   bytesFromOrigin = 0
+  readonly #siblings: Pick<Siblings, 'originOf'> | undefined
 
-  /** What another front asks for, a client asks that one for: it is counted there. */
-  add(outcome: Outcome, request: RequestHead): void {
-    if (!isFromSibling(request)) this.requests[outcome]++
+  constructor(siblings?: Pick<Siblings, 'originOf'>) {
+    this.#siblings = siblings
+  }
+
+  add(outcome: Outcome, exchange: Exchange): void {
+    if (!this.#isCountedElsewhere(exchange)) this.requests[outcome]++
   }
 
   /** It was counted as one thing and became another. */
-  undo(outcome: Outcome, request: RequestHead): void {
-    if (!isFromSibling(request)) this.requests[outcome]--
+  undo(outcome: Outcome, exchange: Exchange): void {
+    if (!this.#isCountedElsewhere(exchange)) this.requests[outcome]--
   }
 
-  addBytesOut(bytes: number, request: RequestHead): void {
-    if (!isFromSibling(request)) this.bytesOut += bytes
+  addBytesOut(bytes: number, exchange: Exchange): void {
+    if (!this.#isCountedElsewhere(exchange)) this.bytesOut += bytes
+  }
+
+  /** What another front asks for, a client asks that one for. Whoever only says that it is a front is a client like others. */
+  #isCountedElsewhere(exchange: Exchange): boolean {
+    return this.#siblings?.originOf(exchange) !== undefined
   }
 
   /** What a CDN would bill, and what the origin's traffic would have cost for the bytes that it did not have to send. */

@@ -54,7 +54,7 @@ export class EdgeHandler implements Handler, Asking {
   }
 
   finished(finished: FinishedExchange): void {
-    this.parts.counts.addBytesOut(finished.bodyBytesOut, finished.exchange.request)
+    this.parts.counts.addBytesOut(finished.bodyBytesOut, finished.exchange)
     this.origin.finished?.(finished)
   }
 
@@ -158,7 +158,7 @@ export class EdgeHandler implements Handler, Asking {
   #hitWhole(exchange: Exchange, kept: Kept, body: Buffer, nowMs: number): void {
     const { store, counts, cache } = this.parts
     store.touch(kept)
-    counts.add('hit', exchange.request)
+    counts.add('hit', exchange)
     exchange.notes.cache = 'hit'
     this.#compress(kept, exchange)
     exchange.answerWhole(kept.head.status, Prepared.of(kept, cache).hit(nowMs), body)
@@ -168,7 +168,7 @@ export class EdgeHandler implements Handler, Asking {
     const { store, counts, cache } = this.parts
     const { exchange, attempt } = asked
     store.touch(kept)
-    counts.add(standing === 'fresh' ? 'hit' : 'stale', exchange.request)
+    counts.add(standing === 'fresh' ? 'hit' : 'stale', exchange)
     const prepared = Prepared.of(kept, cache)
     exchange.notes.cache = standing === 'fresh' ? 'hit' : 'hit; stale'
     // The fetch reads the request before its answer is out, which ends it.
@@ -187,7 +187,7 @@ export class EdgeHandler implements Handler, Asking {
     const prepared = Prepared.of(kept, cache)
     const age = ageSeconds(kept, nowMs)
     const own = cacheStatus(cache, { ttlSeconds: ttlSeconds(kept, age), ...status })
-    counts.add(outcome, exchange.request)
+    counts.add(outcome, exchange)
     exchange.notes.cache = own.slice(cache.length + 2)
     const text = before + own
     const onLost = () => this.#askWithout(exchange, kept, attempt)
@@ -332,7 +332,7 @@ export class EdgeHandler implements Handler, Asking {
   pass(exchange: Exchange, why: Forwarded, watcher?: PassWatcher): void {
     const { counts, cache } = this.parts
     const text = cacheStatus(cache, { forwarded: why })
-    counts.add('pass', exchange.request)
+    counts.add('pass', exchange)
     exchange.notes.cache = text.slice(cache.length + 2)
     this.#passFor(exchange).send(this.origin, { watcher, lines: `cache-status: ${text}\r\n` })
   }

@@ -21,7 +21,7 @@ export interface EdgeOptions {
   node?: string
   /** Which other front owns a key. */
   sibling?: SiblingOf
-  /** What fronts know each other by. Without it, servers are told that what another front asks for comes from that front. */
+  /** What fronts know each other by. Without it, what another front asks for is taken, and counted, for a client's. */
   secret?: Buffer
   /** A request with an unsafe method changed what this URL names: whoever else keeps it shall let go of it. */
   onInvalidated?: (url: string) => void
@@ -50,9 +50,9 @@ class TheEdge implements OpenEdge {
   #closed: Promise<void> | undefined
 
   constructor(settings: EdgeSettings, { store, node = 'tenfold', sibling, secret, onInvalidated, clock }: EdgeOptions) {
+    const siblings = sibling === undefined ? undefined : new Siblings(node, sibling, secret)
     this.#parts = openParts(settings, {
-      ...{ store, counts: new EdgeCounts(), cache: cacheName(node) },
-      siblings: sibling === undefined ? undefined : new Siblings(node, sibling, secret),
+      ...{ store, counts: new EdgeCounts(siblings), cache: cacheName(node), siblings },
       onInvalidated: onInvalidated === undefined ? undefined : (key) => onInvalidated(urlOf(key)),
       ...(clock !== undefined && { clock }),
     })

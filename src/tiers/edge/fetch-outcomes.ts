@@ -185,7 +185,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
         this.#note(fetch, waiter)
         const isCollapsed = waiter !== fetch.leader
         const status = { forwarded: forwardedOf(fetch), ttlSeconds, isStored: true, isCollapsed }
-        this.#edge.parts.counts.add(isCollapsed ? 'coalesced' : fetched(fetch), waiter.exchange.request)
+        this.#edge.parts.counts.add(isCollapsed ? 'coalesced' : fetched(fetch), waiter.exchange)
         const text = cacheStatus(cache, status)
         waiter.exchange.notes.cache = text.slice(cache.length + 2)
         return `${ageLine}cache-status: ${fetch.before}${text}\r\n`
@@ -206,7 +206,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     const isLeader = waiter === fetch.leader
     fetch.release(waiter)
     this.#note(fetch, waiter)
-    counts.add(isLeader ? fetched(fetch) : 'coalesced', waiter.exchange.request)
+    counts.add(isLeader ? fetched(fetch) : 'coalesced', waiter.exchange)
     const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), isCollapsed: !isLeader })
     waiter.exchange.notes.cache = text.slice(cache.length + 2)
     const lines = linesOf(notModifiedFields(known.fields))
@@ -232,7 +232,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
       fetch.discard(head)
       return
     }
-    counts.add('miss', leader.exchange.request)
+    counts.add('miss', leader.exchange)
     this.#note(fetch, leader)
     const text = cacheStatus(cache, { forwarded: forwardedOf(fetch), detail: reason })
     leader.exchange.notes.cache = text.slice(cache.length + 2)
@@ -344,7 +344,7 @@ export class FetchOutcomes implements FetchOwner<EdgeFetch> {
     for (const waiter of waiters) {
       fetch.release(waiter)
       this.#note(fetch, waiter)
-      this.#edge.parts.counts.add('miss', waiter.exchange.request)
+      this.#edge.parts.counts.add('miss', waiter.exchange)
       waiter.exchange.answer(own)
     }
   }

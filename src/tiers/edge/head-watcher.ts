@@ -42,7 +42,7 @@ export class HeadWatcher implements PassWatcher {
   refused(exchange: Exchange): boolean {
     if (this.#fallback === undefined) return false
     const status = { forwarded: 'stale', detail: 'stale-if-error' } as const
-    this.#edge.parts.counts.undo('pass', exchange.request)
+    this.#edge.parts.counts.undo('pass', exchange)
     this.#edge.give(exchange, this.#fallback, { outcome: 'stale', status, attempt: this.#asked.attempt })
     return true
   }

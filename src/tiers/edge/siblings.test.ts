@@ -6,13 +6,15 @@ import { test } from 'node:test'
 import type { Sibling } from './siblings.ts'
 import { openEdgeFront, openOrigin } from './testing/edge-front.ts'
 
+const secret = Buffer.from('what fronts know')
+
 async function openThree(t: Parameters<typeof openOrigin>[0], answer: Parameters<typeof openOrigin>[1]) {
   const origin = await openOrigin(t, answer)
   const trustedPeers = new BlockList()
   trustedPeers.addAddress('127.0.0.1')
   let owner: Sibling | undefined
   const open = async (node: string, isOwner: boolean) =>
-    openEdgeFront(t, origin, { trustedPeers, options: { node, sibling: () => (isOwner ? undefined : owner) } })
+    openEdgeFront(t, origin, { trustedPeers, options: { node, secret, sibling: () => (isOwner ? undefined : owner) } })
   const owning = await open('front-1', true)
   owner = { address: '127.0.0.1', port: owning.port }
   const setOwner = (sibling: Sibling | undefined) => {
@@ -40,7 +42,7 @@ test('a thousand misses at three fronts reach the server once, and every front k
     reports.reduce((bytes, { bytesFromOrigin }) => bytes + bytesFromOrigin, 0),
     5,
   )
-  assert.match(String(origin.headers[0]?.['cdn-loop']), /^tenfold; node="front-[23]"$|^undefined$/)
+  assert.match(String(origin.headers[0]?.['cdn-loop']), /^tenfold; node="front-[23]"; mac="[\w-]{43}"$|^undefined$/)
 })
 
 test('an owner that is gone, or answers nothing, is passed over; a front never asks on for another', async (t) => {
@@ -79,7 +81,6 @@ test('servers are told of the client and not of the front that asks for it; nobo
     response.setHeader('cache-control', 'max-age=100')
     response.end(`${request.headers['x-forwarded-proto']} ${request.headers['x-forwarded-for']}`)
   })
-  const secret = Buffer.from('what fronts know')
   const owning = await openEdgeFront(t, origin, { options: { node: 'front-1', secret, sibling: () => undefined } })
   const sibling = () => ({ address: '127.0.0.1', port: owning.port })
   const trustedPeers = new BlockList()
@@ -93,6 +94,8 @@ test('servers are told of the client and not of the front that asks for it; nobo
   for (const [i, loop] of forged.entries()) {
     const answer = await owning.get(`/b${i}`, { headers: { ...headers, 'cdn-loop': loop } })
     assert.equal(answer.text, 'http 127.0.0.1')
+    assert.equal(owning.edge.report().requests.miss, i + 1, 'and is counted like everybody')
+    assert.equal(owning.edge.report().bytesOut, (i + 1) * answer.text.length)
   }
 })
 

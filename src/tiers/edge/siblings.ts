@@ -123,6 +123,7 @@ export class Siblings {
   }
 }
 
+/** Whether it says that it came through a front: enough to send it to no other one, and for nothing else. */
 export function isFromSibling(request: RequestHead): boolean {
   return /(?:^|,)\s*tenfold\s*;\s*node=/.test(joined(request, 'cdn-loop') ?? '')
 }
