@@ -95,13 +95,14 @@ export function choosingSuite(engine: string, open: OpenBalancer, lacks: readonl
   })
 
   for (const by of ['header', 'cookie'] as const)
-    promise(`consistent hash can go by a ${by}`, async (t) => {
-      const over: Partial<Upstreams> = { algorithm: 'consistent-hash', hashOn: { by, name: 'X-Key' } }
+    promise(`consistent hash can go by a ${by}, whatever marks are in its name`, async (t) => {
+      const name = "X-Key!#$%&'*+.^`|~"
+      const over: Partial<Upstreams> = { algorithm: 'consistent-hash', hashOn: { by, name } }
       const { port } = await openBench(t, open, ['a', 'b', 'c'], over)
       const found = new Set<string>()
       for (let key = 0; key < 20; key++) {
         const headers: Record<string, string> =
-          by === 'header' ? { 'X-Key': `k${key}` } : { Cookie: `a=b; X-Key=k${key}; c=d` }
+          by === 'header' ? { [name]: `k${key}` } : { Cookie: `a=b; ${name}=k${key}; c=d` }
         const servers = new Set<string>()
         for (let i = 0; i < 3; i++) servers.add((await echoed(port, `/echo/${key}/${i}`, headers)).server)
         assert.equal(servers.size, 1, `key ${key} is at ${[...servers]}`)

@@ -3,11 +3,13 @@
 
 import type { Upstreams } from '../../../contract.ts'
 import { type OwnText, refuse } from './own-answers.ts'
-import { quoted } from './text.ts'
+import { argument, quoted } from './text.ts'
 
 const bad = (message: string, status = 400): OwnText => ({ status, code: 'bad-input', message })
 
 const hostName = '^([A-Za-z0-9._~-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?$'
+/** Where a request's field, or its cookie, is found. */
+const samples = { header: 'req.fhdr', cookie: 'req.cook' } as const
 const soundRequestId = '^[A-Za-z0-9._:+/=-]{1,128}$'
 
 export function strictRules({ bodyBytesMax }: Upstreams): string[] {
@@ -47,8 +49,7 @@ export function strictRules({ bodyBytesMax }: Upstreams): string[] {
 
 /** Before the fields are rewritten: what a peer that is trusted says of the client. `trusted` is an ACL of the frontend. */
 export function originRules({ hashOn }: Upstreams, { trusts }: { trusts: boolean }): Array<string | false> {
-  const hashed =
-    hashOn.by === 'header' ? `req.fhdr(${hashOn.name})` : hashOn.by === 'cookie' ? `req.cook(${hashOn.name})` : ''
+  const hashed = hashOn.by === 'path' ? '' : quoted(`${samples[hashOn.by]}(${argument(hashOn.name)})`)
   return [
     'http-request set-var(txn.client) src',
     trusts &&

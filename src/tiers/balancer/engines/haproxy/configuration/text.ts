@@ -26,6 +26,11 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
 
+/** What stands between the brackets of a sample; HAProxy reads it a second time, after the word that it is in. */
+export function argument(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
+}
+
 export function milliseconds(value: number): string {
   return `${Math.max(1, Math.round(value))}ms`
 }
