@@ -122,6 +122,8 @@ export interface SystemMap {
   cache?: MapCache
   /** From where sessions are read; absent: the database. */
   sessions?: 'database' | 'shared'
+  /** How many processes the load asks for, where the topology lets it ask (`web.max`); absent: nothing was asked for yet. */
+  scale?: { web: number }
   regions: MapRegion[]
   /** Grows when migrations changed tables while the system ran: routers then read again which of them are sharded. */
   schemaVersion?: number

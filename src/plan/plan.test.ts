@@ -298,6 +298,9 @@ function carryOut(before: SystemMap, step: Step): SystemMap {
     case 'set-durability':
       for (const shard of map.shards) shard.durability = step.durability
       break
+    case 'set-scale':
+      map.scale = { web: step.web }
+      break
     case 'start-node':
       if (!map.nodes.some(({ id }) => id === step.node.id))
         add(step.node, { settings: settingsOf(map, step.node.role) })

@@ -12,6 +12,7 @@ import { webSettingsOf } from '../topology/web-settings.ts'
 import { homeRegion, Placement } from './placement.ts'
 import { planCache } from './plan-cache.ts'
 import { planDatabase } from './plan-database.ts'
+import { wantedWebs } from './plan-scale.ts'
 import type { NodeSpec, Step } from './step.ts'
 
 /** Pure: the same map and topology give the same steps. Empty when nothing is to be done. */
@@ -74,11 +75,12 @@ function planProcesses(
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
   const kept = webs.filter((web) => (hasFront || web.entry) && hasRead(web) === wantedOfApp && !isMisled(web))
+  const webCount = wantedWebs(map, topology)
   const newWebs: NodeSpec[] = []
-  for (let n = kept.length; n < topology.web.count; n++)
+  for (let n = kept.length; n < webCount; n++)
     newWebs.push(placement.place('web', region, hasFront && n > 0 ? 'own' : 'beside', !hasFront))
-  const keptNow = kept.slice(0, topology.web.count)
-  const goingWebs = [...webs.filter((web) => !kept.includes(web)), ...surplus(kept, topology.web.count)]
+  const keptNow = kept.slice(0, webCount)
+  const goingWebs = [...webs.filter((web) => !kept.includes(web)), ...surplus(kept, webCount)]
 
   const goingFronts = [
     ...fronts.filter((front) => !keptFronts.includes(front)),

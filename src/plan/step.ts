@@ -36,6 +36,8 @@ export type Step =
   | { kind: 'use-cache'; cache: MapCache | null }
   /** From where sessions are read from now on. Every process forgets what it changes in the shared cache all the while. */
   | { kind: 'move-sessions'; to: 'database' | 'shared' }
+  /** As many web processes as the load asks for. */
+  | { kind: 'set-scale'; web: number }
   | { kind: 'start-node'; node: NodeSpec }
   /** Stops accepting on the public address; the node goes on serving behind it. */
   | { kind: 'leave-entry'; node: string }
@@ -75,6 +77,8 @@ export function titleOf(step: Step): string {
         : 'processes that start use no shared cache'
     case 'move-sessions':
       return step.to === 'shared' ? 'read sessions from the shared cache' : 'read sessions from the database'
+    case 'set-scale':
+      return `the load asks for ${step.web} web ${step.web === 1 ? 'process' : 'processes'}`
     case 'start-node':
       return `start ${step.node.id} on ${step.node.host}${step.node.entry ? ', on the public address' : ''}`
     case 'leave-entry':

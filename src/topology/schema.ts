@@ -3,12 +3,13 @@
 
 import { z } from 'zod'
 import { isNetwork } from '../net/network.ts'
+import { durationMs } from './duration.ts'
+import { webSchema } from './web-schema.ts'
 
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}$/, 'expected lower-case letters, digits and dashes, a letter first')
 const count = (max: number) => z.int().min(0).max(max)
-const durationMs = (min: number, max: number) => z.int().min(min).max(max)
 
 const region = z.strictObject({
   id: name.describe('Name of the data center, the first half of every node id in it.'),
@@ -113,26 +114,6 @@ const front = z.strictObject({
     .default('off')
     .describe('One line for each request, in logs/NODE.access.'),
   tls: tls.prefault({}).describe('Encrypted connections.'),
-})
-
-const web = z.strictObject({
-  count: z.int().min(1).max(256).default(1).describe('Web processes. More than one needs a balancer (front.count).'),
-  command: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Any program that listens on $PORT, instead of the app (12-factor). It always stands behind a balancer.'),
-  healthPath: z
-    .string()
-    .regex(/^(\/[!-~]*)?$/, 'expected a path: a slash, then visible ASCII characters (others as %xx)')
-    .default('/-/ready')
-    .describe('Path that answers 2xx when a web process can serve. Empty: that it takes connections is enough.'),
-  drainMs: durationMs(0, 600_000).default(10_000).describe('How long a stopping process may finish what it has begun.'),
-  bodyBytesMax: z
-    .int()
-    .min(0)
-    .default(10 * 1024 * 1024)
-    .describe('Largest request body.'),
 })
 
 const worker = z.strictObject({
@@ -311,7 +292,7 @@ export const topologySchema = z
       .default([{ id: 'us-east', weight: 1 }])
       .describe('Data centers.'),
     front: front.prefault({}).describe('Edge and balancer: the processes on the public address.'),
-    web: web.prefault({}).describe('Web processes: the app.'),
+    web: webSchema.prefault({}).describe('Web processes: the app.'),
     worker: worker.prefault({}).describe('Worker processes: its jobs.'),
     database: database.prefault({}).describe('PostgreSQL.'),
     cache: cache.prefault({}).describe('Remembered values.'),
@@ -324,6 +305,10 @@ export const topologySchema = z
     const { front, web, database, edge, cache, session } = context.value
     const refuse = (path: string[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input })
+    if (web.max !== undefined && web.max < web.count)
+      refuse(['web', 'max'], `it is below web.count ${web.count}: set it to ${web.count} or more`, web.max)
+    if (web.max !== undefined && web.max > 1 && front.count === 0)
+      refuse(['web', 'max'], 'web processes that come and go need a balancer: set front.count to 1 (rung 3)', web.max)
     if (web.count > 1 && front.count === 0)
       refuse(
         ['web', 'count'],

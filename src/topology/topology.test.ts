@@ -46,6 +46,8 @@ const mistakes: Array<[unknown, RegExp]> = [
   [{ wbe: {} }, /wbe: is not a key of the topology/],
   [{ web: { healthPath: '/is it up' } }, /web\.healthPath: expected a path.*got "\/is it up"/],
   [{ web: { count: 2 } }, /web\.count: 2 web processes need a balancer: set front\.count/],
+  [{ rung: 3, web: { count: 3, max: 2 } }, /web\.max: it is below web\.count 3: set it to 3 or more, got 2/],
+  [{ web: { max: 4 } }, /web\.max: web processes that come and go need a balancer: set front\.count/],
   [{ front: { algorithm: 'random' } }, /front\.algorithm: .*"p2c"\|"round-robin".*got "random"/],
   [{ front: { hashOn: 'header:' } }, /front\.hashOn: expected path, header:NAME or cookie:NAME, got "header:"/],
   [{ front: { trustedProxies: ['10.0.0.0/33'] } }, /front\.trustedProxies\.0: expected an address, or a network/],

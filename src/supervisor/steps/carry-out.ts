@@ -1,5 +1,6 @@
 // Which function carries out which step.
 
+import { webRange } from '../../plan/plan-scale.ts'
 import type { Step } from '../../plan/step.ts'
 import { setDurability } from '../replication/set-quorum.ts'
 import type { System } from '../system.ts'
@@ -16,6 +17,8 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
     case 'set-topology':
       return system.keeper.changeEverywhere((draft) => {
         draft.topology = step.topology
+        const { least, most } = webRange(step.topology)
+        if (least === most) delete draft.scale // what an earlier load asked for says nothing to a later topology
       })
     case 'create-database':
       return createDatabase(system, step)
@@ -45,6 +48,10 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
     case 'move-sessions':
       return system.keeper.changeEverywhere((draft) => {
         draft.sessions = step.to
+      })
+    case 'set-scale':
+      return system.keeper.change((draft) => {
+        draft.scale = { web: step.web }
       })
     case 'start-node':
       return startNode(system, step.node)
