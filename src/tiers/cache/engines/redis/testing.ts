@@ -19,7 +19,11 @@ export async function startServers(count: number, isCluster = false): Promise<Te
 }
 
 /** For tests that are not about time: on a machine that is busy with other things a server may pause for longer than it may. */
-export const patient: Partial<RedisCacheLimits> = { callMsMax: 2000, hangMsMax: 5000 }
+export const patient: Partial<RedisCacheLimits> = {
+  callMsMax: 10_000,
+  hangMsMax: 20_000,
+  connectMsMax: 10_000,
+}
 
 export interface OverOptions {
   /** In place of patient ones. */
