@@ -178,6 +178,50 @@ export function sessionConformance(name: string, { engine }: SessionConformance)
       assert.equal((await open().open(forged)).userId, undefined)
     })
 
+    it('moves to a new key without logging anybody out, whoever hears of it first', async () => {
+      const keys = { current: ['old'], file: ['old'], looks: 0 }
+      const told = { current: keys.file, refresh: async () => keys.file }
+      const untold = {
+        current: keys.file,
+        async refresh() {
+          keys.looks++
+          untold.current = keys.file
+          return keys.file
+        },
+      }
+      const [first, second] = [told, untold].map((cookieKeys) => openSessions(engine(), { idleMs, cookieKeys }))
+      assert.ok(first && second)
+      const login = first.empty()
+      login.userId = '7'
+      const signedByOld = sent(await first.save(login, { protocol: 'http' }))
+      keys.file = ['new', 'old']
+      told.current = keys.file
+      const session = await first.open(signedByOld)
+      assert.equal(session.userId, '7')
+      const renewed = await first.save(session, { protocol: 'http' })
+      assert.match(renewed ?? '', /Max-Age=(59|60);/)
+      const signedByNew = sent(renewed)
+      assert.notEqual(signedByNew, signedByOld)
+      assert.equal((await second.open(signedByOld)).userId, '7')
+      assert.equal(keys.looks, 0, 'a key that is known is not looked for')
+      const met = await second.open(signedByNew)
+      assert.deepEqual([met.userId, keys.looks], ['7', 1])
+      assert.equal(await second.save(met, { protocol: 'http' }), undefined, 'it is signed with the first key')
+      keys.file = ['new']
+      told.current = keys.file
+      assert.equal((await first.open(signedByOld)).userId, undefined, 'a key that was dropped is worth nothing')
+    })
+
+    it('renews the cookie with every change, since the session is renewed with it', async () => {
+      const sessions = open()
+      const first = sessions.empty()
+      first.set('n', 1)
+      const cookie = sent(await sessions.save(first, { protocol: 'http' }))
+      const second = await sessions.open(cookie)
+      second.set('n', 2)
+      assert.equal(sent(await sessions.save(second, { protocol: 'http' })), cookie)
+    })
+
     it('a session that is only read is written again after a share of its idle time, not each time', async () => {
       const id = newSessionId()
       await engine().create(id, { userId: '7' }, idleMs * 0.9)

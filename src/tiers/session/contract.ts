@@ -64,6 +64,17 @@ export interface UserSessions {
 /** More of one user are no list that anybody reads; `revokeAll` ends them all the same. */
 export const sessionsListedMax = 1000
 
+/** Keys that sign cookies, which change while processes run. */
+export interface CookieKeys {
+  /** The first signs, all of them verify. There is one at least. */
+  readonly current: readonly string[]
+  /**
+   * Looks whether there are others by now. Asked for each cookie that no key has signed: a process that was not told of a
+   * new key must not take for a stranger whom another process has let in. @throws unavailable when they cannot be read.
+   */
+  refresh(): Promise<readonly string[]>
+}
+
 export interface LoadOptions {
   /**
    * With everything that was stored before the call, by whomever. Else what the user of this request has seen is enough,

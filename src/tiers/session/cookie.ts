@@ -1,6 +1,6 @@
 // The cookie `tenfold.sid`: an id and its signature, `<id>.<base64url of HMAC-SHA256(key, id)>`.
-// The first key signs, all of them verify, so that keys rotate: put a new one first, drop the old one after the
-// longest idle time.
+// The first key signs, all of them verify. So keys rotate: a new one is put first, and an old one is dropped when every
+// cookie that it signed has been renewed or has ended.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { sessionCookieName as cookieName } from './contract.ts'
@@ -14,16 +14,26 @@ export function newSessionId(): string {
   return randomBytes(idBytes).toString('base64url')
 }
 
-/** The id that a Cookie header carries, or undefined when there is none or its signature is not ours. */
-export function readCookie(header: string, keys: readonly string[]): string | undefined {
+export interface SignedCookie {
+  id: string
+  /** The key that signed it. */
+  key: string
+}
+
+/** `unknown-key`: there is one as we write them, and none of the keys has signed it. */
+export function readCookie(header: string, keys: readonly string[]): SignedCookie | 'unknown-key' | undefined {
+  let isUnknown = false
   for (let from = header.indexOf(cookieName); from !== -1; from = header.indexOf(cookieName, from + 1)) {
     if (!isNameAt(header, from)) continue
     const start = from + cookieName.length + 1
     const end = header.indexOf(';', start)
-    const id = verify(header.slice(start, end === -1 ? undefined : end).trim(), keys)
-    if (id !== undefined) return id // several can be there, of other paths: the one that is ours counts
+    const value = header.slice(start, end === -1 ? undefined : end).trim()
+    if (!isOurForm(value)) continue
+    const found = verify(value, keys)
+    if (found) return found // several can be there, of other paths: the one that is ours counts
+    isUnknown = true
   }
-  return undefined
+  return isUnknown ? 'unknown-key' : undefined
 }
 
 function isNameAt(header: string, from: number): boolean {
@@ -31,15 +41,18 @@ function isNameAt(header: string, from: number): boolean {
   return (before === ';' || before === ' ') && header[from + cookieName.length] === '='
 }
 
-function verify(value: string, keys: readonly string[]): string | undefined {
-  if (value.length !== idCharacters + 1 + signatureCharacters || value[idCharacters] !== '.') return undefined
+function isOurForm(value: string): boolean {
+  return value.length === idCharacters + 1 + signatureCharacters && value[idCharacters] === '.'
+}
+
+function verify(value: string, keys: readonly string[]): SignedCookie | undefined {
   const id = value.slice(0, idCharacters)
   const given = Buffer.from(value.slice(idCharacters + 1), 'base64url')
-  const isOurs = keys.some((key) => {
-    const expected = signature(id, key)
+  const key = keys.find((candidate) => {
+    const expected = signature(id, candidate)
     return given.length === expected.length && timingSafeEqual(given, expected)
   })
-  return isOurs ? id : undefined
+  return key === undefined ? undefined : { id, key }
 }
 
 export function writeCookie(id: string, key: string, options: { isSecure: boolean; maxAgeMs: number }): string {

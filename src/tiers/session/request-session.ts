@@ -1,7 +1,8 @@
 // The session of one request: what was loaded, and what the handler changed, field by field.
 
 import { TenfoldError } from '../../base/errors.ts'
-import type { Session, SessionFields, SessionValue } from './contract.ts'
+import type { Session, SessionFields, SessionValue, StoredSession } from './contract.ts'
+import type { SignedCookie } from './cookie.ts'
 
 const fieldCharactersMax = 128
 const valueBytesMax = 16 * 1024
@@ -10,15 +11,18 @@ export class RequestSession implements Session {
   /** The stored session; undefined for a visitor of whom nothing is stored. */
   readonly id: string | undefined
   readonly idleLeftMs: number
+  /** What its cookie is signed with. */
+  readonly cookieKey: string | undefined
   readonly #loaded: SessionFields
   #changes: Record<string, SessionValue | null> | undefined
   #isDestroyed = false
   #needsNewId = false
 
-  constructor(id?: string, loaded: SessionFields = {}, idleLeftMs = 0) {
-    this.id = id
-    this.idleLeftMs = idleLeftMs
-    this.#loaded = loaded
+  constructor(stored?: StoredSession & SignedCookie) {
+    this.id = stored?.id
+    this.idleLeftMs = stored?.idleLeftMs ?? 0
+    this.cookieKey = stored?.key
+    this.#loaded = stored?.fields ?? {}
   }
 
   get userId(): string | undefined {

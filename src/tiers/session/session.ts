@@ -1,8 +1,8 @@
 // Sessions by cookie, written once over any engine: made when the first field is set, saved before the answer leaves,
 // given a new id with every change of who is logged in, kept alive by use.
 
-import type { SessionEngine, Sessions } from './contract.ts'
-import { clearCookie, newSessionId, readCookie, writeCookie } from './cookie.ts'
+import type { CookieKeys, SessionEngine, Sessions } from './contract.ts'
+import { clearCookie, newSessionId, readCookie, type SignedCookie, writeCookie } from './cookie.ts'
 import { RequestSession } from './request-session.ts'
 
 /** A session that is only read is written when this share of its idle time is gone, not at each request. */
@@ -10,40 +10,42 @@ const touchShare = 0.05
 
 export interface SessionOptions {
   idleMs: number
-  /** The first signs, all of them verify. */
-  cookieKeys: readonly string[]
+  /** A list of keys that does not change: the first signs, all of them verify. */
+  cookieKeys: CookieKeys | readonly string[]
 }
 
 export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: SessionOptions): Sessions<RequestSession> {
-  const [signingKey] = cookieKeys
-  if (!signingKey) throw new TypeError('sessions need at least one cookie key')
+  const keys = 'current' in cookieKeys ? cookieKeys : fixedKeys(cookieKeys)
 
-  async function load(id: string): Promise<RequestSession> {
+  async function load({ id, key }: SignedCookie): Promise<RequestSession> {
     const stored = await engine.load(id)
-    return stored ? new RequestSession(id, stored.fields, stored.idleLeftMs) : new RequestSession()
+    return new RequestSession(stored && { ...stored, id, key })
+  }
+
+  async function loadByNewerKeys(cookieHeader: string): Promise<RequestSession> {
+    const found = readCookie(cookieHeader, await keys.refresh())
+    return isSigned(found) ? load(found) : new RequestSession()
+  }
+
+  function cookieFor(id: string, isSecure: boolean, maxAgeMs: number): string {
+    return writeCookie(id, signingKey(keys), { isSecure, maxAgeMs })
   }
 
   async function store(session: RequestSession, isSecure: boolean): Promise<string | undefined> {
     const changed = session.takeChanges()
     const { id } = session
-    const cookieFor = (newId: string) => writeCookie(newId, signingKey as string, { isSecure, maxAgeMs: idleMs })
-    if (!changed) {
-      if (id === undefined || !(await engine.merge(id, {}, idleMs))) return undefined
-      return cookieFor(id)
-    }
-    if (changed.isDestroyed) {
+    if (changed?.isDestroyed) {
       if (id !== undefined) await engine.destroy(id)
       return clearCookie({ isSecure })
     }
-    if (id !== undefined && !changed.needsNewId) {
-      await engine.merge(id, changed.changes, idleMs)
-      return isTouchDue(session) ? cookieFor(id) : undefined
-    }
-    if (id === undefined && Object.keys(changed.whole).length === 0) return undefined
+    // A cookie is renewed whenever the session is: it would end before it in a browser whose every request changes something.
+    if (id !== undefined && !changed?.needsNewId)
+      return (await engine.merge(id, changed?.changes ?? {}, idleMs)) ? cookieFor(id, isSecure, idleMs) : undefined
+    if (!changed || (id === undefined && Object.keys(changed.whole).length === 0)) return undefined
     const newId = newSessionId()
     await engine.create(newId, changed.whole, idleMs)
     if (id !== undefined) await engine.destroy(id)
-    return cookieFor(newId)
+    return cookieFor(newId, isSecure, idleMs)
   }
 
   function isTouchDue(session: RequestSession): boolean {
@@ -53,11 +55,31 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
   return {
     empty: () => new RequestSession(),
     open(cookieHeader) {
-      const id = readCookie(cookieHeader, cookieKeys)
-      return id === undefined ? new RequestSession() : load(id)
+      const found = readCookie(cookieHeader, keys.current)
+      if (found === undefined) return new RequestSession()
+      return isSigned(found) ? load(found) : loadByNewerKeys(cookieHeader)
     },
     save(session, request) {
-      return session.hasChanges || isTouchDue(session) ? store(session, request.protocol === 'https') : undefined
+      const isSecure = request.protocol === 'https'
+      if (session.hasChanges || isTouchDue(session)) return store(session, isSecure)
+      const { id, cookieKey, idleLeftMs } = session
+      // Nothing is stored for this: the session stays as it is, and its cookie no longer needs the old key.
+      return id !== undefined && cookieKey !== signingKey(keys) ? cookieFor(id, isSecure, idleLeftMs) : undefined
     },
   }
+}
+
+function isSigned(found: ReturnType<typeof readCookie>): found is SignedCookie {
+  return typeof found === 'object'
+}
+
+function signingKey({ current: [first] }: CookieKeys): string {
+  if (first !== undefined) return first
+  throw new TypeError('sessions need at least one cookie key')
+}
+
+function fixedKeys(current: readonly string[]): CookieKeys {
+  const keys = { current, refresh: async () => current }
+  signingKey(keys)
+  return keys
 }
