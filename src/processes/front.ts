@@ -33,6 +33,8 @@ class Front extends Lifecycle implements Role {
   #upstreams: Upstreams | undefined
   /** Settles when the newest upstreams hold. */
   #applied: Promise<void> = Promise.resolve()
+  /** The balancer could not take them: when the map is told again, they are tried again. */
+  #isRefused = false
   #unsubscribe: (() => void) | undefined
   /** The descriptor of the public socket is the listener's own once it listens, and gone when it has left. */
   #entry: 'unused' | 'open' | 'left' = 'unused'
@@ -67,7 +69,7 @@ class Front extends Lifecycle implements Role {
   }
 
   async applyMap(): Promise<void> {
-    await this.#context.map.refresh()
+    this.#follow(await this.#context.map.refresh())
     await this.#applied
     await this.#followEntry()
   }
@@ -133,10 +135,14 @@ class Front extends Lifecycle implements Role {
     // The mode is for life: another one is for the fronts that take this one's place.
     const { mode } = this.#upstreams ?? map.topology.front
     const upstreams = { ...upstreamsOf(map, this.#context.self().region), mode }
-    if (isDeepStrictEqual(upstreams, this.#upstreams)) return
+    if (!this.#isRefused && isDeepStrictEqual(upstreams, this.#upstreams)) return
+    this.#isRefused = false
     this.#upstreams = upstreams
     this.#applied = this.#balancer?.update(upstreams) ?? this.#applied
-    this.#applied.catch((error) => this.#context.log.error({ err: error }, 'the change of servers is not applied'))
+    this.#applied.catch((error) => {
+      this.#isRefused = true
+      this.#context.log.error({ err: error }, 'the change of servers is not applied')
+    })
     this.#context.log.info({ mapVersion: map.version, servers: upstreams.servers }, 'servers changed')
   }
 
