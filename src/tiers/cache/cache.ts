@@ -17,6 +17,7 @@ import type {
   Through,
   ThroughOptions,
   WrapOptions,
+  WriteBack,
 } from './contract.ts'
 import { ttlMsMax } from './duration.ts'
 import { earlyFrom, isEarly } from './early-refresh.ts'
@@ -32,6 +33,8 @@ const keysAtOnceMax = 1000
 const channel = openChannel('tenfold:cache')
 
 export interface CacheParts {
+  /** What `write: 'back'` writes to unless told otherwise. */
+  writeBack?: WriteBack
   clock?: Clock
   random?: Random
 }
@@ -41,14 +44,16 @@ interface Shared {
   engine: CacheEngine
   flights: Flights
   failures: Failures
+  writeBack: WriteBack | undefined
   clock: Clock
   random: Random
 }
 
-export function openCache(engine: CacheEngine, { clock = systemClock, random = systemRandom }: CacheParts = {}): Cache {
+export function openCache(engine: CacheEngine, parts: CacheParts = {}): Cache {
+  const { writeBack, clock = systemClock, random = systemRandom } = parts
   const failures = new Failures(clock, random)
   const flights = new Flights(clock, failures)
-  return new NamedCache({ engine, flights, failures, clock, random }, '', {})
+  return new NamedCache({ engine, flights, failures, writeBack, clock, random }, '', {})
 }
 
 class NamedCache implements CacheNamespace {
@@ -242,7 +247,8 @@ class NamedCache implements CacheNamespace {
   }
 
   through<T>(options: ThroughOptions<T>): Through<T> {
-    return openThrough(this.namespace(options.name, options), options)
+    const { name } = options
+    return openThrough(this.namespace(name, options), this.#prefix + name, options, this.#shared.writeBack)
   }
 
   #fresh(kept: Kept | undefined): unknown {

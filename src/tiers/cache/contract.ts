@@ -77,15 +77,31 @@ export interface ThroughOptions<T> extends WrapOptions {
   /** Its namespace in the cache. */
   name: string
   load(key: string): Promise<T | undefined>
-  /** Writes to where the truth lies; undefined deletes. Without it the object is read-only. */
-  store?(key: string, value: T | undefined): Promise<void>
+  /**
+   * Writes to where the truth lies; undefined deletes. Without it the object is read-only. With `back` it is called at
+   * least once for the last of the writes that waited together, and `write` says which one that is.
+   */
+  store?(key: string, value: T | undefined, write?: BackWrite): Promise<void>
   /**
    * `through`: store, then remember. `around`: store, then forget (for what is rarely read after it was written).
    * `back`: acknowledged when `writes` has it for good; stored later, in the order of each key. Default `through`.
    */
   write?: 'through' | 'around' | 'back'
-  /** Where writes wait. Needed for `back` alone. */
+  /** Where writes wait, of `back` alone. In an app the database keeps them unless told otherwise. */
   writes?: WriteQueue<T>
+}
+
+/** A waiting write in the hands of `store`. */
+export interface BackWrite {
+  /**
+   * Grows with every write of the key. A process that was stopped in the middle of `store` and goes on after another one has
+   * stored a newer write would bring the old value back: a truth that refuses lower versions is safe from that.
+   */
+  readonly version: number
+  /** 1 for the first. */
+  readonly attempt: number
+  /** Aborts when it takes too long, when somebody else has taken the write over, or when the process stops. */
+  readonly signal: AbortSignal
 }
 
 export interface Through<T> {
@@ -102,7 +118,11 @@ export interface WaitingWrite<T> {
   readonly value: T | undefined
 }
 
-/** The durable seam of write-back. Writes of one key are handed to `store` one after the other, in the order of `append`. */
+/**
+ * The durable seam of write-back. Writes of one key are handed to `store` one after the other, in the order of `append`. Of those that
+ * wait at the same time the earlier ones may be left out: a write says all there is about its key, so that whoever
+ * looks at the truth sees no more than that it was overtaken.
+ */
 export interface WriteQueue<T> {
   /** Resolves when a crash cannot lose the write any more. */
   append(name: string, write: WaitingWrite<T>): Promise<void>
@@ -110,6 +130,13 @@ export interface WriteQueue<T> {
    * The newest write of the key that is not stored yet. Asked before every load, since the truth is still old there.
    */
   waiting(name: string, key: string): Promise<WaitingWrite<T> | undefined>
+}
+
+/** Write-back of one process: where writes wait unless told otherwise, and who stores them. */
+export interface WriteBack {
+  readonly queue: WriteQueue<unknown>
+  /** This process stores waiting writes of the name from now on. @throws conflict when something in it does already. */
+  handle(name: string, store: (key: string, value: unknown, write: BackWrite) => Promise<void>): void
 }
 
 /** A value as an engine keeps it, and hands it out again. Treat it as frozen, and the value inside too. */

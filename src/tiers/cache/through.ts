@@ -5,13 +5,18 @@
 // ends with the value that was stored last; over several processes the engine's versions see to that.
 
 import { TenfoldError } from '../../base/errors.ts'
-import type { CacheNamespace, Through, ThroughOptions, WrapOptions } from './contract.ts'
+import type { CacheNamespace, Through, ThroughOptions, WrapOptions, WriteBack, WriteQueue } from './contract.ts'
 import { KeyedLine } from './keyed-line.ts'
 
-export function openThrough<T>(cache: CacheNamespace, options: ThroughOptions<T>): Through<T> {
-  const { name, load, store, write = 'through', writes } = options
-  if (write === 'back' && !writes)
-    throw new TenfoldError('bad-input', `write-back of ${name} needs \`writes\`, a queue that holds them for good`)
+/** `name`: with the namespaces around it. */
+export function openThrough<T>(
+  cache: CacheNamespace,
+  name: string,
+  options: ThroughOptions<T>,
+  writeBack: WriteBack | undefined,
+): Through<T> {
+  const { load, store, write = 'through' } = options
+  const writes = write === 'back' ? (options.writes ?? handled(name, options, writeBack)) : undefined
   const line = new KeyedLine()
 
   async function loadNewest(key: string): Promise<T | undefined> {
@@ -24,7 +29,7 @@ export function openThrough<T>(cache: CacheNamespace, options: ThroughOptions<T>
     if (!store) throw new TenfoldError('conflict', `${name} is read-only: it has no \`store\``)
     await line.run(key, async () => {
       try {
-        if (write === 'back' && writes) await writes.append(name, { key, value })
+        if (writes) await writes.append(name, { key, value })
         else await store(key, value)
       } catch (error) {
         await cache.delete(key)
@@ -44,4 +49,13 @@ export function openThrough<T>(cache: CacheNamespace, options: ThroughOptions<T>
     },
     delete: (key) => change(key, undefined),
   }
+}
+
+/** The queue of the process, which from now on stores what waits under the name. */
+function handled<T>(name: string, { store }: ThroughOptions<T>, writeBack: WriteBack | undefined): WriteQueue<T> {
+  if (!writeBack)
+    throw new TenfoldError('bad-input', `write-back of ${name} needs \`writes\`, a queue that holds them for good`)
+  // Nobody but this object writes under its name.
+  if (store) writeBack.handle(name, (key, value, write) => store(key, value as T | undefined, write))
+  return writeBack.queue as WriteQueue<T>
 }

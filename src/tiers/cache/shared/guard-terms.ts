@@ -23,12 +23,10 @@ export function checkLimit(name: string, limit: number, windowMs: number, cost: 
     throw new TenfoldError('bad-input', `a window is ${windowParts} to ${msMax} ms long, not ${windowMs}`)
 }
 
-/** PostgreSQL has no text with \0, and no key of an index that is longer than a third of a page. */
+/** PostgreSQL has no text with \0 or half a surrogate pair, and no key of an index longer than a third of a page. */
 function checkName(name: string): void {
-  if (typeof name === 'string' && name.length > 0 && name.length <= nameCharactersMax && !name.includes('\0')) return
+  const isText = typeof name === 'string' && name.isWellFormed() && !name.includes('\0')
+  if (isText && name.length > 0 && name.length <= nameCharactersMax) return
   const got = typeof name === 'string' ? JSON.stringify(name.slice(0, 50)) : typeof name
-  throw new TenfoldError(
-    'bad-input',
-    `a name is a string of 1 to ${nameCharactersMax} characters without \\0, got ${got}`,
-  )
+  throw new TenfoldError('bad-input', `a name is text of 1 to ${nameCharactersMax} characters without \\0, got ${got}`)
 }

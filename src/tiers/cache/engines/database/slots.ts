@@ -23,9 +23,14 @@ export class CacheSlots<DB> {
    * Outside of the causal scope of whoever asks: read on the primary, and nothing that its user has to see again, so that
    * a rate limit in a request does not send the user's next reads to the primary.
    */
-  async at<T>(key: string | number, work: (slot: SlotDatabase<DB>) => Promise<T>): Promise<T> {
-    const { causality } = this.#db
+  at<T>(key: string | number, work: (slot: SlotDatabase<DB>) => Promise<T>): Promise<T> {
     const slot = typeof key === 'number' ? key : this.#slotOf(key)
-    return causality.run(causality.open('unknown'), () => work(this.#db.slot(slot)))
+    return this.everywhere(() => work(this.#db.slot(slot)))
+  }
+
+  /** The same for what is asked of all slots. */
+  everywhere<T>(work: () => Promise<T>): Promise<T> {
+    const { causality } = this.#db
+    return causality.run(causality.open('unknown'), work)
   }
 }
