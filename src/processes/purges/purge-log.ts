@@ -65,7 +65,9 @@ export class PurgeLog {
   async #open(): Promise<FileHandle> {
     const { purges, isTorn } = await readWhole(this.#file)
     const kept = purges.length >= keptMax ? purges.slice(-keptMin) : purges
-    if (isTorn || kept !== purges) await replaceFile(this.#file, kept.map(lineOf).join(''), 0o600)
+    // An empty one too: its name is on disk then, before a line is.
+    if (isTorn || kept !== purges || purges.length === 0)
+      await replaceFile(this.#file, kept.map(lineOf).join(''), 0o600)
     this.#count = kept.length
     this.#last = kept.at(-1)?.position ?? 0
     return open(this.#file, 'a', 0o600)

@@ -1,15 +1,16 @@
 // Purges from the log to those who must have heard of them.
 
 import assert from 'node:assert/strict'
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { systemClock } from '../../base/clock.ts'
 import { stressLifecycle } from '../../base/lifecycle-stress.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { seededRandom } from '../../base/random.ts'
 import type { Purge } from '../../tiers/edge/contract.ts'
-import { PurgeFollower } from './purge-follower.ts'
+import { PurgeFollower, type PurgeFollowerOptions } from './purge-follower.ts'
 import { PurgeLog, readPurges } from './purge-log.ts'
 
 const everything: Purge = { everything: true }
@@ -21,10 +22,11 @@ async function places(t: TestContext) {
   return { log: join(dir, 'purges.log'), place: join(dir, 'place') }
 }
 
-function follow(at: { log: string; place: string }, lookIntervalMs = 60_000) {
+function follow(at: { log: string; place: string }, options: Partial<PurgeFollowerOptions> = {}) {
   const applied: Purge[] = []
   const apply = async (purge: Purge) => ({ objects: applied.push(purge) })
-  return { applied, follower: new PurgeFollower({ ...at, apply, lookIntervalMs, warn: (text) => assert.fail(text) }) }
+  const warn = (text: string) => assert.fail(text)
+  return { applied, follower: new PurgeFollower({ ...at, apply, lookIntervalMs: 60_000, warn, ...options }) }
 }
 
 test('the log counts without a gap, also over a crash in the middle of a line', async (t) => {
@@ -83,6 +85,66 @@ test('a front that comes back does what it missed, and nothing twice', async (t)
   await third.follower.stop()
 })
 
+test('after another start of the machine what was purged of late is purged again, and nothing else', async (t) => {
+  const at = await places(t)
+  const log = new PurgeLog(at.log)
+  t.after(() => log.close())
+  let nowMs = 0
+  const clock = { ...systemClock, monotonic: () => nowMs }
+  const first = follow(at, { bootId: 'one', clock })
+  await first.follower.start()
+  for (const name of ['a', 'b', 'c']) {
+    await first.follower.hear(await log.append(tag(name)))
+    nowMs += 11 * 60_000
+  }
+  for (const name of ['d', 'e']) await first.follower.hear(await log.append(tag(name)))
+  await first.follower.stop()
+  const same = follow(at, { bootId: 'one', clock })
+  await same.follower.start()
+  assert.deepEqual(same.applied, [])
+  await same.follower.stop()
+  const second = follow(at, { bootId: 'two', clock })
+  await second.follower.start()
+  assert.deepEqual(second.applied, [tag('d'), tag('e')])
+  await second.follower.stop()
+  // That is where it goes on from, though none of it is on disk for sure yet.
+  const third = follow(at, { bootId: 'two', clock })
+  await third.follower.start()
+  assert.deepEqual(third.applied, [])
+  await third.follower.stop()
+  const fourth = follow(at, { bootId: 'three', clock })
+  await fourth.follower.start()
+  assert.deepEqual(fourth.applied, [tag('d'), tag('e')])
+  await fourth.follower.stop()
+})
+
+test('what was purged long ago is settled though nothing is purged since', async (t) => {
+  const at = await places(t)
+  let nowMs = 0
+  const clock = { ...systemClock, monotonic: () => nowMs }
+  const first = follow(at, { bootId: 'one', clock, lookIntervalMs: 10 })
+  await first.follower.start()
+  nowMs = 11 * 60_000
+  const isSettled = async () => (await readFile(at.place, 'utf8')) === '0 0 one\n'
+  await waitUntil(isSettled, { what: 'the place', timeoutMs: 10_000 })
+  await first.follower.stop()
+  const second = follow(at, { bootId: 'two', clock })
+  await second.follower.start()
+  assert.deepEqual(second.applied, [])
+  await second.follower.stop()
+})
+
+test('a front that knew nothing of its disk, and loses its machine soon after, knows nothing again', async (t) => {
+  const at = await places(t)
+  const first = follow(at, { bootId: 'one' })
+  await first.follower.start()
+  await first.follower.stop()
+  const second = follow(at, { bootId: 'two' })
+  await second.follower.start()
+  assert.deepEqual([first.applied, second.applied], [[everything], [everything]])
+  await second.follower.stop()
+})
+
 test('one that heard of a later purge does those between first; one that it has done already does nothing', async (t) => {
   const at = await places(t)
   const log = new PurgeLog(at.log)
@@ -102,7 +164,7 @@ test('one that heard of a later purge does those between first; one that it has 
 
 test('one that hears nothing finds it in the log', async (t) => {
   const at = await places(t)
-  const { follower, applied } = follow(at, 10)
+  const { follower, applied } = follow(at, { lookIntervalMs: 10 })
   await follower.start()
   applied.length = 0
   const log = new PurgeLog(at.log)
@@ -115,8 +177,8 @@ test('one that hears nothing finds it in the log', async (t) => {
 test('one that was away for longer than the log reaches back throws out everything, and so does one whose log is gone', async (t) => {
   const at = await places(t)
   await writeFile(at.log, `${JSON.stringify({ position: 900, at: '', purge: tag('x') })}\n`)
-  await writeFile(at.place, '7\n')
-  const late = follow(at)
+  await writeFile(at.place, '7 7 one\n')
+  const late = follow(at, { bootId: 'one' })
   await late.follower.start()
   assert.deepEqual([late.applied, late.follower.position], [[everything], 900])
   await late.follower.stop()

@@ -1,8 +1,8 @@
 // Purges whose files are not all off the disk yet: a process that is killed meanwhile must not find them again when it starts.
 //
 // A line is in the kernel when `add` returns, so that a killed process loses nothing. When the machine itself fails, the log
-// of purges that the system keeps is what repeats them: a cache that waited for the disk at each purge would stop answering for
-// that long.
+// of purges that the system keeps is what repeats those of the last minutes (processes/purges): a cache that waited for the
+// disk at each purge would stop answering for that long.
 
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import type { Purge } from '../../contract.ts'
