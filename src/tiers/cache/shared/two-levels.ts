@@ -22,8 +22,10 @@ export interface TwoLevelsOptions {
   clock?: Clock
 }
 
+/** Of those who read a key at the same time. Once spoilt it is off the board, and who comes later reads anew. */
 interface Reading {
   isSpoilt: boolean
+  readers: number
 }
 
 /** Closes both. */
@@ -32,7 +34,7 @@ export class TwoLevels implements SharedCacheEngine {
   readonly #far: SharedCacheEngine
   readonly #clock: Clock
   readonly #nearMsMax: number
-  readonly #readings = new Map<string, Set<Reading>>()
+  readonly #readings = new Map<string, Reading>()
   readonly #endWatch: () => void
   #timer: NodeJS.Timeout
   #isCoherent: boolean
@@ -149,22 +151,30 @@ export class TwoLevels implements SharedCacheEngine {
   }
 
   #begin(key: string): Reading {
-    const reading = { isSpoilt: false }
     const others = this.#readings.get(key)
-    if (others) others.add(reading)
-    else this.#readings.set(key, new Set([reading]))
+    if (others) {
+      others.readers++
+      return others
+    }
+    const reading = { isSpoilt: false, readers: 1 }
+    this.#readings.set(key, reading)
     return reading
   }
 
   #end(key: string, reading: Reading): void {
-    const readings = this.#readings.get(key)
-    readings?.delete(reading)
-    if (readings?.size === 0) this.#readings.delete(key)
+    if (--reading.readers === 0 && !reading.isSpoilt) this.#readings.delete(key)
   }
 
   #spoil(key?: string): void {
-    const some = key === undefined ? this.#readings.values() : [this.#readings.get(key) ?? []]
-    for (const readings of some) for (const reading of readings) reading.isSpoilt = true
+    if (key === undefined) {
+      for (const reading of this.#readings.values()) reading.isSpoilt = true
+      this.#readings.clear()
+      return
+    }
+    const reading = this.#readings.get(key)
+    if (!reading) return
+    reading.isSpoilt = true
+    this.#readings.delete(key)
   }
 
   #keepNear(key: string, kept: Kept): Promise<void> | void {

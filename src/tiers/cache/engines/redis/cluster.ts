@@ -49,7 +49,9 @@ export class Cluster implements Servers {
     const slot = slotOf(key)
     const member = this.#memberOf(slot)
     if (!member) return nowhere
-    return placeAt(member, { send: (args) => this.#send(member, args) })
+    const send: Send = (args) => this.#send(member, args)
+    // Keys of different slots cannot be read by one command.
+    return { ...placeAt(member), send, read: (name) => send(['GET', name]) }
   }
 
   get coherentUntil(): number {
@@ -154,6 +156,7 @@ const refused: Send = () => Promise.reject(new Error('no server of the cluster h
 /** While no node of the cluster could be asked, or has the slot: nothing is there, and nothing can be owed to anybody. */
 const nowhere: Place = {
   send: refused,
+  read: () => refused([]),
   isStray: false,
   isOwed: () => false,
   forget: async () => {},

@@ -18,7 +18,7 @@ import type { KeyNames } from './keys.ts'
 import { type RedisCacheLimits, type RedisCacheOptions, redisCacheLimits } from './options.ts'
 import { claimScript, extendScript, fillScript, runScript, setScript, tagScript } from './scripts.ts'
 import type { Place, Servers } from './servers.ts'
-import { read, type TagVersions, write } from './wire.ts'
+import { type Read, read, type TagVersions, write } from './wire.ts'
 
 /** A tag outlives every value that it stands on: the longest time to live there is (duration.ts). */
 const tagMs = 2 ** 31 - 1
@@ -41,7 +41,9 @@ export class RedisCache {
     const place = this.#servers.place(key)
     if (place.isOwed(name)) return undefined
     try {
-      return await this.#checked(await place.send(['GET', name]))
+      const answer = await place.read(name)
+      const found = Buffer.isBuffer(answer) ? read(answer) : undefined
+      return found && found.tags.length > 0 ? await this.#checked(found) : found?.kept
     } catch {
       return undefined
     }
@@ -89,7 +91,8 @@ export class RedisCache {
       if (answer === null) return { outcome: 'wait' }
       const leased = leaseIn(answer)
       if (leased !== undefined) return { outcome: 'lease', lease: { key, token: leased, tags: versions } }
-      const kept = await this.#checked(answer)
+      const found = Buffer.isBuffer(answer) ? read(answer) : undefined
+      const kept = found && (await this.#checked(found))
       if (kept) return { outcome: 'found', kept }
       // A value that does not count (a deleted tag, another form) is no reason for everybody to load.
       return isRefresh ? { outcome: 'wait' } : await this.claim(key, { leaseMs, tags, isRefresh: true })
@@ -121,11 +124,9 @@ export class RedisCache {
   }
 
   /** A value whose tags are all as they were. */
-  async #checked(answer: unknown): Promise<Kept | undefined> {
-    const found = Buffer.isBuffer(answer) ? read(answer) : undefined
-    if (!found || found.tags.length === 0) return found?.kept
-    const now = await Promise.all(found.tags.map(([tag]) => this.#tagVersion(tag)))
-    return found.tags.every(([, version], i) => version === now[i]) ? found.kept : undefined
+  async #checked({ kept, tags }: Read): Promise<Kept | undefined> {
+    const now = await Promise.all(tags.map(([tag]) => this.#tagVersion(tag)))
+    return tags.every(([, version], i) => version === now[i]) ? kept : undefined
   }
 
   async #tagVersions(tags: readonly string[]): Promise<TagVersions> {

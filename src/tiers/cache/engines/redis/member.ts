@@ -6,6 +6,7 @@ import type { KeyNames } from './keys.ts'
 import { type LinkOptions, RedisLink, type Send } from './link.ts'
 import type { RedisCacheLimits } from './options.ts'
 import { Owed } from './owed.ts'
+import { Reads } from './reads.ts'
 import { deleteMatching } from './scan.ts'
 import { Watch } from './watch.ts'
 
@@ -21,6 +22,8 @@ export interface ServersOptions {
   limits: RedisCacheLimits
   /** Word of changes at any of them. */
   tell(change: Change): void
+  /** See watch.ts. */
+  hearDebts?(): void
 }
 
 export class Member {
@@ -31,20 +34,22 @@ export class Member {
       if (error instanceof Error && /^(READONLY|MASTERDOWN)/.test(error.message)) this.reconnect()
       throw error
     })
+  readonly reads: Reads
   readonly #prefix: string
   readonly #closing = new AbortController()
   #link: RedisLink | undefined
   #watch: Watch | undefined
   #settling: Promise<void> | undefined
 
-  private constructor(prefix: string, owedMax: number) {
+  private constructor(prefix: string, { owedMax, callsMax }: RedisCacheLimits) {
     this.#prefix = prefix
     this.owed = new Owed(owedMax)
+    this.reads = new Reads(this.send, callsMax)
   }
 
   static async open(options: ServersOptions & Pick<LinkOptions, 'locate' | 'prepare'>): Promise<Member> {
     const { names, limits, tell } = options
-    const member = new Member(names.prefix, limits.owedMax)
+    const member = new Member(names.prefix, limits)
     const prepare = async (send: Send) => {
       await options.prepare?.(send)
       // Everything takes longer than connecting may; until it is gone, all is taken for missing.
@@ -53,10 +58,11 @@ export class Member {
     // What was owed in the moment between the two is made good after it.
     const onUp = () => {
       if (!member.owed.isEmpty) member.owe([])
+      options.hearDebts?.()
     }
     const [link, watch] = await Promise.all([
       RedisLink.open({ ...options, prepare, onUp }),
-      Watch.open(options, names, tell),
+      Watch.open(options, names, tell, options.hearDebts),
     ])
     member.#link = link
     member.#watch = watch
@@ -65,6 +71,11 @@ export class Member {
 
   get isUp(): boolean {
     return this.#link?.isUp ?? false
+  }
+
+  /** Whether word of changes can come, as far as is known. */
+  get isHeard(): boolean {
+    return this.#watch?.isUp ?? false
   }
 
   get coherentUntil(): number {

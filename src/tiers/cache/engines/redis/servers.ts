@@ -7,15 +7,17 @@ import { deleteMatching } from './scan.ts'
 /** Where a key lies now. */
 export interface Place {
   readonly send: Send
+  /** What stands under the name, null for nothing. */
+  read(name: string): Promise<unknown>
   /** Lies there in place of its own server, which is down or not fully back: to be kept for a short while only. */
   readonly isStray: boolean
   /** It is not known that the server has nothing old under these names: take them for missing. */
   isOwed(name: string): boolean
   /** Deletes, now or before the server is asked again. Never rejects. */
   forget(names: readonly string[]): Promise<void>
-  /** A change of these was tried and may have happened, may happen yet, or not: forgets them soon. */
-  owe(names: readonly string[]): void
-  /** Another server that may have, or be asked for, an older copy. */
+  /** A change of these was tried and may have happened, may happen yet, or not: forgets them soon. Never rejects. */
+  owe(names: readonly string[]): Promise<void> | void
+  /** Other servers that may have, or be asked for, an older copy. */
   readonly other: Pick<Place, 'forget'> | undefined
 }
 
@@ -31,10 +33,11 @@ export interface Servers {
 
 export function placeAt(
   member: Member,
-  { other, isStray = false, send = member.send }: { other?: Member | undefined; isStray?: boolean; send?: Send } = {},
+  { other, isStray = false }: { other?: Member | undefined; isStray?: boolean } = {},
 ): Place {
   return {
-    send,
+    send: member.send,
+    read: (name) => member.reads.get(name),
     isStray,
     isOwed: (name) => member.owed.has(name),
     forget: (names) => member.forget(names),
@@ -43,10 +46,13 @@ export function placeAt(
   }
 }
 
-/** Of those that are asked: what is down is not, and its keys are missing or lie elsewhere. */
+/**
+ * Of those that are asked, or of which something may be held: what is neither up nor heard has told so, and its keys are
+ * missing or lie elsewhere.
+ */
 export function coherentUntilOf(members: Iterable<Member>): number {
   let until = Number.POSITIVE_INFINITY
-  for (const member of members) if (member.isUp) until = Math.min(until, member.coherentUntil)
+  for (const member of members) if (member.isUp || member.isHeard) until = Math.min(until, member.coherentUntil)
   return until === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : until
 }
 
