@@ -70,6 +70,37 @@ describe('a request with an Idempotency-Key', () => {
     assert.deepEqual(await once(request('k1'), database.db.of('a'), count), { n: '1' })
   })
 
+  test('runs once of a hundred at the same time, though it needs a connection beside its transaction', async () => {
+    const once = openOnce<TestTables>({ keyOfSlot, repeatMsMax: () => timeoutMs })
+    let runs = 0
+    const work = async (tx: Transaction<TestTables>) => {
+      runs++
+      await database.db.of('another').selectFrom('counters').selectAll().execute()
+      return { ...(await count(tx)), runs }
+    }
+    const answers = await Promise.all(Array.from({ length: 100 }, () => once(request('k3'), database.db.of('a'), work)))
+    assert.equal(runs, 1)
+    assert.deepEqual(new Set(answers.map((answer) => JSON.stringify(answer))), new Set([JSON.stringify(answers[0])]))
+  })
+
+  test('whose first ones fail runs in turn, until one of them does not', async () => {
+    const once = openOnce<TestTables>({ keyOfSlot, repeatMsMax: () => timeoutMs })
+    let runs = 0
+    let atOnce = 0
+    const work = async () => {
+      assert.equal(++atOnce, 1)
+      await new Promise((resolve) => setImmediate(resolve))
+      atOnce--
+      if (++runs <= 3) throw new Error('failed')
+      return runs
+    }
+    const answers = await Promise.allSettled(
+      Array.from({ length: 20 }, () => once(request('k4'), database.db.of('a'), work)),
+    )
+    assert.equal(answers.filter(({ status }) => status === 'rejected').length, 3)
+    assert.deepEqual(new Set(answers.flatMap((answer) => ('value' in answer ? [answer.value] : []))), new Set([4]))
+  })
+
   test('stays of unknown outcome when nobody can say, within its limit', async () => {
     const once = openOnce<TestTables>({ keyOfSlot, repeatMsMax: () => 600 })
     const router = await database.openRouter({ commitMs: 300, statementMs: 1000, silenceMs: 500 })

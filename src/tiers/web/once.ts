@@ -1,7 +1,9 @@
 // Idempotency-Key: a request that is repeated runs once and is answered alike (draft-ietf-httpapi-idempotency-key-header).
 //
 // The key is a row that the work's own transaction writes first. A repetition at the same time waits for that
-// transaction at the unique index; then it finds the answer, or, when the first one failed, runs in its place.
+// transaction at the unique index; then it finds the answer, or, when the first one failed, runs in its place. In one process
+// repetitions wait for the first one before they begin: each that waits at the index has a connection of the pool, and the
+// first one may need another of them to get to its end.
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
@@ -30,6 +32,7 @@ export type Once<DB> = <T>(
 ) => Promise<T>
 
 export function openOnce<DB>({ keyOfSlot, repeatMsMax }: OnceOptions): Once<DB> {
+  const firsts = new Firsts()
   return async <T>(request: FastifyRequest, db: SlotDatabase<DB>, work: (tx: Transaction<DB>) => Promise<T>) => {
     const given = request.headers['idempotency-key']
     if (given === undefined) return db.transaction(work)
@@ -55,7 +58,27 @@ export function openOnce<DB>({ keyOfSlot, repeatMsMax }: OnceOptions): Once<DB> 
         .execute()
       return value
     }
-    return untilKnown(() => db.transaction(run), repeatMsMax())
+    return firsts.run(`${slotKey}:${key}`, () => untilKnown(() => db.transaction(run), repeatMsMax()))
+  }
+}
+
+/** One of those who come at the same time goes first; when it has succeeded, the others go at once, else one by one. */
+class Firsts {
+  readonly #underWay = new Map<string, Promise<boolean>>()
+
+  async run<T>(id: string, work: () => Promise<T>): Promise<T> {
+    for (let first = this.#underWay.get(id); first; first = this.#underWay.get(id)) if (await first) return work()
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#underWay.set(id, promise)
+    let isDone = false
+    try {
+      const result = await work()
+      isDone = true
+      return result
+    } finally {
+      this.#underWay.delete(id)
+      resolve(isDone)
+    }
   }
 }
 
