@@ -15,6 +15,7 @@ import { logs } from './logs.ts'
 import { purge } from './purge.ts'
 import { scale } from './scale.ts'
 import { seed } from './seed.ts'
+import { sessionsList, sessionsRevoke, sessionsRotateKey } from './sessions.ts'
 import { status } from './status.ts'
 import { switchover } from './switchover.ts'
 import { topology } from './topology.ts'
@@ -31,6 +32,9 @@ export const commands: readonly Command[] = [
   switchover,
   edge,
   purge,
+  sessionsList,
+  sessionsRevoke,
+  sessionsRotateKey,
   dbMigrate,
   dbBackup,
   dbRestore,

@@ -1,6 +1,8 @@
 // What the control API speaks: the JSON of design contract, with types for its client, the CLI and the dashboard.
 
+import type { RotatedKeys } from '../map/cookie-keys.ts'
 import type { Durability, MapNode, MapRegion } from '../map/map.ts'
+import type { SeenSession } from '../processes/session-desk.ts'
 import type { SalvagedChange, SalvageHeader } from '../programs/postgres/salvage/format.ts'
 import type { LeftOut, ReplayReport } from '../programs/postgres/salvage/replay.ts'
 import type { ArchiveListing } from '../supervisor/backup/list.ts'
@@ -67,7 +69,9 @@ export type {
   ListedSalvage,
   Purge,
   Purged,
+  RotatedKeys,
   SalvagedChange,
+  SeenSession,
 }
 
 /** Some of a salvage file's transactions, of each some of its changes. */

@@ -14,8 +14,10 @@ import type {
   Plan,
   Purge,
   Purged,
+  RotatedKeys,
   SalvagePage,
   SalvageReplay,
+  SeenSession,
   Status,
   Target,
 } from './api.ts'
@@ -100,6 +102,22 @@ export class ControlClient {
   /** Resolves when every front that answers has thrown it out; the others, in `pending`, find it before they serve again. */
   purge(purge: Purge): Promise<Purged> {
     return this.#call('POST', '/api/purges', purge)
+  }
+
+  /** Of a user, what was used last first. @throws not-built when the app's sessions are not ours. */
+  async sessions(user: string): Promise<SeenSession[]> {
+    return (await this.#call<{ sessions: SeenSession[] }>('GET', `/api/sessions?${new URLSearchParams({ user })}`))
+      .sessions
+  }
+
+  /** All of a user, or one. They are over when it resolves. */
+  revokeSessions(what: { user: string } | { id: string }): Promise<{ revoked: number }> {
+    return this.#call('POST', '/api/sessions/revoke', what)
+  }
+
+  /** A new key signs cookies; nobody is logged out. @throws conflict when too many old ones still have to verify. */
+  rotateCookieKey(): Promise<RotatedKeys> {
+    return this.#call('POST', '/api/sessions/rotate-key')
   }
 
   /** What each front keeps and gave from it since it started, and the sum of that. */

@@ -18,6 +18,8 @@ const soft = z
   .optional()
   .describe('It stays, and is given only after a server said that it still holds, or when none answers.')
 
+const userId = z.string().min(1).max(1024)
+
 export const bodies = {
   target,
   scale: z.strictObject({ role: z.enum(['front', 'web', 'worker']), count: z.int().min(0).max(256) }),
@@ -38,6 +40,10 @@ export const bodies = {
     }),
     z.strictObject({ everything: z.literal(true), soft }),
   ]),
+  revoke: z.union([
+    z.strictObject({ user: userId.describe('All sessions of a user.') }),
+    z.strictObject({ id: z.string().min(1).max(256).describe('One session.') }),
+  ]),
   replay: z.strictObject({
     file: z.string().optional().describe('Name of a salvage file; the newest when left out.'),
     dryRun: z.boolean().default(false).describe('Tells what would happen, and does nothing.'),
@@ -55,6 +61,8 @@ export const salvageQuery = z.strictObject({
   after: z.coerce.number().int().min(0).default(0).describe('Position of the last transaction that is known.'),
   limit: z.coerce.number().int().min(1).max(100).default(50),
 })
+
+export const sessionsQuery = z.strictObject({ user: userId.describe('The field userId of its sessions.') })
 
 interface Route {
   method: 'get' | 'post'
@@ -114,6 +122,23 @@ const routes: readonly Route[] = [
     path: '/api/purges',
     summary: 'Throws out what is kept, at every front; answers when that has happened.',
     body: bodies.purge,
+  },
+  {
+    method: 'get',
+    path: '/api/sessions',
+    summary: 'The sessions of a user, what was used last first; at most 1,000, without what the app keeps in them.',
+    query: sessionsQuery,
+  },
+  {
+    method: 'post',
+    path: '/api/sessions/revoke',
+    summary: 'Ends all sessions of a user, or one; answers how many there were.',
+    body: bodies.revoke,
+  },
+  {
+    method: 'post',
+    path: '/api/sessions/rotate-key',
+    summary: 'Lets a new key sign cookies. Old ones verify as long as what they signed can live: nobody is logged out.',
   },
   {
     method: 'post',

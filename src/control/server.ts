@@ -27,6 +27,7 @@ import { addMigrateRoutes } from './migrate-routes.ts'
 import { bodies, logsQuery, openApiDocument } from './openapi.ts'
 import type { ControlPort } from './port.ts'
 import { addSalvageRoutes } from './salvage-routes.ts'
+import { addSessionRoutes } from './session-routes.ts'
 import { type SupervisorRecord, statusOf } from './status.ts'
 
 /** Keeps the stream open through whatever closes silent connections. */
@@ -153,6 +154,7 @@ export class ControlServer extends Lifecycle {
     addBackupRoutes(http, this.#supervisor)
     addSalvageRoutes(http, this.#supervisor)
     addEdgeRoutes(http, this.#supervisor)
+    addSessionRoutes(http, this.#supervisor)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)

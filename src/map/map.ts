@@ -127,6 +127,8 @@ export interface SystemMap {
   regions: MapRegion[]
   /** Grows when migrations changed tables while the system ran: routers then read again which of them are sharded. */
   schemaVersion?: number
+  /** Grows when a new key signs cookies: processes then read the secrets again. */
+  cookieKeysVersion?: number
 }
 
 /** The public address for TLS. */

@@ -11,6 +11,8 @@ export interface Secrets {
   redis: { admin: string; app: string; replica: string }
   /** Keys that sign cookies: the first signs, all of them verify. */
   cookieKeys: string[]
+  /** When each of them was made, ISO 8601; empty where it is not known. Absent until they are rotated (cookie-keys.ts). */
+  cookieKeysMadeAt?: string[]
   /** Bearer token of the control API. */
   controlToken: string
 }
@@ -24,7 +26,7 @@ export async function readSecrets(home: Home): Promise<Secrets> {
 export async function completeSecrets(home: Home, secrets: Secrets): Promise<Secrets> {
   if ((secrets as Partial<Secrets>).redis) return secrets
   const whole = { ...secrets, redis: redisSecrets() }
-  await replaceFile(home.secrets, `${JSON.stringify(whole, null, 1)}\n`, 0o600)
+  await writeSecrets(home, whole)
   return whole
 }
 
@@ -37,8 +39,13 @@ export async function makeSecrets(home: Home): Promise<Secrets> {
   }
   // The secrets last: while they are missing, the next start makes both anew.
   await replaceFile(home.token, `${secrets.controlToken}\n`, 0o600)
-  await replaceFile(home.secrets, `${JSON.stringify(secrets, null, 1)}\n`, 0o600)
+  await writeSecrets(home, secrets)
   return secrets
+}
+
+/** Whole or not at all. For the one supervisor of the system. */
+export function writeSecrets(home: Home, secrets: Secrets): Promise<void> {
+  return replaceFile(home.secrets, `${JSON.stringify(secrets, null, 1)}\n`, 0o600)
 }
 
 function redisSecrets(): Secrets['redis'] {

@@ -10,14 +10,17 @@ import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
 import { DatabaseRouter } from '../tiers/database/router.ts'
 import { openPostgresQueue } from '../tiers/queue/engines/postgres/engine.ts'
 import { QueueTier } from '../tiers/queue/queue.ts'
+import type { UserSessions } from '../tiers/session/contract.ts'
 import { openDatabaseSessions } from '../tiers/session/engines/database/engine.ts'
 import { openSessions } from '../tiers/session/session.ts'
+import { openUserSessions } from '../tiers/session/user-sessions.ts'
 import { kpi } from '../tiers/telemetry/kpi.ts'
 import { KpiCollector } from '../tiers/telemetry/kpi-collector.ts'
 import { openAssets } from '../tiers/web/assets/assets.ts'
 import { openOnce, sweepOnce } from '../tiers/web/once.ts'
 import { openWeb, type Web } from '../tiers/web/web.ts'
 import type { ProcessContext } from './context.ts'
+import { FollowedCookieKeys } from './cookie-keys.ts'
 import { DatabaseProbe } from './database-probe.ts'
 import { followSchema } from './follow-schema.ts'
 import { Janitor } from './janitor.ts'
@@ -32,6 +35,7 @@ export interface AppRuntime {
   web: Web
   router: DatabaseRouter
   queue: QueueTier
+  users: UserSessions
   /** Why no request should come, or undefined. */
   trouble(): string | undefined
   /** Closes everything. Drain requests and jobs first. */
@@ -61,6 +65,8 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const probe = await stack.start(new DatabaseProbe(db))
     const sessions = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
     const cache = stack.keep(openMemoryCache({ bytesMax: topology.cache.bytesMax }))
+    const users = openUserSessions(sessions)
+    const cookieKeys = stack.keep(new FollowedCookieKeys(context, secrets.cookieKeys))
     const queue = new QueueTier(stack.keep(openPostgresQueue(() => db.shards())), { log })
     const assets = app.assets === undefined ? undefined : await openAssets(resolve(ownDir, app.assets), home.assets)
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
@@ -78,13 +84,14 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
           db,
           cache: openCache(cache),
           queue: queue.queue,
+          sessions: users,
           kpi,
           log,
           once: openOnce({ keyOfSlot, repeatMsMax }),
           asset: assets ? assets.url : noAssets,
         },
         causality: db.causality,
-        sessions: openSessions(sessions, { idleMs: topology.session.idleMs, cookieKeys: secrets.cookieKeys }),
+        sessions: openSessions(sessions, { idleMs: topology.session.idleMs, cookieKeys }),
         node: nodeId,
         bodyBytesMax: topology.web.bodyBytesMax,
         requestsMax,
@@ -92,7 +99,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
         notReady: options.notReady,
       }),
     )
-    return { web, router, queue, trouble: () => probe.trouble, close: () => stack.close() }
+    return { web, router, queue, users, trouble: () => probe.trouble, close: () => stack.close() }
   } catch (error) {
     await stack.close()
     throw error

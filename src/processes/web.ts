@@ -11,6 +11,7 @@ import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } fr
 import { processUse } from './process-use.ts'
 import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
+import { answerSessionRequest, type SessionAnswer, type SessionRequest } from './session-desk.ts'
 import { startSupervisor } from './start-supervisor.ts'
 
 export async function openWebRole(context: ProcessContext): Promise<Role> {
@@ -61,6 +62,10 @@ class WebRole extends Lifecycle implements Role {
 
   async release(): Promise<void> {
     this.#running().router.release()
+  }
+
+  sessions(request: SessionRequest): Promise<SessionAnswer> {
+    return answerSessionRequest(this.#running().users, request)
   }
 
   async leaveEntry(): Promise<void> {

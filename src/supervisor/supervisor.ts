@@ -28,6 +28,7 @@ import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
 import { RedisDriver } from './nodes/redis-driver.ts'
 import { ReplicationWatch } from './replication/replication-watch.ts'
+import { SessionControl } from './sessions.ts'
 
 export class Supervisor extends Lifecycle {
   readonly home: Home
@@ -38,6 +39,7 @@ export class Supervisor extends Lifecycle {
   readonly faults: Faults
   readonly backups: Backups
   readonly edge: EdgeControl
+  readonly sessions: SessionControl
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -82,6 +84,7 @@ export class Supervisor extends Lifecycle {
     this.faults = new Faults(system)
     this.backups = new Backups(system)
     this.edge = new EdgeControl(system)
+    this.sessions = new SessionControl(system)
   }
 
   protected async open(): Promise<void> {

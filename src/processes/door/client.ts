@@ -5,9 +5,12 @@ import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../../
 import { doorFileOf, type Home } from '../../map/home.ts'
 import type { EdgeReport } from '../../tiers/edge/contract.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
+import type { SessionAnswer, SessionRequest } from '../session-desk.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './contract.ts'
 
 const callTimeoutMs = 2000
+/** All sessions of somebody who has thousands. */
+const sessionsTimeoutMs = 20_000
 
 export class DoorClient {
   readonly #home: Home
@@ -52,6 +55,10 @@ export class DoorClient {
 
   edgeReport(): Promise<EdgeReport | null> {
     return this.#call('GET', '/edge')
+  }
+
+  sessions(request: SessionRequest): Promise<SessionAnswer> {
+    return this.#call('POST', '/sessions', request, sessionsTimeoutMs)
   }
 
   startSupervisor(args: string[]): Promise<{ pid: number }> {

@@ -8,6 +8,7 @@ import { describeError, type ErrorBody, isTenfoldError, statusOf, TenfoldError }
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
+import type { SessionRequest } from '../session-desk.ts'
 import type { DoorHandlers, DoorState, HoldRequest, ReachRequest } from './contract.ts'
 
 const bodyBytesMax = 64 * 1024
@@ -79,6 +80,11 @@ export class DoorServer extends Lifecycle {
         return {}
       case 'GET /edge':
         return edgeReport?.call(this.#handlers) ?? null
+      case 'POST /sessions': {
+        const { sessions } = this.#handlers
+        if (!sessions) break
+        return sessions.call(this.#handlers, (await readJson(request)) as SessionRequest)
+      }
       case 'POST /supervisor': {
         if (!startSupervisor) break
         const { args } = (await readJson(request)) as { args: string[] }

@@ -92,8 +92,8 @@ export class FrontEdge extends Lifecycle {
       store,
       node: nodeId,
       sibling: (key) => this.#owner.of(key),
-      // All fronts have it; what they sign with is drawn from it.
-      secret: Buffer.from(secrets.cookieKeys[0] ?? secrets.controlToken),
+      // All fronts have it, whenever they began: keys of cookies change. What they sign with is drawn from it.
+      secret: Buffer.from(secrets.controlToken),
       onInvalidated: (url) => this.#invalidations.add(url),
     })
     // What was purged while this front was not there is gone before it answers anybody.

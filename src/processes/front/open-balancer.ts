@@ -88,5 +88,5 @@ async function openHaproxy(
 
 /** All fronts understand each other's tickets; the keys that are drawn from it say nothing of what else it signs (HKDF). */
 function ticketSecretOf({ secrets }: ProcessContext): Buffer {
-  return Buffer.from(secrets.cookieKeys[0] ?? secrets.controlToken)
+  return Buffer.from(secrets.controlToken)
 }

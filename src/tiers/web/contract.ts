@@ -5,7 +5,7 @@ import type { Transaction } from 'kysely'
 import type { Cache } from '../cache/contract.ts'
 import type { Database, SlotDatabase } from '../database/contract.ts'
 import type { Queue } from '../queue/contract.ts'
-import type { Session } from '../session/contract.ts'
+import type { Session, UserSessions } from '../session/contract.ts'
 import type { Kpi } from '../telemetry/contract.ts'
 
 declare module 'fastify' {
@@ -21,6 +21,8 @@ export interface Tiers<DB> {
   db: Database<DB>
   cache: Cache
   queue: Queue
+  /** The sessions of any user, to show where somebody is logged in and to end it. The request's own is `request.session`. */
+  sessions: UserSessions
   kpi: Kpi
   /**
    * The address of a file of the app's `assets`, with a hash of its content in it: `asset('app.css')` is
