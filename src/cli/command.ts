@@ -20,6 +20,8 @@ export interface Command {
   /** What follows the name, e.g. `NODE [--grep S]`. */
   usage: string
   summary: string
+  /** What `--help` says beyond it: units, limits, when it returns. */
+  details?: string
   options?: Options
   /** The least and the most words after the name. */
   words?: [number, number]

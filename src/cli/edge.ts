@@ -7,6 +7,9 @@ export const edge: Command = {
   name: 'edge',
   usage: '',
   summary: 'what the edge keeps, what it answered and what that saves, of all fronts',
+  details: `Requests by what became of them since each front started: from here are hit, stale, revalidated and coalesced (one
+fetch for many who asked at once); not from here are miss and pass. Sizes are in units of 1024; amounts of money are those
+of edge.pricePerGigabyte and edge.originPricePerGigabyte, in their currency, for 10^9 bytes.`,
   async run(target) {
     const { total, nodes } = await (await target.client()).edge()
     const ids = Object.keys(nodes).sort()

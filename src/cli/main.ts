@@ -31,7 +31,7 @@ async function runCommand(command: Command, args: string[]): Promise<number> {
   try {
     const { values, positionals } = parse(command, args)
     if (values['help']) {
-      process.stdout.write(`tenfold ${command.name} ${command.usage}\n\n${command.summary}\n\n${commonUsage}\n`)
+      process.stdout.write(`${help(command)}\n`)
       return 0
     }
     await command.run(new TargetSystem(values), positionals, values)
@@ -64,6 +64,11 @@ function parse(command: Command, args: string[]): { values: Values; positionals:
     if (error instanceof UsageError) throw error
     throw new UsageError((error as Error).message)
   }
+}
+
+function help({ name, usage, summary, details }: Command): string {
+  const parts = [`tenfold ${name} ${usage}`.trimEnd(), summary, ...(details ? [details] : []), commonUsage]
+  return parts.join('\n\n')
 }
 
 function overview(): string {
