@@ -80,8 +80,9 @@ export function usersOf({ admin, app, replica }: RedisSecrets, { isFenced }: { i
   return [
     'user default reset off',
     `user admin reset on #${sha256(admin)} ~* &* +@all`,
-    // INFO and ROLE say which server this is and are needed to find out; CLUSTER SLOTS is not among the dangerous.
-    `user app reset ${isFenced ? 'off' : 'on'} #${sha256(app)} ~* &* +@all -@admin -@dangerous +info +role`,
+    // INFO and ROLE say which server this is and are needed to find out; CLUSTER SLOTS is not among the dangerous. Who has a new
+    // connection ends its former one (the cache's link.ts).
+    `user app reset ${isFenced ? 'off' : 'on'} #${sha256(app)} ~* &* +@all -@admin -@dangerous +info +role +client|kill`,
     `user replica reset on #${sha256(replica)} +psync +replconf +ping`,
     '',
   ].join('\n')

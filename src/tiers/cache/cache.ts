@@ -24,12 +24,14 @@ import { earlyFrom, isEarly } from './early-refresh.ts'
 import { Failures } from './failures.ts'
 import { Flights } from './flights.ts'
 import { isShared, type SharedCacheEngine } from './shared/contract.ts'
-import { type Loaded, loadOnce } from './shared/load-once.ts'
+import { type Loaded, leaseMs, loadOnce } from './shared/load-once.ts'
 import { bothTags, checkTag, type Terms, termsOf } from './terms.ts'
 import { openThrough } from './through.ts'
 
 const keyCharactersMax = 1024
 const keysAtOnceMax = 1000
+/** After it a write that is still under way leaves nothing in a shared cache. Who misses meanwhile waits for it. */
+const writeLeaseMs = 2000
 const channel = openChannel('tenfold:cache')
 
 export interface CacheParts {
@@ -53,6 +55,12 @@ export function openCache(engine: CacheEngine, parts: CacheParts = {}): Cache {
   const { writeBack, clock = systemClock, random = systemRandom } = parts
   const failures = new Failures(clock, random)
   const flights = new Flights(clock, failures)
+  if (isShared(engine))
+    engine.watch((change) => {
+      if (change.kind === 'key') flights.changed(change.key)
+      else if (change.kind === 'tag') flights.changedTag(change.tag)
+      else flights.changedPerhapsAny()
+    })
   return new NamedCache({ engine, flights, failures, writeBack, clock, random }, '', {})
 }
 
@@ -211,6 +219,32 @@ class NamedCache implements CacheNamespace {
     }
   }
 
+  /**
+   * Changes the truth by `store` and remembers `value`, unless somebody else changed the key meanwhile: which of two is the
+   * newer, the truth alone knows. So with an engine that is shared a lease is taken first, which any change ends; whoever
+   * has none, or had it ended, forgets what there is. @throws what `store` throws, and then nothing old is left.
+   */
+  async replace(key: string, value: unknown, options: KeepOptions, store: () => Promise<void>): Promise<void> {
+    const full = this.#prefix + key
+    check(key, full)
+    const engine = this.#engine
+    const terms = termsOf(options, this.#defaults)
+    const claim = isShared(engine)
+      ? await engine.claim(full, { leaseMs, tags: terms.tags, isRefresh: true })
+      : undefined
+    try {
+      await store()
+    } catch (error) {
+      await this.delete(key)
+      throw error
+    }
+    if (!isShared(engine) || !claim) return this.set(key, value, options)
+    this.#shared.flights.changed(full)
+    const { kept, keepMs } = this.#keptOf(value, terms, 0)
+    const isKept = claim.outcome === 'lease' && (await engine.fill(claim.lease, kept, keepMs))
+    if (!isKept) await engine.delete(full)
+  }
+
   async delete(key: string): Promise<void> {
     const full = this.#prefix + key
     check(key, full)
@@ -238,7 +272,7 @@ class NamedCache implements CacheNamespace {
     await this.#engine.deletePrefix(prefix)
   }
 
-  namespace(name: string, defaults: WrapOptions = {}): CacheNamespace {
+  namespace(name: string, defaults: WrapOptions = {}): NamedCache {
     check(name, this.#prefix + name)
     const both = { ...this.#defaults, ...defaults, tags: bothTags(this.#defaults.tags, defaults.tags) }
     // Said at once, and not by the first miss.
@@ -248,7 +282,32 @@ class NamedCache implements CacheNamespace {
 
   through<T>(options: ThroughOptions<T>): Through<T> {
     const { name } = options
-    return openThrough(this.namespace(name, options), this.#prefix + name, options, this.#shared.writeBack)
+    return openThrough(this.#named(name, options), this.#prefix + name, options, this.#shared.writeBack)
+  }
+
+  /**
+   * Writes where the truth lies, then here; a write that fails leaves nothing. The truth and a shared cache are two places,
+   * and writers on several processes may reach them in different orders: so the value is kept under a lease from before the
+   * write, and by who gets none, or loses it meanwhile, it is deleted.
+   */
+  async change(key: string, value: unknown, isKept: boolean, write: () => Promise<void>): Promise<void> {
+    const full = this.#prefix + key
+    check(key, full)
+    const terms = termsOf({}, this.#defaults)
+    const engine = this.#engine
+    const shared = isKept && value !== undefined && isShared(engine) ? engine : undefined
+    const claim = await shared?.claim(full, { leaseMs: writeLeaseMs, tags: terms.tags, isRefresh: true })
+    try {
+      await write()
+    } catch (error) {
+      await this.delete(key)
+      throw error
+    }
+    if (!shared) return isKept ? this.set(key, value) : this.delete(key)
+    this.#shared.flights.changed(full)
+    const { kept, keepMs } = this.#keptOf(value, terms, 0)
+    const isFilled = claim?.outcome === 'lease' && (await shared.fill(claim.lease, kept, keepMs))
+    if (!isFilled) await shared.delete(full)
   }
 
   #fresh(kept: Kept | undefined): unknown {

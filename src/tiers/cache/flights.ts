@@ -1,7 +1,8 @@
 // Single flight: one load under way for each key of a process, and who may remember what it brings.
 //
 // Whoever asks for the key meanwhile gets the same flight. A set or a delete of the key takes the flight off the board:
-// those who wait for it still get its value, but it is not remembered, since it may have read what was there before.
+// those who wait for it still get its value, but it is not remembered, since it may have read what was there before. So
+// does word of a change by another process: whoever asks after it must not be given what was read before it.
 
 import type { Clock } from '../../base/clock.ts'
 import type { Failures } from './failures.ts'
@@ -74,6 +75,11 @@ export class Flights {
 
   changedTag(tag: string): void {
     for (const [key, { tags }] of this.#board) if (tags.includes(tag)) this.changed(key)
+  }
+
+  /** Word may have been lost: who asks from now on waits for no load that began before. */
+  changedPerhapsAny(): void {
+    this.#board.clear()
   }
 
   changedPrefix(prefix: string): void {

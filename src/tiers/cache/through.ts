@@ -2,15 +2,27 @@
 //
 // In each of them the truth is written first and the cache after it, and a write that fails leaves nothing old in the
 // cache: it may have been stored all the same. Writes of one key in one process go one after the other, so that the cache
-// ends with the value that was stored last; over several processes the engine's versions see to that.
+// ends with the value that was stored last; over several processes a lease sees to that (`replace`).
 
 import { TenfoldError } from '../../base/errors.ts'
-import type { CacheNamespace, Through, ThroughOptions, WrapOptions, WriteBack, WriteQueue } from './contract.ts'
+import type {
+  CacheNamespace,
+  KeepOptions,
+  Through,
+  ThroughOptions,
+  WrapOptions,
+  WriteBack,
+  WriteQueue,
+} from './contract.ts'
 import { KeyedLine } from './keyed-line.ts'
+
+export interface ReplacingCache extends CacheNamespace {
+  replace(key: string, value: unknown, options: KeepOptions, store: () => Promise<void>): Promise<void>
+}
 
 /** `name`: with the namespaces around it. */
 export function openThrough<T>(
-  cache: CacheNamespace,
+  cache: ReplacingCache,
   name: string,
   options: ThroughOptions<T>,
   writeBack: WriteBack | undefined,
@@ -27,17 +39,8 @@ export function openThrough<T>(
 
   async function change(key: string, value: T | undefined): Promise<void> {
     if (!store) throw new TenfoldError('conflict', `${name} is read-only: it has no \`store\``)
-    await line.run(key, async () => {
-      try {
-        if (writes) await writes.append(name, { key, value })
-        else await store(key, value)
-      } catch (error) {
-        await cache.delete(key)
-        throw error
-      }
-      if (write === 'around' || value === undefined) await cache.delete(key)
-      else await cache.set(key, value, options)
-    })
+    const work = () => (writes ? writes.append(name, { key, value }) : store(key, value))
+    await line.run(key, () => cache.change(key, value, write !== 'around', work))
   }
 
   const wrapOptions: WrapOptions = {}

@@ -9,7 +9,7 @@ import type { Kept } from '../contract.ts'
 import type { Lease, SharedCacheEngine } from './contract.ts'
 
 /** How long a dead loader keeps the others waiting. One that lives holds on to its lease three times within it. */
-const leaseMs = 2000
+export const leaseMs = 2000
 const extendMs = leaseMs / 3
 /** First and longest pause between two looks; each is by chance up to twice the one before. */
 const lookMsMin = 5

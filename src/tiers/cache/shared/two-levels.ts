@@ -6,8 +6,9 @@
 // second, it finds the value and drops it. What this process writes goes to the far level only, for the same reason: its
 // own word and that of somebody who wrote right after it cannot be told apart.
 //
-// While word may be lost (`coherentUntil` has passed), the near level is empty and stays so. A hit costs no look at a
-// clock for that: a timer looks, and a process that was stopped meanwhile runs its timers before it reads anything.
+// While word may be lost (`coherentUntil` has passed), the near level is empty and stays so. A look at a clock costs more
+// than a hit, so that the first hit of each turn of the event loop has one, and every 64th: a timer alone would not do,
+// since a process that was stopped meanwhile may serve what lies in its sockets before it runs its timers.
 
 import { type Clock, systemClock } from '../../../base/clock.ts'
 import type { CacheEngine, Kept } from '../contract.ts'
@@ -16,16 +17,17 @@ import type { Change, SharedCacheEngine } from './contract.ts'
 /** Nothing stays near for longer without being read from far again, whatever went wrong. */
 const nearMsMaxDefault = 60_000
 const lookMs = 50
+const hitsEachLookMax = 64
 
 export interface TwoLevelsOptions {
   nearMsMax?: number
   clock?: Clock
 }
 
-/** Of those who read a key at the same time. Once spoilt it is off the board, and who comes later reads anew. */
+/** A read from far, for all who ask for the key meanwhile. Once spoilt it is off the board, and who comes later reads anew. */
 interface Reading {
   isSpoilt: boolean
-  readers: number
+  answer: Promise<Kept | undefined>
 }
 
 /** Closes both. */
@@ -38,6 +40,8 @@ export class TwoLevels implements SharedCacheEngine {
   readonly #endWatch: () => void
   #timer: NodeJS.Timeout
   #isCoherent: boolean
+  #hitsLeft = 0
+  #isTurnKnown = false
 
   readonly claim: SharedCacheEngine['claim']
   readonly extend: SharedCacheEngine['extend']
@@ -59,7 +63,7 @@ export class TwoLevels implements SharedCacheEngine {
     this.extend = far.extend.bind(far)
     this.release = far.release.bind(far)
     this.watch = far.watch.bind(far)
-    // The timer notices late by this much.
+    // The timer notices late by this much, and nobody who asks before it.
     this.stalenessMsMax = far.stalenessMsMax + lookMs
   }
 
@@ -68,27 +72,25 @@ export class TwoLevels implements SharedCacheEngine {
   }
 
   peek(key: string): unknown {
-    return this.#isCoherent ? this.#near.peek?.(key) : undefined
+    return this.#mayUseNear() ? this.#near.peek?.(key) : undefined
   }
 
   peekAwaited(key: string): Promise<unknown> | undefined {
-    return this.#isCoherent ? this.#near.peekAwaited?.(key) : undefined
+    return this.#mayUseNear() ? this.#near.peekAwaited?.(key) : undefined
   }
 
   async get(key: string): Promise<Kept | undefined> {
-    if (this.#isCoherent) {
+    if (this.#mayUseNear()) {
       const answer = this.#near.get(key)
       const kept = answer instanceof Promise ? await answer : answer
       if (kept) return kept
+      const underWay = this.#readings.get(key)
+      if (underWay) return underWay.answer
     }
-    const reading = this.#begin(key)
-    try {
-      const kept = await this.#far.get(key)
-      if (kept && !reading.isSpoilt && this.#isCoherent) await this.#keepNear(key, kept)
-      return kept
-    } finally {
-      this.#end(key, reading)
-    }
+    const reading: Reading = { isSpoilt: false, answer: Promise.resolve(undefined) }
+    this.#readings.set(key, reading)
+    reading.answer = this.#read(key, reading)
+    return reading.answer
   }
 
   getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> {
@@ -150,19 +152,14 @@ export class TwoLevels implements SharedCacheEngine {
     }
   }
 
-  #begin(key: string): Reading {
-    const others = this.#readings.get(key)
-    if (others) {
-      others.readers++
-      return others
+  async #read(key: string, reading: Reading): Promise<Kept | undefined> {
+    try {
+      const kept = await this.#far.get(key)
+      if (kept && !reading.isSpoilt && this.#isCoherent) await this.#keepNear(key, kept)
+      return kept
+    } finally {
+      if (this.#readings.get(key) === reading) this.#readings.delete(key)
     }
-    const reading = { isSpoilt: false, readers: 1 }
-    this.#readings.set(key, reading)
-    return reading
-  }
-
-  #end(key: string, reading: Reading): void {
-    if (--reading.readers === 0 && !reading.isSpoilt) this.#readings.delete(key)
   }
 
   #spoil(key?: string): void {
@@ -180,6 +177,23 @@ export class TwoLevels implements SharedCacheEngine {
   #keepNear(key: string, kept: Kept): Promise<void> | void {
     const ms = Math.min(this.#nearMsMax, kept.freshUntil - this.#clock.now())
     if (ms > 0) return this.#near.set(key, kept, ms)
+  }
+
+  #mayUseNear(): boolean {
+    if (--this.#hitsLeft < 0) {
+      this.#hitsLeft = hitsEachLookMax
+      this.#look()
+      if (!this.#isTurnKnown) {
+        this.#isTurnKnown = true
+        process.nextTick(this.#endTurn)
+      }
+    }
+    return this.#isCoherent
+  }
+
+  readonly #endTurn = (): void => {
+    this.#isTurnKnown = false
+    this.#hitsLeft = 0
   }
 
   #look(): void {

@@ -20,7 +20,10 @@ import { claimScript, extendScript, fillScript, runScript, setScript, tagScript 
 import type { Place, Servers } from './servers.ts'
 import { type Read, read, type TagVersions, write } from './wire.ts'
 
-/** A tag outlives every value that it stands on: the longest time to live there is (duration.ts). */
+/**
+ * A tag outlives every value that it stands on: the longest time to live there is (duration.ts). At home only: a stray
+ * version must not be there any more when its home is down again, or what was deleted meanwhile would count again.
+ */
 const tagMs = 2 ** 31 - 1
 
 export class RedisCache {
@@ -57,7 +60,7 @@ export class RedisCache {
   /** @throws bad-input for a value that cannot be written (a function, a symbol). */
   async set(key: string, kept: Kept, keepMs: number): Promise<void> {
     const tags = await this.#tagVersions(kept.tags).catch(() => undefined)
-    const written = tags && this.#written(kept, tags)
+    const written = tags && this.#written(this.#keptIn(this.#servers.place(key), kept), tags)
     if (!written) return this.delete(key)
     const names = this.#namesOf(key)
     await this.#change(key, (place) =>
@@ -108,12 +111,12 @@ export class RedisCache {
   }
 
   async fill({ key, token, tags }: Lease, kept: Kept, keepMs: number): Promise<boolean> {
-    const written = this.#written(kept, tags)
+    const place = this.#servers.place(key)
+    const written = this.#written(this.#keptIn(place, kept), tags)
     if (!written) {
       await this.delete(key)
       return false
     }
-    const place = this.#servers.place(key)
     const args = [token, written.kind, written.rest, this.#msIn(place, keepMs)]
     return (await runScript(place.send, fillScript, this.#namesOf(key), args).catch(() => 0)) === 1
   }
@@ -145,7 +148,7 @@ export class RedisCache {
     const name = this.#names.tag(tag)
     const place = this.#servers.place(tag)
     if (place.isOwed(name)) return undefined
-    return String(await runScript(place.send, tagScript, [name], [this.#who, String(tagMs)]))
+    return String(await runScript(place.send, tagScript, [name], [this.#who, this.#msIn(place, tagMs)]))
   }
 
   /** Undefined when it is too large to be kept. */
@@ -167,6 +170,13 @@ export class RedisCache {
 
   #msIn(place: Place, keepMs: number): string {
     return String(Math.max(1, Math.ceil(place.isStray ? Math.min(keepMs, this.#limits.strayMsMax) : keepMs)))
+  }
+
+  /** What lies astray is not to be held in front of the engine for longer either. */
+  #keptIn(place: Place, kept: Kept): Kept {
+    if (!place.isStray) return kept
+    const endMs = Date.now() + this.#limits.strayMsMax
+    return { ...kept, freshUntil: Math.min(kept.freshUntil, endMs), calmUntil: Math.min(kept.calmUntil, endMs) }
   }
 
   #namesOf(key: string): [value: string, lease: string] {

@@ -22,6 +22,11 @@ export class KeyNames {
   /** The beginnings of all leases and all values of keys that start with `start`, in this order (engine.ts says why). */
   starts = (start: string) => ['l', 'v'].map((kind) => `${kind}:{${enclosed(start)}`)
 
+  /** Of the stream of what servers are owed (debt-notices.ts). */
+  get debts(): string {
+    return `${this.prefix}d:{debts}`
+  }
+
   /** What all names of values, and of tags, begin with. */
   get watched(): [values: string, tags: string] {
     return [`${this.prefix}v:{`, `${this.prefix}t:{`]

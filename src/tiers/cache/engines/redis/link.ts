@@ -51,6 +51,12 @@ interface Connection {
   lose(): void
 }
 
+/** `run`: of the server, which starts to number anew when it is started anew. */
+interface Session {
+  id: string
+  run: string
+}
+
 export class RedisLink {
   readonly #options: LinkOptions
   readonly #module: RedisModule
@@ -63,6 +69,8 @@ export class RedisLink {
   #answeredAt = 0
   #silentSince: number | undefined
   #upSince = 0
+  /** The connection before, as the server knows it. */
+  #former: Session | undefined
   #wasDown = false
   #keeping: Promise<void> = Promise.resolve()
 
@@ -184,6 +192,7 @@ export class RedisLink {
     client.on('invalidate', (key: Buffer | null) => this.#options.onInvalidate?.(key))
     const open = async () => {
       await client.connect()
+      if (!this.#options.onInvalidate) await this.#endFormer(client)
       await this.#options.prepare?.((args) => client.sendCommand(args as Array<string | Buffer>))
     }
     try {
@@ -199,6 +208,20 @@ export class RedisLink {
     this.#connection = connection
     this.#options.onUp?.()
     return connection
+  }
+
+  /**
+   * What was sent on the connection before may still be on its way, and would be done after what comes on this one: a
+   * value that was replaced meanwhile would come back. So the server ends the former one first, if it is the same server.
+   */
+  async #endFormer(client: Client): Promise<void> {
+    const [id, info] = await Promise.all([client.sendCommand(['CLIENT', 'ID']), client.sendCommand(['INFO', 'server'])])
+    const run = /run_id:(\w+)/.exec(String(info))?.[1] ?? ''
+    const former = this.#former
+    this.#former = { id: String(id), run }
+    if (former?.run !== run) return
+    // A server whose users are not ours may not allow it.
+    await client.sendCommand(['CLIENT', 'KILL', 'ID', former.id]).catch(() => {})
   }
 
   #createClient(host: string, port: number): Client {

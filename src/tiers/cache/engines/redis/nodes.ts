@@ -3,9 +3,15 @@
 //
 // Home: the server that the ring gives a key. Stray: a value that was put on another server while the home was down. The
 // processes do not agree at every moment on who is down, so that a stray may be older than what is at home, and is kept for
-// `strayMsMax` only. Whoever changes a key deletes it in the place that he does not use, or owes that.
+// `strayMsMax` only. While there may be strays of a home, whoever changes one of its keys deletes it on all servers. What
+// could not be deleted is owed, and told to the other processes by way of the other servers (debt-notices.ts). That there
+// are strays, word of changes tells: of a key at a server that is not its home.
 
+import { randomBytes } from 'node:crypto'
+import { systemClock } from '../../../../base/clock.ts'
 import type { RedisAddress } from '../../../../programs/redis/contract.ts'
+import type { Change } from '../../shared/contract.ts'
+import { type DebtNotice, DebtNotices } from './debt-notices.ts'
 import { Member, type ServersOptions } from './member.ts'
 import type { RedisCacheLimits } from './options.ts'
 import { partitionCount, partitionOf, Ring } from './ring.ts'
@@ -15,56 +21,152 @@ export interface NodesOptions extends ServersOptions {
   nodes: readonly RedisAddress[]
 }
 
+/** A server with what the ring has to know of it. */
+interface Seat {
+  readonly name: string
+  readonly member: Member
+  /** When nothing of its keys lies elsewhere. */
+  readonly plain: Place
+  /** When something may. */
+  readonly divided: Place
+  /** In place of another one. */
+  readonly stray: Place
+  readonly notices: DebtNotices
+  /** Until then some of its keys may lie elsewhere, as others have done it: monotonic. */
+  strayUntil: number
+}
+
 export class Nodes implements Servers {
-  readonly #members: readonly Member[]
+  readonly #options: NodesOptions
   readonly #ring: Ring
   readonly #limits: RedisCacheLimits
-  readonly #prefix: string
+  readonly #seats: Seat[] = []
 
-  private constructor(members: readonly Member[], { nodes, limits, names }: NodesOptions) {
-    this.#members = members
-    this.#ring = new Ring(nodes.map(({ address, port }) => `${address}:${port}`))
-    this.#limits = limits
-    this.#prefix = names.prefix
+  private constructor(options: NodesOptions) {
+    this.#options = options
+    this.#ring = new Ring(options.nodes.map(nameOf))
+    this.#limits = options.limits
   }
 
   static async open(options: NodesOptions): Promise<Nodes> {
-    const open = (node: RedisAddress) => Member.open({ ...options, locate: async () => node })
-    return new Nodes(await Promise.all(options.nodes.map(open)), options)
+    const nodes = new Nodes(options)
+    const members = await Promise.all(options.nodes.map((node, index) => nodes.#openMember(node, index)))
+    const who = randomBytes(8).toString('hex')
+    for (const [index, member] of members.entries()) nodes.#seat(member, index, who)
+    for (const { notices } of nodes.#others(-1)) notices.hear()
+    return nodes
   }
 
   place(key: string): Place {
     const partition = partitionOf(key)
     const index = this.#ring.ownerOf(partition)
-    const home = this.#members[index] as Member
-    const { returnMs, strayMsMax } = this.#limits
-    const { backForMs } = home
-    if (home.isUp && backForMs > returnMs + strayMsMax) return placeAt(home)
+    const home = this.#seats[index] as Seat
+    const { isUp, backForMs } = home.member
+    if (isUp && !this.#mayHaveStrays(home, backForMs)) return home.plain
     const substitute = this.#substituteOf(partition, index)
-    if (home.isUp && (substitute === undefined || isBack(partition, backForMs / returnMs)))
-      return placeAt(home, { other: substitute })
-    if (substitute === undefined) return placeAt(home)
-    return placeAt(substitute, { other: home, isStray: true })
+    const isHome = substitute === undefined || (isUp && isBack(partition, backForMs / this.#limits.returnMs))
+    return isHome ? home.divided : substitute.stray
   }
 
   get coherentUntil(): number {
-    return coherentUntilOf(this.#members)
+    return coherentUntilOf(this.#seats.map(({ member }) => member))
   }
 
   deleteStarting(starts: readonly string[]): Promise<void> {
-    return deleteStartingAt(this.#members, this.#prefix, starts)
+    const members = this.#seats.map(({ member }) => member)
+    return deleteStartingAt(members, this.#options.names.prefix, starts)
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.close()))
+    await Promise.all(this.#seats.map(({ member }) => member.close()))
+    await Promise.all(this.#seats.map(({ notices }) => notices.close()))
   }
 
-  #substituteOf(partition: number, home: number): Member | undefined {
-    const down = new Set([home])
-    for (const [i, member] of this.#members.entries()) if (!member.isUp) down.add(i)
-    const index = this.#ring.substituteOf(partition, down)
-    return index === undefined ? undefined : this.#members[index]
+  #openMember(node: RedisAddress, index: number): Promise<Member> {
+    const { tell } = this.#options
+    return Member.open({
+      ...this.#options,
+      locate: async () => node,
+      tell: (change) => {
+        this.#heed(change, index)
+        tell(change)
+      },
+      // A server alone has nobody by whom it could be told.
+      ...(this.#options.nodes.length > 1 && { hearDebts: () => this.#seats[index]?.notices.hear() }),
+    })
   }
+
+  #seat(member: Member, index: number, who: string): void {
+    const name = nameOf(this.#options.nodes[index] as RedisAddress)
+    const plain: Place = {
+      ...placeAt(member),
+      forget: (names) => this.#forgetAt(seat, names),
+      owe: (names) => {
+        member.owe(names)
+        return this.#post({ server: name, names: [...names] })
+      },
+    }
+    const other: Place['other'] = {
+      forget: async (names) => {
+        await Promise.all(this.#others(index).map((another) => this.#forgetAt(another, names)))
+      },
+    }
+    const notices = new DebtNotices(member.send, this.#options.names.debts, who, (notice) => this.#takeOver(notice))
+    const [divided, stray] = [
+      { ...plain, other },
+      { ...plain, other, isStray: true },
+    ]
+    const seat: Seat = { name, member, plain, divided, stray, notices, strayUntil: 0 }
+    this.#seats[index] = seat
+  }
+
+  /** Deleted, or owed and told. */
+  async #forgetAt({ name, member }: Seat, names: readonly string[]): Promise<void> {
+    await member.forget(names)
+    if (names.some((one) => member.owed.has(one))) await this.#post({ server: name, names: [...names] })
+  }
+
+  async #post(notice: DebtNotice): Promise<void> {
+    const others = this.#seats.filter(({ name, member }) => name !== notice.server && member.isUp)
+    await Promise.all(others.map(({ notices }) => notices.post(notice)))
+  }
+
+  /** Somebody could not delete something there. */
+  #takeOver({ server, names }: DebtNotice): void {
+    const seat = this.#seats.find(({ name }) => name === server)
+    void seat?.member.forget(names)
+    for (const name of names) {
+      const change = this.#options.names.meaningOf(name)
+      if (change) this.#options.tell(change)
+    }
+  }
+
+  #heed(change: Change, index: number): void {
+    if (change.kind === 'all') return
+    const home = this.#seats[this.#ring.ownerOf(partitionOf(change.kind === 'key' ? change.key : change.tag))]
+    if (!home || home === this.#seats[index]) return
+    home.strayUntil = systemClock.monotonic() + this.#limits.strayMsMax
+  }
+
+  #mayHaveStrays({ strayUntil }: Seat, backForMs: number): boolean {
+    const { returnMs, strayMsMax } = this.#limits
+    return backForMs <= returnMs + strayMsMax || (strayUntil > 0 && systemClock.monotonic() < strayUntil)
+  }
+
+  #others(index: number): Seat[] {
+    return this.#seats.filter((_, i) => i !== index)
+  }
+
+  #substituteOf(partition: number, home: number): Seat | undefined {
+    const down = new Set([home])
+    for (const [i, { member }] of this.#seats.entries()) if (!member.isUp) down.add(i)
+    const index = this.#ring.substituteOf(partition, down)
+    return index === undefined ? undefined : this.#seats[index]
+  }
+}
+
+function nameOf({ address, port }: RedisAddress): string {
+  return `${address}:${port}`
 }
 
 /** Partitions come back in an order that is the same everywhere, spread over all keys. */

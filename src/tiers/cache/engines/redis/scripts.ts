@@ -74,6 +74,13 @@ end
 return version
 `)
 
+/** KEYS stream. ARGV at most, ms, who, text. */
+export const noticeScript = script(`
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', ARGV[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+`)
+
 /** KEYS lock, last token. ARGV who, ms, ms that the last token is kept. A token above all earlier ones, or nothing. */
 export const lockScript = script(`
 local token = digits(math.max(now, (tonumber(redis.call('GET', KEYS[2])) or 0) + 1))

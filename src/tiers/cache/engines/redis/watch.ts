@@ -23,21 +23,30 @@ export class Watch {
   #pinging: Promise<void> = Promise.resolve()
   #heardAt = Number.NEGATIVE_INFINITY
 
-  static async open(options: LinkOptions, names: KeyNames, tell: (change: Change) => void): Promise<Watch> {
+  /** `hearDebts`: there is something new in the stream of debts, or may be. Left out where there is no such stream. */
+  static async open(
+    options: LinkOptions,
+    names: KeyNames,
+    tell: (change: Change) => void,
+    hearDebts?: () => void,
+  ): Promise<Watch> {
     const watch = new Watch()
     watch.#link = await RedisLink.open({
       ...options,
       limits: { ...options.limits, callMsMax: pingMsMax, hangMsMax: pingMsMax },
       async prepare(send) {
-        const prefixes = names.watched.flatMap((start) => ['PREFIX', start])
+        const starts = hearDebts ? [...names.watched, names.debts] : names.watched
+        const prefixes = starts.flatMap((start) => ['PREFIX', start])
         // The client turns the other mode on by itself, in which the server remembers what each client has read.
         await send(['CLIENT', 'TRACKING', 'OFF'])
         await send(['CLIENT', 'TRACKING', 'ON', 'BCAST', ...prefixes])
         watch.#heardAt = systemClock.monotonic()
         // What changed before this connection is not known.
         tell({ kind: 'all' })
+        hearDebts?.()
       },
       onInvalidate(name) {
+        if (name === null || String(name) === names.debts) hearDebts?.()
         const change = name === null ? ({ kind: 'all' } as const) : names.meaningOf(String(name))
         if (change) tell(change)
       },

@@ -1,0 +1,81 @@
+// What a process could not tell a server, told to everybody by way of the others: a network may have cut off this process
+// alone, and the rest would go on reading there what was changed. Whoever reaches the server deletes it there; whoever does
+// not either owes it from then on, so that the debt outlives the process that made it.
+//
+// One stream on each server, bounded in length and time. Word of changes (watch.ts) says that there is something new in it.
+
+import type { Send } from './link.ts'
+import { noticeScript, runScript } from './scripts.ts'
+
+const noticesMax = 1000
+/** Long enough for whoever was away for a moment; later the stream starts anew. */
+const keptMs = 60_000
+const atOnce = 100
+
+export interface DebtNotice {
+  /** The server that is owed, as `address:port`. */
+  server: string
+  /** What is to be deleted there. */
+  names: string[]
+}
+
+export class DebtNotices {
+  readonly #send: Send
+  readonly #stream: string
+  readonly #who: string
+  readonly #onNotice: (notice: DebtNotice) => void
+  #lastId = '0-0'
+  #reading: Promise<void> | undefined
+  #isNew = false
+
+  /** `send`: to the server that has the stream. `who`: this process, whose own notices are no news. */
+  constructor(send: Send, stream: string, who: string, onNotice: (notice: DebtNotice) => void) {
+    this.#send = send
+    this.#stream = stream
+    this.#who = who
+    this.#onNotice = onNotice
+  }
+
+  /** Never rejects: a server that cannot be told now tells nobody. */
+  async post({ server, names }: DebtNotice): Promise<void> {
+    const args = [String(noticesMax), String(keptMs), this.#who, JSON.stringify([server, ...names])]
+    await runScript(this.#send, noticeScript, [this.#stream], args).catch(() => {})
+  }
+
+  /** There may be something new. */
+  hear(): void {
+    this.#isNew = true
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#reading
+  }
+
+  async #read(): Promise<void> {
+    // Word of several notices of one moment is one look.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (this.#isNew) {
+      this.#isNew = false
+      try {
+        const entries = await this.#send(['XRANGE', this.#stream, `(${this.#lastId}`, '+', 'COUNT', String(atOnce)])
+        for (const entry of entries as Entry[]) this.#take(entry)
+        if ((entries as Entry[]).length === atOnce) this.#isNew = true
+      } catch {
+        // It is down, and heard again when it is back.
+      }
+    }
+  }
+
+  #take([id, [who, text]]: Entry): void {
+    this.#lastId = String(id)
+    if (String(who) === this.#who) return
+    const [server, ...names] = JSON.parse(String(text)) as [string, ...string[]]
+    this.#onNotice({ server, names })
+  }
+}
+
+/** Of the stream: a field named by who wrote it. */
+type Entry = [id: Buffer, [who: Buffer, text: Buffer]]
