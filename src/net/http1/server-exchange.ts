@@ -9,6 +9,7 @@ import type { ClientOrigin } from './client-origin.ts'
 import type { ConnectionContext } from './connection-context.ts'
 import { counters } from './counters.ts'
 import type { ByteStream, Exchange, ExchangeNotes, ExchangeSink } from './exchange.ts'
+import { endExchange } from './exchange-end.ts'
 import { warnOfFault } from './fault.ts'
 import type { HeadParser } from './head-parser.ts'
 import type { Refusal } from './refusals.ts'
@@ -257,17 +258,8 @@ export class ServerExchange implements Exchange {
     if (!this.isOpen) return
     this.isOpen = false
     this.#rest = emptyBytes
-    const { counts, handler } = this.#context
     const { status, bodyBytes } = this.#sender
-    counts.add(counters.requestsInFlight, -1)
-    counts.add(counters.bodyBytesOut, bodyBytes)
-    if (status >= 200 && status < 600) counts.add(counters.answers2xx + Math.floor(status / 100) - 2)
-    const durationMs = performance.now() - this.#startMs
-    try {
-      handler.finished?.({ exchange: this, status, durationMs, bodyBytesOut: bodyBytes })
-    } catch (error) {
-      warnOfFault(error) // a log that fails is no reason to fail a client
-    }
+    endExchange(this, this.#context, { status, bodyBytes, startMs: this.#startMs })
   }
 
   #failed(error: unknown): void {

@@ -11,6 +11,7 @@ import type { ClientOrigin } from '../http1/client-origin.ts'
 import type { ConnectionContext } from '../http1/connection-context.ts'
 import { counters } from '../http1/counters.ts'
 import type { Exchange, ExchangeNotes, ExchangeSink } from '../http1/exchange.ts'
+import { endExchange } from '../http1/exchange-end.ts'
 import { warnOfFault } from '../http1/fault.ts'
 import type { HeadParser } from '../http1/head-parser.ts'
 import { type Refusal, refusals } from '../http1/refusals.ts'
@@ -317,17 +318,8 @@ export class StreamExchange implements Exchange, DeadlineOwner {
   #finish(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    const { counts, handler } = this.#context
     const { status, bodyBytes } = this.#sender
-    counts.add(counters.requestsInFlight, -1)
-    counts.add(counters.bodyBytesOut, bodyBytes)
-    if (status >= 200 && status < 600) counts.add(counters.answers2xx + Math.floor(status / 100) - 2)
-    const durationMs = performance.now() - this.#startMs
-    try {
-      handler.finished?.({ exchange: this, status, durationMs, bodyBytesOut: bodyBytes })
-    } catch (error) {
-      warnOfFault(error) // a log that fails is no reason to fail a client
-    }
+    endExchange(this, this.#context, { status, bodyBytes, startMs: this.#startMs })
   }
 
   #guarded(call: () => void): void {
