@@ -30,8 +30,6 @@ import { openThrough } from './through.ts'
 
 const keyCharactersMax = 1024
 const keysAtOnceMax = 1000
-/** After it a write that is still under way leaves nothing in a shared cache. Who misses meanwhile waits for it. */
-const writeLeaseMs = 2000
 const channel = openChannel('tenfold:cache')
 
 export interface CacheParts {
@@ -282,32 +280,7 @@ class NamedCache implements CacheNamespace {
 
   through<T>(options: ThroughOptions<T>): Through<T> {
     const { name } = options
-    return openThrough(this.#named(name, options), this.#prefix + name, options, this.#shared.writeBack)
-  }
-
-  /**
-   * Writes where the truth lies, then here; a write that fails leaves nothing. The truth and a shared cache are two places,
-   * and writers on several processes may reach them in different orders: so the value is kept under a lease from before the
-   * write, and by who gets none, or loses it meanwhile, it is deleted.
-   */
-  async change(key: string, value: unknown, isKept: boolean, write: () => Promise<void>): Promise<void> {
-    const full = this.#prefix + key
-    check(key, full)
-    const terms = termsOf({}, this.#defaults)
-    const engine = this.#engine
-    const shared = isKept && value !== undefined && isShared(engine) ? engine : undefined
-    const claim = await shared?.claim(full, { leaseMs: writeLeaseMs, tags: terms.tags, isRefresh: true })
-    try {
-      await write()
-    } catch (error) {
-      await this.delete(key)
-      throw error
-    }
-    if (!shared) return isKept ? this.set(key, value) : this.delete(key)
-    this.#shared.flights.changed(full)
-    const { kept, keepMs } = this.#keptOf(value, terms, 0)
-    const isFilled = claim?.outcome === 'lease' && (await shared.fill(claim.lease, kept, keepMs))
-    if (!isFilled) await shared.delete(full)
+    return openThrough(this.namespace(name, options), this.#prefix + name, options, this.#shared.writeBack)
   }
 
   #fresh(kept: Kept | undefined): unknown {
