@@ -1,11 +1,9 @@
 // Hits of one cache, alone in its process, so that no other teaches the compiler its shapes. Run by hits.ts:
 // node hits-peer.ts <name> <folder of packages>. Answers one line of JSON: operations for each second of processor time.
 
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { openCache } from '../../src/tiers/cache/cache.ts'
 import { openMemoryCache } from '../../src/tiers/cache/engines/memory/engine.ts'
+import { loadPeer, processorSeconds } from './peers.ts'
 
 const [name = '', packages = '.'] = process.argv.slice(2)
 const keyCount = 10_000
@@ -24,10 +22,7 @@ const keys = Array.from({ length: keyCount }, (_, i) => `user:${i}`)
 /** Neither in the order in which they were put nor in that of memory. */
 const order = Array.from({ length: 1 << 16 }, (_, i) => keys[(i * 7919) % keyCount] as string)
 const value = (key: string) => ({ id: key, name: `the user ${key}` })
-const load = async (name: string) => {
-  const loaded = await import(pathToFileURL(createRequire(join(packages, 'index.js')).resolve(name)).href)
-  return { ...loaded.default, ...loaded }
-}
+const load = (name: string) => loadPeer(packages, name)
 
 const peers: Record<string, () => Promise<Peer>> = {
   async tenfold() {
@@ -93,20 +88,15 @@ function measured(work: () => number | undefined): number {
   const before = process.cpuUsage()
   const found = work()
   if (found !== syncHits) throw new Error(`${name}: ${found} of ${syncHits} were hits`)
-  return syncHits / seconds(before)
+  return syncHits / processorSeconds(before)
 }
 
 async function awaited(forMs: number): Promise<number> {
   const before = process.cpuUsage()
   let count = 0
-  while (seconds(before) * 1000 < forMs) {
+  while (processorSeconds(before) * 1000 < forMs) {
     for (let i = 0; i < 1000; i++) await peer.hit(order[(count + i) & 0xffff] as string)
     count += 1000
   }
-  return count / seconds(before)
-}
-
-function seconds(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since)
-  return (user + system) / 1e6
+  return count / processorSeconds(before)
 }

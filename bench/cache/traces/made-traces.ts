@@ -6,7 +6,7 @@ import { numbered, type Trace } from './read-trace.ts'
 const objects = 100_000
 
 export function zipfTrace(skew: number, requests = 1_000_000): Trace {
-  return numbered(zipf(skew, requests, seededRandom(7)))
+  return numbered(zipfNumbers({ skew, objects, requests, random: seededRandom(7) }))
 }
 
 /** Every fifth request is for something that is never asked for again. */
@@ -20,14 +20,22 @@ export function zipfLoopTrace(requests = 1_000_000): Trace {
 }
 
 function* mixed(requests: number, every: number, other: (n: number) => number): Generator<number> {
-  const popular = zipf(1, requests, seededRandom(11))
+  const popular = zipfNumbers({ skew: 1, objects, requests, random: seededRandom(11) })
   for (let i = 0; i < requests; i++) {
     if (i % every === 0) yield other(i / every)
     else yield popular.next().value as number
   }
 }
 
-function* zipf(skew: number, requests: number, random: Random): Generator<number> {
+export interface ZipfOptions {
+  skew: number
+  objects: number
+  requests: number
+  random: Random
+}
+
+/** Numbers from 0, the most popular first. */
+export function* zipfNumbers({ skew, objects, requests, random }: ZipfOptions): Generator<number> {
   const sums = new Float64Array(objects)
   let sum = 0
   for (let i = 0; i < objects; i++) sums[i] = sum += 1 / (i + 1) ** skew
