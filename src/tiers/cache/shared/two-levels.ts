@@ -80,17 +80,10 @@ export class TwoLevels implements SharedCacheEngine {
   }
 
   async get(key: string): Promise<Kept | undefined> {
-    if (this.#mayUseNear()) {
-      const answer = this.#near.get(key)
-      const kept = answer instanceof Promise ? await answer : answer
-      if (kept) return kept
-      const underWay = this.#readings.get(key)
-      if (underWay) return underWay.answer
-    }
-    const reading: Reading = { isSpoilt: false, answer: Promise.resolve(undefined) }
-    this.#readings.set(key, reading)
-    reading.answer = this.#read(key, reading)
-    return reading.answer
+    if (!this.#mayUseNear()) return this.#far.get(key)
+    const found = this.#near.get(key)
+    const kept = found instanceof Promise ? await found : found
+    return kept ?? this.#readings.get(key)?.answer ?? this.#begin(key)
   }
 
   getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> {
@@ -150,6 +143,13 @@ export class TwoLevels implements SharedCacheEngine {
       if (change.kind === 'tag') void this.#near.deleteTag(change.tag)
       else void this.#near.deletePrefix('')
     }
+  }
+
+  #begin(key: string): Promise<Kept | undefined> {
+    const reading: Reading = { isSpoilt: false, answer: Promise.resolve(undefined) }
+    this.#readings.set(key, reading)
+    reading.answer = this.#read(key, reading)
+    return reading.answer
   }
 
   async #read(key: string, reading: Reading): Promise<Kept | undefined> {
