@@ -2,6 +2,7 @@
 
 export { TenfoldError } from './base/errors.ts'
 export type { Cache } from './tiers/cache/contract.ts'
+export type { Lock, Locks, RateLimiter } from './tiers/cache/shared/contract.ts'
 export type { Database, Key, SlotDatabase } from './tiers/database/contract.ts'
 export type { Handler, Job, Queue } from './tiers/queue/contract.ts'
 export type { ListedSession, Session, UserSessions } from './tiers/session/contract.ts'

@@ -1,5 +1,6 @@
 // Every command, in the order in which one meets them.
 
+import { cache } from './cache.ts'
 import { apply, climb, plan } from './climb.ts'
 import type { Command } from './command.ts'
 import { dbBackup } from './db-backup.ts'
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   scale,
   switchover,
   edge,
+  cache,
   purge,
   sessionsList,
   sessionsRevoke,

@@ -7,6 +7,7 @@ import type { SalvagedChange, SalvageHeader } from '../programs/postgres/salvage
 import type { LeftOut, ReplayReport } from '../programs/postgres/salvage/replay.ts'
 import type { ArchiveListing } from '../supervisor/backup/list.ts'
 import type { BackupStatus } from '../supervisor/backup/status.ts'
+import type { CacheName, CacheNodeReport, CacheSummary } from '../supervisor/cache.ts'
 import type { EdgeSummary, Purged } from '../supervisor/edge.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
 import type { ListedSalvage } from '../supervisor/replication/salvage.ts'
@@ -63,6 +64,9 @@ export interface Status {
 export type {
   ArchiveListing,
   BackupStatus,
+  CacheName,
+  CacheNodeReport,
+  CacheSummary,
   EdgeReport,
   EdgeSummary,
   LeftOut,
@@ -118,7 +122,7 @@ export interface NodeMetrics {
   requestsPerSecond?: number
   errorsPerSecond?: number
   p99Ms?: number
-  /** Of an edge: the share of its requests for which no server was asked. */
+  /** Of an edge: the share of its requests for which no server was asked. Of a shared cache node: of reads that found a value. */
   hitRatio?: number
   inFlight?: number
   cpuPercent?: number

@@ -5,6 +5,7 @@ import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../bas
 import { waitUntil } from '../base/limits.ts'
 import type {
   ArchiveListing,
+  CacheSummary,
   ControlEvents,
   EdgeSummary,
   FaultKind,
@@ -123,6 +124,11 @@ export class ControlClient {
   /** What each front keeps and gave from it since it started, and the sum of that. */
   edge(): Promise<EdgeSummary> {
     return this.#call('GET', '/api/edge')
+  }
+
+  /** What every process finds in its cache, by name, and what the shared nodes hold. */
+  cache(): Promise<CacheSummary> {
+    return this.#call('GET', '/api/cache')
   }
 
   async logs(query: { node?: string; lines?: number; grep?: string } = {}): Promise<LogLine[]> {

@@ -57,7 +57,10 @@ async function readFileLines(path: string, node: string): Promise<LogLine[]> {
   }
 }
 
-/** JSON lines of ours, `2026-01-31 10:00:00.000 UTC ...` of PostgreSQL, anything else of a user's program. */
+/**
+ * JSON lines of ours, `2026-01-31 10:00:00.000 UTC ...` of PostgreSQL, `4711:M 31 Jan 2026 10:00:00.000 * ...` of Redis,
+ * anything else of a user's program.
+ */
 function parseLine(text: string, node: string, lastTime: string): LogLine {
   if (text.startsWith('{')) {
     try {
@@ -72,6 +75,13 @@ function parseLine(text: string, node: string, lastTime: string): LogLine {
     } catch {
       // A line that only looks like JSON is text.
     }
+  }
+  const ofRedis = /^\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) ([.*#-]) (.*)$/.exec(text)
+  if (ofRedis) {
+    const [, stamp = '', mark, message = ''] = ofRedis
+    const time = new Date(`${stamp} UTC`)
+    const level = mark === '#' ? 'warn' : 'info'
+    return { node, time: Number.isNaN(time.getTime()) ? lastTime : time.toISOString(), level, message }
   }
   const stamp = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) (?:UTC|GMT)/.exec(text)
   const level = / (FATAL|PANIC|ERROR|WARNING): /.exec(text)?.[1]?.toLowerCase() ?? 'info'

@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
 import { hasDoor, type MapNode, type SystemMap } from '../map/map.ts'
 import { DoorClient } from '../processes/door/client.ts'
-import type { NodeMetrics, StatusNode } from './api.ts'
+import type { CacheNodeReport, NodeMetrics, StatusNode } from './api.ts'
 
 /** CPU time of Linux is counted in ticks of 10 ms (sysconf(_SC_CLK_TCK) is 100 on every Linux that Node runs on). */
 const ticksPerSecond = 100
@@ -24,10 +24,12 @@ interface Sample {
 export class MetricsSampler {
   readonly #home: Home
   readonly #map: () => SystemMap
+  readonly #readRedis: (node: MapNode) => Promise<CacheNodeReport | undefined>
   #samples = new Map<string, Sample>()
   #last: { atMs: number; nodes: Promise<Record<string, NodeMetrics>> } | undefined
 
-  constructor(home: Home, map: () => SystemMap) {
+  constructor(home: Home, map: () => SystemMap, readRedis: (node: MapNode) => Promise<CacheNodeReport | undefined>) {
+    this.#readRedis = readRedis
     this.#home = home
     this.#map = map
   }
@@ -52,14 +54,15 @@ export class MetricsSampler {
     const state = hasDoor(node.role)
       ? await new DoorClient(this.#home, node.id).state().catch(() => undefined)
       : undefined
+    const redis = node.role === 'redis' ? await this.#readRedis(node) : undefined
     const before = this.#samples.get(node.id)
     const now: Sample = {
       atMs,
       pid: node.pid,
       cpuTicks: usage?.cpuTicks ?? 0,
-      requests: state?.requests ?? 0,
+      requests: state?.requests ?? redis?.commands ?? 0,
       errors: state?.errors ?? 0,
-      edge: state?.edge ?? { asked: 0, spared: 0 },
+      edge: state?.edge ?? { asked: redis ? redis.hits + redis.misses : 0, spared: redis?.hits ?? 0 },
     }
     this.#samples.set(node.id, now)
     const metrics: NodeMetrics = {}
@@ -69,7 +72,7 @@ export class MetricsSampler {
     if (before?.pid === now.pid) {
       const seconds = (now.atMs - before.atMs) / 1000
       if (usage) metrics.cpuPercent = ((now.cpuTicks - before.cpuTicks) / ticksPerSecond / seconds) * 100
-      if (state?.requests !== undefined) metrics.requestsPerSecond = (now.requests - before.requests) / seconds
+      if (state?.requests !== undefined || redis) metrics.requestsPerSecond = (now.requests - before.requests) / seconds
       const asked = now.edge.asked - before.edge.asked
       if (asked > 0) metrics.hitRatio = (now.edge.spared - before.edge.spared) / asked
       if (state?.errors !== undefined) metrics.errorsPerSecond = (now.errors - before.errors) / seconds

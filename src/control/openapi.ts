@@ -118,6 +118,11 @@ const routes: readonly Route[] = [
     summary: 'What each front keeps, what it answered from it, and what that saves.',
   },
   {
+    method: 'get',
+    path: '/api/cache',
+    summary: 'Hit ratios by name, the working set, and what the shared cache nodes hold.',
+  },
+  {
     method: 'post',
     path: '/api/purges',
     summary: 'Throws out what is kept, at every front; answers when that has happened.',

@@ -19,6 +19,7 @@ import type { Topology } from '../topology/schema.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import type { ControlEvents, Plan, Target } from './api.ts'
 import { addBackupRoutes } from './backup-routes.ts'
+import { addCacheRoutes, renderCache } from './cache-routes.ts'
 import { serveDashboard } from './dashboard-files.ts'
 import { addEdgeRoutes } from './edge-routes.ts'
 import { readLogs } from './logs.ts'
@@ -114,7 +115,11 @@ export class ControlServer extends Lifecycle {
 
   #addRoutes(http: FastifyInstance): void {
     const { keeper, executor, home } = this.#supervisor
-    const sampler = new MetricsSampler(home, () => keeper.map)
+    const sampler = new MetricsSampler(
+      home,
+      () => keeper.map,
+      (node) => this.#supervisor.cache.nodeReport(node),
+    )
 
     http.get('/api/status', () => this.#status())
     http.get('/api/events', (_request, reply) => {
@@ -155,6 +160,7 @@ export class ControlServer extends Lifecycle {
     addSalvageRoutes(http, this.#supervisor)
     addEdgeRoutes(http, this.#supervisor)
     addSessionRoutes(http, this.#supervisor)
+    addCacheRoutes(http, this.#supervisor)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)
@@ -171,7 +177,8 @@ export class ControlServer extends Lifecycle {
     http.get('/api/metrics', async () => ({ nodes: await sampler.sample() }))
     http.get('/metrics', async (_request, reply) => {
       reply.type('text/plain; version=0.0.4')
-      return renderPrometheus(keeper.map, await sampler.sample(), this.#status().nodes)
+      const [nodes, cacheReport] = await Promise.all([sampler.sample(), this.#supervisor.cache.report()])
+      return renderPrometheus(keeper.map, nodes, this.#status().nodes) + renderCache(cacheReport)
     })
     http.get('/api/openapi.json', () => openApiDocument(this.#options.version))
     http.post('/api/down', async (_request, reply) => {
@@ -187,11 +194,11 @@ export class ControlServer extends Lifecycle {
   }
 
   /**
-   * A rung keeps the app, the name, the backups and what front and edge are told of the running system; a file states all
-   * that it wants.
+   * A rung keeps the app, the name, the backups and what front, edge, cache and sessions are told of the running system; a
+   * file states all that it wants.
    */
   #resolve(target: Target): Topology {
-    const { app, name, front, edge, web, database } = this.#supervisor.keeper.map.topology
+    const { app, name, front, edge, web, database, cache, session } = this.#supervisor.keeper.map.topology
     if ('topology' in target) return resolveTopology(target.topology)
     const { rung } = target
     if (!rungOf(rung).isBuilt)
@@ -199,6 +206,7 @@ export class ControlServer extends Lifecycle {
     const preset = presetOf(rung)
     const { count: _, tls, ...ownFront } = front
     const { enabled: __, ...ownEdge } = edge
+    const { nodes: ___, ...ownCache } = cache
     const hasFront = web.command !== undefined || (preset.front?.count ?? 0) > 0
     const own = {
       app,
@@ -207,6 +215,8 @@ export class ControlServer extends Lifecycle {
       database: { backup: database.backup },
       front: { ...ownFront, ...(hasFront && { tls }) },
       edge: ownEdge,
+      cache: ownCache,
+      session: { idleMs: session.idleMs },
       ...(web.command !== undefined && { web: { command: web.command, healthPath: web.healthPath } }),
     }
     return resolveTopology(mergeTopology(preset, own), `rung ${rung}`)

@@ -3,14 +3,13 @@
 
 import { dirname, resolve } from 'node:path'
 import { TenfoldError } from '../base/errors.ts'
-import { openCache } from '../tiers/cache/cache.ts'
-import { openMemoryCache } from '../tiers/cache/engines/memory/engine.ts'
 import { openDatabase } from '../tiers/database/database.ts'
 import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
 import { DatabaseRouter } from '../tiers/database/router.ts'
 import { openPostgresQueue } from '../tiers/queue/engines/postgres/engine.ts'
 import { QueueTier } from '../tiers/queue/queue.ts'
 import type { UserSessions } from '../tiers/session/contract.ts'
+import { openCachedSessions } from '../tiers/session/engines/cached/engine.ts'
 import { openDatabaseSessions } from '../tiers/session/engines/database/engine.ts'
 import { openSessions } from '../tiers/session/session.ts'
 import { openUserSessions } from '../tiers/session/user-sessions.ts'
@@ -19,6 +18,8 @@ import { KpiCollector } from '../tiers/telemetry/kpi-collector.ts'
 import { openAssets } from '../tiers/web/assets/assets.ts'
 import { openOnce, sweepOnce } from '../tiers/web/once.ts'
 import { openWeb, type Web } from '../tiers/web/web.ts'
+import { openProcessCache } from './cache/open-cache.ts'
+import type { CacheReport } from './cache/report.ts'
 import type { ProcessContext } from './context.ts'
 import { FollowedCookieKeys } from './cookie-keys.ts'
 import { DatabaseProbe } from './database-probe.ts'
@@ -36,6 +37,7 @@ export interface AppRuntime {
   router: DatabaseRouter
   queue: QueueTier
   users: UserSessions
+  cacheReport(): CacheReport
   /** Why no request should come, or undefined. */
   trouble(): string | undefined
   /** Closes everything. Drain requests and jobs first. */
@@ -63,8 +65,10 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const db = openDatabase<unknown>(router)
     const repeatMsMax = () => router.holdMsMax
     const probe = await stack.start(new DatabaseProbe(db))
-    const sessions = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
-    const cache = stack.keep(openMemoryCache({ bytesMax: topology.cache.bytesMax }))
+    const cache = stack.keep(await openProcessCache(map.current, secrets, db))
+    const inDatabase = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
+    const readsShared = () => map.current.sessions === 'shared'
+    const sessions = cache.shared ? openCachedSessions(inDatabase, cache.shared, readsShared) : inDatabase
     const users = openUserSessions(sessions)
     const cookieKeys = stack.keep(new FollowedCookieKeys(context, secrets.cookieKeys))
     const queue = new QueueTier(stack.keep(openPostgresQueue(() => db.shards())), { log })
@@ -72,6 +76,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
     const sweeps = [
       { name: 'sessions', run: () => sessions.sweep() },
+      { name: 'locks and limits', run: () => cache.sweep() },
       { name: 'idempotency keys', run: () => sweepOnce(db, slotCount) },
       ...(assets ? [{ name: 'old assets', run: () => assets.sweep() }] : []),
     ]
@@ -82,7 +87,9 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
         ...(assets && { assets }),
         tiers: {
           db,
-          cache: openCache(cache),
+          cache: cache.cache,
+          locks: cache.locks,
+          limiter: cache.limiter,
           queue: queue.queue,
           sessions: users,
           kpi,
@@ -99,7 +106,12 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
         notReady: options.notReady,
       }),
     )
-    return { web, router, queue, users, trouble: () => probe.trouble, close: () => stack.close() }
+    return {
+      ...{ web, router, queue, users },
+      cacheReport: () => cache.report(),
+      trouble: () => probe.trouble,
+      close: () => stack.close(),
+    }
   } catch (error) {
     await stack.close()
     throw error

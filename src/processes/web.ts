@@ -6,6 +6,7 @@ import { Lifecycle } from '../base/lifecycle.ts'
 import { DrainableServer } from '../net/drainable-server.ts'
 import { sumCounts } from '../net/server-counts.ts'
 import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
+import type { CacheReport } from './cache/report.ts'
 import { entryFd, type ProcessContext } from './context.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
 import { processUse } from './process-use.ts'
@@ -62,6 +63,10 @@ class WebRole extends Lifecycle implements Role {
 
   async release(): Promise<void> {
     this.#running().router.release()
+  }
+
+  cacheReport(): CacheReport {
+    return this.#running().cacheReport()
   }
 
   sessions(request: SessionRequest): Promise<SessionAnswer> {

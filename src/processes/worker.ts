@@ -3,6 +3,7 @@
 import { TenfoldError } from '../base/errors.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
+import type { CacheReport } from './cache/report.ts'
 import type { ProcessContext } from './context.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
 import { reachPrimary } from './reach-primary.ts'
@@ -46,6 +47,10 @@ class WorkerRole extends Lifecycle implements Role {
 
   async release(): Promise<void> {
     this.#running().router.release()
+  }
+
+  cacheReport(): CacheReport {
+    return this.#running().cacheReport()
   }
 
   protected async open(): Promise<void> {

@@ -10,6 +10,7 @@ import type { Secrets } from '../map/secrets.ts'
 import type { Step } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
 import { Backups } from './backup/backups.ts'
+import { CacheControl } from './cache.ts'
 import { CacheWatch } from './cache-watch.ts'
 import { checkCache } from './check-cache.ts'
 import { checkFronts } from './check-fronts.ts'
@@ -40,6 +41,7 @@ export class Supervisor extends Lifecycle {
   readonly backups: Backups
   readonly edge: EdgeControl
   readonly sessions: SessionControl
+  readonly cache: CacheControl
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -85,6 +87,7 @@ export class Supervisor extends Lifecycle {
     this.backups = new Backups(system)
     this.edge = new EdgeControl(system)
     this.sessions = new SessionControl(system)
+    this.cache = new CacheControl(system)
   }
 
   protected async open(): Promise<void> {

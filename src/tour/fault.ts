@@ -18,8 +18,9 @@ export async function injectFault(act: FaultAct, system: TourSystem, clock: Cloc
   const atMs = clock.now()
   await system.fault(act.fault, victim.id)
   const isWhole = async () => {
-    const now = (await system.status()).nodes.filter((node) => isKin(node, act) && node.state === 'ready')
-    return now.length >= before.length && now.every((node) => node.pid !== victim.pid)
+    const now = (await system.status()).nodes.filter((node) => isKin(node, act))
+    // How many there are may change meanwhile, where their number follows the load.
+    return now.length > 0 && now.every(({ state, pid }) => state === 'ready' && pid !== victim.pid)
   }
   const accident = { title: titleOf(act), rung: act.rung, node: victim.id, atMs: Math.round(atMs) }
   try {
@@ -34,9 +35,14 @@ export async function injectFault(act: FaultAct, system: TourSystem, clock: Cloc
 
 /** One that could stand in for it: a primary's place is taken by a replica. */
 function isKin({ role }: TourNode, { victim }: FaultAct): boolean {
-  return role === (victim === 'web' || victim === 'front' ? victim : 'postgres')
+  return role === roleOf(victim)
 }
 
 function isPossible({ role, database }: TourNode, { victim }: FaultAct): boolean {
-  return role === victim || database === victim
+  return role === roleOf(victim) && (database === undefined || database === victim)
+}
+
+function roleOf(victim: FaultAct['victim']): TourNode['role'] {
+  if (victim === 'cache') return 'redis'
+  return victim === 'web' || victim === 'front' ? victim : 'postgres'
 }

@@ -19,7 +19,7 @@ export interface FaultAct {
   kind: 'fault'
   rung: number
   fault: 'kill' | 'pause'
-  victim: 'front' | 'web' | 'primary' | 'replica'
+  victim: 'front' | 'web' | 'cache' | 'primary' | 'replica'
   nth: number
 }
 
@@ -42,16 +42,15 @@ const trialsByRung: Readonly<Record<number, readonly Trial[]>> = {
     { kind: 'switchover', rung: 4 },
     fault(4, 'pause', 'primary'),
   ],
-  6: [
-    fault(6, 'kill', 'front', 0),
-    { kind: 'purge', rung: 6 },
-    fault(6, 'kill', 'front', 1),
-    fault(6, 'kill', 'web', 0),
-  ],
+  5: [fault(5, 'kill', 'cache')],
+  6: [fault(6, 'kill', 'front', 0), { kind: 'purge', rung: 6 }, fault(6, 'kill', 'front', 1)],
+  7: [fault(7, 'kill', 'web', 0), fault(7, 'kill', 'web', 1), fault(7, 'kill', 'web', 2)],
 }
 
 const holdMsMin = 1500
-const reserveMs = { climb: 5000, fault: 5000, switchover: 2000, purge: 2500 } as const
+const reserveMs = { climb: 5000, fault: 3000, switchover: 2000, purge: 2500 } as const
+/** One of a database: a replica takes its place, and it comes back as a replica. */
+const databaseFaultMs = 5000
 /** First users and photos before the load; the last answers, two verifications and a restart after it. */
 const beforeMs = 5000
 const afterMs = 20_000
@@ -73,9 +72,14 @@ export function planActs(rungMax: number): Act[] {
   return acts
 }
 
+function reserveOf(act: Exclude<Act, { kind: 'hold' }>): number {
+  const isOfDatabase = act.kind === 'fault' && (act.victim === 'primary' || act.victim === 'replica')
+  return isOfDatabase ? databaseFaultMs : reserveMs[act.kind]
+}
+
 /** @throws bad-input when the acts cannot fit. */
 export function checkMinutes(acts: readonly Act[], minutes: number): void {
-  const leastMs = beforeMs + afterMs + sum(acts, (act) => (act.kind === 'hold' ? holdMsMin : reserveMs[act.kind]))
+  const leastMs = beforeMs + afterMs + sum(acts, (act) => (act.kind === 'hold' ? holdMsMin : reserveOf(act)))
   if (minutes * 60_000 >= leastMs) return
   const least = Math.ceil(leastMs / 6000) / 10
   throw new TenfoldError('bad-input', `a tour of ${acts.length} acts needs at least ${least} minutes, got ${minutes}`)
@@ -88,7 +92,7 @@ export function checkMinutes(acts: readonly Act[], minutes: number): void {
 export function holdMs(rest: readonly Act[], leftMs: number): number {
   const head = rest[0]
   if (head?.kind !== 'hold') return 0
-  const neededMs = afterMs + sum(rest, (act) => (act.kind === 'hold' ? 0 : reserveMs[act.kind]))
+  const neededMs = afterMs + sum(rest, (act) => (act.kind === 'hold' ? 0 : reserveOf(act)))
   const share = head.weight / sum(rest, (act) => (act.kind === 'hold' ? act.weight : 0))
   return Math.max(holdMsMin, (leftMs - neededMs) * share)
 }

@@ -128,7 +128,7 @@ test('wrong input to the control API is refused with a reason', async () => {
   const control = `http://127.0.0.1:${system.portBase + 70}`
   const authorization = `Bearer ${(await readFile(join(system.dir, 'token'), 'utf8')).trim()}`
   for (const [path, body, expected] of [
-    ['steps', '{"rung": 5}', /rung 5 \(cache tier\) is not built yet/],
+    ['steps', '{"rung": 8}', /rung 8 \(data centers\) is not built yet/],
     ['steps', '{"rung": 99}', /rung/],
     ['steps', '{"topology": {"web": {"count": "two"}}}', /web\.count: expected number, .*got "two"/],
     ['steps', '{bad', /JSON/],

@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { type ErrorBody, type ErrorCode, errorCodes, TenfoldError } from '../../base/errors.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
 import type { EdgeReport } from '../../tiers/edge/contract.ts'
+import type { CacheReport } from '../cache/report.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
 import type { SessionAnswer, SessionRequest } from '../session-desk.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './contract.ts'
@@ -55,6 +56,10 @@ export class DoorClient {
 
   edgeReport(): Promise<EdgeReport | null> {
     return this.#call('GET', '/edge')
+  }
+
+  cacheReport(): Promise<CacheReport | null> {
+    return this.#call('GET', '/cache')
   }
 
   sessions(request: SessionRequest): Promise<SessionAnswer> {

@@ -12,10 +12,12 @@
 //                           also when they had before
 //   POST /invalidate {urls} what another front saw being changed is thrown out; answers {}
 //   GET  /edge              EdgeReport; null where there is no edge
+//   GET  /cache             CacheReport; null where there is no cache
 //   POST /sessions SessionRequest   answers SessionAnswer; only where there are sessions
 //   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
 
 import type { EdgeReport } from '../../tiers/edge/contract.ts'
+import type { CacheReport } from '../cache/report.ts'
 import type { ProcessUse } from '../process-use.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
 import type { SessionAnswer, SessionRequest } from '../session-desk.ts'
@@ -70,6 +72,7 @@ export interface DoorHandlers {
   purge?(logged: LoggedPurge, options: { again: boolean }): Promise<{ objects: number }>
   invalidate?(urls: string[]): Promise<void>
   edgeReport?(): EdgeReport | null
+  cacheReport?(): CacheReport | null
   sessions?(request: SessionRequest): Promise<SessionAnswer>
   startSupervisor?(args: string[]): Promise<{ pid: number }>
 }

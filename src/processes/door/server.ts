@@ -49,7 +49,7 @@ export class DoorServer extends Lifecycle {
   }
 
   async #dispatch(call: string, request: IncomingMessage): Promise<unknown> {
-    const { applyMap, hold, release, reach, leaveEntry, purge, invalidate, edgeReport, startSupervisor } =
+    const { applyMap, hold, release, reach, leaveEntry, purge, invalidate, edgeReport, cacheReport, startSupervisor } =
       this.#handlers
     switch (call) {
       case 'GET /state':
@@ -80,6 +80,8 @@ export class DoorServer extends Lifecycle {
         return {}
       case 'GET /edge':
         return edgeReport?.call(this.#handlers) ?? null
+      case 'GET /cache':
+        return cacheReport?.call(this.#handlers) ?? null
       case 'POST /sessions': {
         const { sessions } = this.#handlers
         if (!sessions) break

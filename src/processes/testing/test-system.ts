@@ -61,7 +61,8 @@ export async function startTestSystem(
     }
   }
   await write(files)
-  const secrets = { postgres: postgres.secrets, cookieKeys: ['a key of the tests'], controlToken: 'none' }
+  const redis = { admin: '', app: '', replica: '' }
+  const secrets = { postgres: postgres.secrets, redis, cookieKeys: ['a key of the tests'], controlToken: 'none' }
   await writeFile(home.secrets, JSON.stringify(secrets))
   const map = mapOf(dir, topology, postgres)
   await writeMap(home.map, map)

@@ -132,7 +132,7 @@ async function launch(
   const server = spawn(path, [files.configuration], {
     cwd: files.dir,
     detached: true,
-    env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
+    env: { LC_ALL: 'C', PATH: '/usr/bin:/bin', TZ: 'UTC' },
     stdio: ['ignore', logFd, logFd],
     ...(owner && { uid: owner.uid, gid: owner.gid }),
   })

@@ -3,6 +3,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Transaction } from 'kysely'
 import type { Cache } from '../cache/contract.ts'
+import type { Locks, RateLimiter } from '../cache/shared/contract.ts'
 import type { Database, SlotDatabase } from '../database/contract.ts'
 import type { Queue } from '../queue/contract.ts'
 import type { Session, UserSessions } from '../session/contract.ts'
@@ -20,6 +21,10 @@ export interface Tiers<DB> {
   http: FastifyInstance
   db: Database<DB>
   cache: Cache
+  /** Locks that all processes agree on, with fencing tokens: whoever guards something with one has it refuse lower tokens. */
+  locks: Locks
+  /** Limits that all processes count together. */
+  limiter: RateLimiter
   queue: Queue
   /** The sessions of any user, to show where somebody is logged in and to end it. The request's own is `request.session`. */
   sessions: UserSessions

@@ -1,0 +1,61 @@
+// What the tests of the shared cache do with a running sample: people log in and are asked for, nodes are found and wiped.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StatusNode } from '../../../src/control/api.ts'
+import { RedisAdmin } from '../../../src/programs/redis/admin.ts'
+import type { RunningSystem } from '../../running-system.ts'
+
+const atOnce = 20
+
+export type RunningNode = StatusNode & { pid: number }
+
+export async function nodesOf(system: RunningSystem, role: StatusNode['role']): Promise<RunningNode[]> {
+  const { nodes } = await system.status()
+  return nodes.flatMap((node) => (node.role === role && node.pid !== null ? [{ ...node, pid: node.pid }] : []))
+}
+
+/** The cookies of so many people. */
+export async function logInPeople(system: RunningSystem, count: number): Promise<string[]> {
+  return inParts(
+    Array.from({ length: count }, (_, i) => `Person ${i}`),
+    async (name) => {
+      const response = await fetch(`${system.appUrl}/api/signup`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name }),
+      })
+      assert.equal(response.status, 201)
+      const cookie = response.headers.getSetCookie().find((text) => text.startsWith('tenfold.sid='))
+      return String(cookie?.split(';')[0])
+    },
+  )
+}
+
+export async function allAreLoggedIn(system: RunningSystem, cookies: readonly string[]): Promise<void> {
+  const statuses = await inParts(cookies, async (cookie) => {
+    const response = await fetch(`${system.appUrl}/api/me`, { headers: { cookie } })
+    await response.body?.cancel()
+    return response.status
+  })
+  assert.deepEqual(
+    statuses.filter((status) => status !== 200),
+    [],
+    'somebody was logged out',
+  )
+}
+
+/** Everything in it is gone, as if it had been started anew. */
+export async function wipeCache(system: RunningSystem, { address, port }: RunningNode): Promise<void> {
+  const { redis } = JSON.parse(await readFile(join(system.dir, 'secrets.json'), 'utf8'))
+  using admin = await RedisAdmin.connect({ address, port, secrets: redis })
+  await admin.command('FLUSHALL')
+}
+
+async function inParts<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let from = 0; from < items.length; from += atOnce)
+    results.push(...(await Promise.all(items.slice(from, from + atOnce).map(work))))
+  return results
+}
