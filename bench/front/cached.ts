@@ -2,8 +2,9 @@
 // Run: node -C source bench/front/cached.ts [--bytes 1024,102400] [--rounds 5] [--seconds 3] [--clients 64] [--only nginx,Varnish]
 
 import { parseArgs } from 'node:util'
+import { compareAtFull, options } from './at-full.ts'
 import * as measure from './measure.ts'
-import { answeringNginx, type Command, cachingHaproxy, cachingNginx, cachingVarnish } from './programs.ts'
+import { cachingHaproxy, cachingNginx, cachingVarnish } from './programs.ts'
 
 /** By the size of the object: a small one, and one that is not. */
 const targets: Record<string, Record<string, number>> = {
@@ -13,38 +14,20 @@ const targets: Record<string, Record<string, number>> = {
 
 const { values } = parseArgs({
   options: {
+    ...options,
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '64' },
     bytes: { type: 'string', default: '1024,102400' },
-    only: { type: 'string' },
   },
 })
 
-for (const bytes of values.bytes.split(',')) await compare(bytes)
-
-async function compare(bytes: string): Promise<void> {
-  await using bench = await measure.Bench.open()
-  const { dir } = bench
-  const serverPort = await measure.freePort()
-  await bench.start(await answeringNginx(dir, serverPort, Number(bytes)), serverPort)
-  const commands: Record<string, (port: number) => Promise<Command>> = {
+for (const bytes of values.bytes.split(',')) {
+  const rounds = await compareAtFull({ what: 'an object', bytes: Number(bytes) }, values, (dir, serverPort) => ({
     [measure.ours]: async (port) => measure.node('front.ts', String(port), String(serverPort), 'edge'),
     nginx: (port) => cachingNginx(dir, port, serverPort),
     'nginx, tcp_nopush': (port) => cachingNginx(dir, port, serverPort, { nopush: true }),
     Varnish: (port) => cachingVarnish(dir, port, serverPort),
     HAProxy: (port) => cachingHaproxy(dir, port, serverPort),
-  }
-  const proxies = await bench.startAll(commands, values.only)
-  measure.printMachine(`an object of ${bytes} bytes, ${values.clients} kept connections,
-${values.rounds} rounds of ${values.seconds} s in turns; medians`)
-  const rounds = await measure.inTurns(proxies, {
-    rounds: Number(values.rounds),
-    measure: (proxy, seconds = Number(values.seconds)) =>
-      measure.wrk(proxy, { seconds, clients: Number(values.clients) }),
-  })
-  measure.printTable(rounds)
-  measure.printRatios(rounds)
+  }))
   for (const [name, target] of Object.entries(targets[bytes] ?? {})) {
     const ratio = measure.ratioTo(rounds, name)
     if (ratio) measure.say(`of ${name}, ${bytes} bytes`, measure.lower(ratio), target)

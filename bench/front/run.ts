@@ -7,8 +7,9 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { compareAtFull, options } from './at-full.ts'
 import * as measure from './measure.ts'
-import { answeringNginx, type Command, proxyingHaproxy, proxyingNginx } from './programs.ts'
+import { type Command, proxyingHaproxy, proxyingNginx } from './programs.ts'
 
 const targets = { nginx: 0.6, bestOfNode: 2.5 }
 const libraries = ['http-proxy', '@fastify/http-proxy']
@@ -16,37 +17,24 @@ const packages = ['http-proxy@1.18.1', '@fastify/http-proxy@11.6.3', 'fastify@5.
 
 const { values } = parseArgs({
   options: {
+    ...options,
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '64' },
     bytes: { type: 'string', default: '1024' },
-    only: { type: 'string' },
   },
 })
 
-await using bench = await measure.Bench.open()
-const { dir } = bench
-const serverPort = await measure.freePort()
-await bench.start(await answeringNginx(dir, serverPort, Number(values.bytes)), serverPort)
 const folder = await installPackages()
-const commands: Record<string, (port: number) => Promise<Command>> = {
-  [measure.ours]: async (port) => measure.node('front.ts', String(port), String(serverPort)),
-  nginx: (port) => proxyingNginx(dir, port, serverPort),
-  HAProxy: (port) => proxyingHaproxy(dir, port, serverPort),
-}
-for (const name of [...libraries, 'node:http + undici'])
-  commands[name] = async (port) => measure.node('peer.ts', name, String(port), String(serverPort), folder)
-
-const proxies = await bench.startAll(commands, values.only)
-measure.printMachine(`${values.clients} kept connections, answers of ${values.bytes} bytes,
-${values.rounds} rounds of ${values.seconds} s in turns; medians`)
-const rounds = await measure.inTurns(proxies, {
-  rounds: Number(values.rounds),
-  measure: (proxy, seconds = Number(values.seconds)) =>
-    measure.wrk(proxy, { seconds, clients: Number(values.clients) }),
+const rounds = await compareAtFull({ what: 'answers', bytes: Number(values.bytes) }, values, (dir, serverPort) => {
+  const peer = (name: string) => async (port: number) =>
+    measure.node('peer.ts', name, String(port), String(serverPort), folder)
+  const commands: Record<string, (port: number) => Promise<Command>> = {
+    [measure.ours]: async (port) => measure.node('front.ts', String(port), String(serverPort)),
+    nginx: (port) => proxyingNginx(dir, port, serverPort),
+    HAProxy: (port) => proxyingHaproxy(dir, port, serverPort),
+  }
+  for (const name of [...libraries, 'node:http + undici']) commands[name] = peer(name)
+  return commands
 })
-measure.printTable(rounds)
-measure.printRatios(rounds)
 const nginx = measure.ratioTo(rounds, 'nginx')
 const best = libraries.map((name) => measure.ratioTo(rounds, name)).filter((ratio) => ratio !== undefined)
 if (nginx) measure.say('of nginx', measure.lower(nginx), targets.nginx)
