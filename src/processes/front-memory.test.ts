@@ -82,7 +82,7 @@ test('of malformed requests of every class nothing is kept', async (t) => {
 
   // Each was refused, and some of them while a server had their beginning.
   assert.deepEqual([...answers.keys()].sort(), ['400', '417', '501', '505'])
-  assert.ok(system.a.asked.length + system.a.aborted > 0, 'no body was cut under a server')
+  assert.deepEqual([...new Set(system.a.asked)], ['/echo'], 'bodies are cut under a server, and nothing is smuggled')
   assert.equal((await ask(port, '/bytes/1')).status, 200)
   await waitUntil(async () => (await door.state()).inFlight === 0, { what: 'nothing in flight', timeoutMs: limitMs })
   assert.equal(front.exitCode, null)
