@@ -9,6 +9,7 @@ import { CoarseTicks } from './coarse-ticks.ts'
 import { Entry } from './entry.ts'
 import { type EvictionName, evictions } from './eviction/policies.ts'
 import { askedWord, calmWord, HitTable, hashWord, seenWord, wordsEach } from './hit-table.ts'
+import { HotKeys } from './hot-keys.ts'
 import { type MemoryInsight, measureInsight } from './insight.ts'
 import { hashKey } from './key-hash.ts'
 import { CountsByName } from './name-counts.ts'
@@ -53,6 +54,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   const ticks = new CoarseTicks()
   const counts = new CountsByName()
   const reuse = new ReuseSketch(bytesMax)
+  const hot = new HotKeys()
   const tags = new TagIndex<Entry>()
   let timer: NodeJS.Timeout | undefined
   let wakesAtMs = Number.POSITIVE_INFINITY
@@ -92,6 +94,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
     const index = indexes.get(key)
     if (index === undefined) {
       counts.of(key).misses++
+      hot.add(key, 1)
       return undefined
     }
     countHit(index)
@@ -106,7 +109,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   /** Out of everything but the eviction's queues. */
   function forget(entry: Entry): void {
     indexes.delete(entry.key)
-    entry.settle()
+    hot.add(entry.key, entry.settle())
     entries[entry.index] = undefined
     table.giveBack(entry.index)
     wheel.remove(entry)
@@ -202,8 +205,8 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
       for (const entry of entries) if (entry?.key.startsWith(prefix)) drop(entry)
     },
     insight() {
-      for (const entry of entries) entry?.settle()
-      return measureInsight({ bytesMax, bytes: eviction.bytes, counts: counts.all(), reuse })
+      for (const entry of entries) if (entry) hot.add(entry.key, entry.settle())
+      return measureInsight({ bytesMax, bytes: eviction.bytes, counts: counts.all(), reuse, hot })
     },
     async close() {
       isClosed = true

@@ -62,13 +62,14 @@ export class Entry implements Place {
     words[at + seenWord] = (words[at + askedWord] as number) - hits
   }
 
-  /** Moves what was counted to the counts of its name. */
-  settle(): void {
+  /** Moves what was counted to the counts of its name, and answers how much that was. */
+  settle(): number {
     const { words } = this.#table
     const at = this.index * wordsEach
     const asked = words[at + askedWord] as number
     this.counts.hits += asked >>> 0
     words[at + askedWord] = 0
     words[at + seenWord] = (words[at + seenWord] as number) - asked
+    return asked >>> 0
   }
 }

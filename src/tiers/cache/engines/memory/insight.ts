@@ -1,5 +1,6 @@
 // What an operator asks of a cache: does it hit, what is in it, what would more memory bring.
 
+import type { HotKey, HotKeys } from './hot-keys.ts'
 import type { NameCounts } from './name-counts.ts'
 import type { CurvePoint, ReuseSketch } from './reuse.ts'
 
@@ -26,6 +27,8 @@ export interface MemoryInsight {
   /** Bytes of all that was asked for lately: what a cache that never evicts would hold. */
   workingSetBytes: number
   curve: CurvePoint[]
+  /** The keys that are asked for most, found here or not. */
+  hotKeys: HotKey[]
 }
 
 export interface Measured {
@@ -33,9 +36,10 @@ export interface Measured {
   bytesMax: number
   counts: readonly NameCounts[]
   reuse: ReuseSketch
+  hot: HotKeys
 }
 
-export function measureInsight({ bytes, bytesMax, counts, reuse }: Measured): MemoryInsight {
+export function measureInsight({ bytes, bytesMax, counts, reuse, hot }: Measured): MemoryInsight {
   const hits = counts.reduce((sum, each) => sum + each.hits, 0)
   const misses = counts.reduce((sum, each) => sum + each.misses, 0)
   return {
@@ -45,6 +49,7 @@ export function measureInsight({ bytes, bytesMax, counts, reuse }: Measured): Me
     names: counts.map(insightOf),
     workingSetBytes: Math.round(reuse.workingSetBytes),
     curve: reuse.curve(),
+    hotKeys: hot.hottest(),
   }
 }
 
