@@ -15,9 +15,10 @@ const limitMs = 10_000
 const overrides = { front: { algorithm: 'round-robin' as const, slowStartMs: 0 } }
 
 test('a front process serves the public socket, follows the map, hands over and drains', async (t) => {
-  const { home, bound, map, a, b } = await openFrontSystem(t, overrides)
+  const system = await openFrontSystem(t, overrides)
+  const { home, bound, map, a, b } = system
   const publicPort = bound.address().port
-  const front = startFront(t, { home, bound })
+  const front = startFront(system)
   const door = new DoorClient(home, frontId)
   const state = await waitUntil(() => door.state(), { what: 'the door', timeoutMs: limitMs })
   assert.deepEqual([state.isReady, state.hasEntry, state.mapVersion], [true, true, 1])
@@ -54,8 +55,9 @@ test('a front process serves the public socket, follows the map, hands over and 
 })
 
 test('a process that holds the public socket starts a successor that inherits it', async (t) => {
-  const { home, bound } = await openFrontSystem(t, overrides)
-  const front = startFront(t, { home, bound })
+  const system = await openFrontSystem(t, overrides)
+  const { home, bound } = system
+  const front = startFront(system)
   const door = new DoorClient(home, frontId)
   await waitUntil(() => door.state(), { what: 'the door', timeoutMs: limitMs })
   const script = `require('node:net').createServer((socket) => socket.end('successor')).listen({ fd: 3 })`

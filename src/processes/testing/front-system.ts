@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type Home, homeOf } from '../../map/home.ts'
+import { type Home, haproxyDirOf, homeOf } from '../../map/home.ts'
 import type { MapNode, SystemMap } from '../../map/map.ts'
 import { makeSecrets } from '../../map/secrets.ts'
 import { writeMap } from '../../map/store.ts'
+import { stopLeftHaproxy } from '../../programs/haproxy/left.ts'
 import { openUpstreamServer, type UpstreamServer } from '../../tiers/balancer/testing/upstream-server.ts'
 import { resolveTopology } from '../../topology/topology.ts'
 
@@ -29,14 +30,21 @@ export interface FrontSystem {
   a: UpstreamServer
   /** The second one is still starting, as the map has it. */
   b: UpstreamServer
+  /** Killed after the test, with what they left serving. */
+  fronts: ChildProcess[]
 }
 
 type Given = Parameters<typeof resolveTopology>[0]
 
 export async function openFrontSystem(t: TestContext, over: Partial<Given> = {}): Promise<FrontSystem> {
   const dir = await mkdtemp(join(tmpdir(), 'tenfold-front-'))
-  t.after(() => rm(dir, { recursive: true, force: true }))
   const home = homeOf(dir)
+  const fronts: ChildProcess[] = []
+  t.after(async () => {
+    for (const front of fronts) await killed(front)
+    await stopLeftHaproxy(haproxyDirOf(home, frontId))
+    await rm(dir, { recursive: true, force: true })
+  })
   const [a, b] = await Promise.all([openUpstreamServer('a'), openUpstreamServer('b')])
   t.after(() => Promise.all([a.close(), b.close()]))
   const bound = new BoundSocket({ host: address, port: 0 })
@@ -59,7 +67,7 @@ export async function openFrontSystem(t: TestContext, over: Partial<Given> = {})
   await mkdir(home.logs)
   await writeMap(home.map, map)
   await makeSecrets(home)
-  return { home, map, bound, a, b }
+  return { home, map, bound, a, b, fronts }
 }
 
 function nodeAt(port: number, over: Pick<MapNode, 'id'> & Partial<MapNode>): MapNode {
@@ -70,10 +78,9 @@ function nodeAt(port: number, over: Pick<MapNode, 'id'> & Partial<MapNode>): Map
   }
 }
 
-/** The process itself; killed after the test. `args` are for the runtime, and stand before the script. */
+/** The process itself. `args` are for the runtime, and stand before the script. */
 export function startFront(
-  t: TestContext,
-  { home, bound }: Pick<FrontSystem, 'home' | 'bound'>,
+  { home, bound, fronts }: FrontSystem,
   {
     args = [],
     env = {},
@@ -90,10 +97,12 @@ export function startFront(
   ]
   const own = { TENFOLD_HOME: home.dir, TENFOLD_NODE: frontId, LISTEN_FDS: '1' }
   const child = spawn(process.execPath, [...args, script], { stdio, env: { ...process.env, ...own, ...env } })
-  const exited = once(child, 'exit')
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await exited
-  })
+  fronts.push(child)
   return child
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGKILL')
+  await once(child, 'exit')
 }
