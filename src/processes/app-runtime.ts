@@ -3,6 +3,8 @@
 
 import { dirname, resolve } from 'node:path'
 import { TenfoldError } from '../base/errors.ts'
+import { openDatabaseWrites } from '../tiers/cache/engines/database/writes.ts'
+import { WriteBackTier } from '../tiers/cache/write-back/write-back.ts'
 import { openDatabase } from '../tiers/database/database.ts'
 import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
 import { DatabaseRouter } from '../tiers/database/router.ts'
@@ -18,6 +20,7 @@ import { KpiCollector } from '../tiers/telemetry/kpi-collector.ts'
 import { openAssets } from '../tiers/web/assets/assets.ts'
 import { openOnce, sweepOnce } from '../tiers/web/once.ts'
 import { openWeb, type Web } from '../tiers/web/web.ts'
+import { Background } from './background.ts'
 import { openProcessCache } from './cache/open-cache.ts'
 import type { CacheReport } from './cache/report.ts'
 import type { ProcessContext } from './context.ts'
@@ -35,7 +38,7 @@ const requestsMax = 5000
 export interface AppRuntime {
   web: Web
   router: DatabaseRouter
-  queue: QueueTier
+  background: Background
   users: UserSessions
   cacheReport(): CacheReport
   /** Why no request should come, or undefined. */
@@ -65,8 +68,10 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const db = openDatabase<unknown>(router)
     const repeatMsMax = () => router.holdMsMax
     const probe = await stack.start(new DatabaseProbe(db))
-    const cache = stack.keep(await openProcessCache(map.current, secrets, db))
-    const inDatabase = openDatabaseSessions(db, { slotOf: slotOfText, slotCount })
+    const slots = { slotOf: slotOfText, slotCount }
+    const writeBack = new WriteBackTier(openDatabaseWrites(db, slots), { log })
+    const cache = stack.keep(await openProcessCache(map.current, secrets, db, writeBack))
+    const inDatabase = openDatabaseSessions(db, slots)
     const readsShared = () => map.current.sessions === 'shared'
     const sessions = cache.shared ? openCachedSessions(inDatabase, cache.shared, readsShared) : inDatabase
     const users = openUserSessions(sessions)
@@ -107,7 +112,8 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
       }),
     )
     return {
-      ...{ web, router, queue, users },
+      ...{ web, router, users },
+      background: new Background(queue, writeBack),
       cacheReport: () => cache.report(),
       trouble: () => probe.trouble,
       close: () => stack.close(),

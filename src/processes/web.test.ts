@@ -30,6 +30,20 @@ const app = {
     })
     http.get('/users/:id', (request) => cache.wrap('user:' + request.params.id, { ttl: '1m' }, () =>
       db.of(request.params.id).selectFrom('users').selectAll().where('id', '=', request.params.id).executeTakeFirst()))
+    const names = cache.through({
+      name: 'name',
+      ttl: '1m',
+      write: 'back',
+      load: async (id) => (await db.of(id).selectFrom('users').select('name').where('id', '=', id).executeTakeFirst())?.name,
+      store: async (id, name) => {
+        await db.of(id).updateTable('users').set({ name }).where('id', '=', id).execute()
+      },
+    })
+    http.put('/names/:id', async ({ params, body }) => {
+      await names.set(params.id, body.name)
+      return {}
+    })
+    http.get('/names/:id', async ({ params }) => ({ name: await names.get(params.id) }))
     http.get('/me', async (request) => ({ userId: request.session.userId ?? null }))
     http.post('/tips', async (request) => {
       const { to, cents } = request.body
@@ -90,6 +104,22 @@ describe('a web process', () => {
       assert.equal((await fetch(`${url}/-/ready`)).status, 200)
     }
     assert.equal(((await (await fetch(`${web.url}/users/7`)).json()) as { name: string }).name, 'Ada')
+  })
+
+  it('acknowledges a write of write-back when it waits in the database, and stores it', async () => {
+    await post(`${web.url}/users/9`, { name: 'Cy' })
+    const rename = (name: string) =>
+      fetch(`${web.url}/names/9`, {
+        method: 'PUT',
+        body: JSON.stringify({ name }),
+        headers: { 'content-type': 'application/json' },
+      })
+    for (const name of ['Cyd', 'Cyn']) assert.equal((await rename(name)).status, 200)
+    assert.deepEqual(await (await fetch(`${web.url}/names/9`)).json(), { name: 'Cyn' })
+    const isStored = async () => (await system.sql("select 1 from users where id = 9 and name = 'Cyn'")).length === 1
+    await waitUntil(isStored, { what: 'the store', timeoutMs })
+    const isEmpty = async () => (await system.sql('select 1 from tenfold_writes')).length === 0
+    await waitUntil(isEmpty, { what: 'nothing that waits', timeoutMs })
   })
 
   it('runs a request with an Idempotency-Key once, however often and however concurrently it is sent', async () => {
@@ -197,6 +227,11 @@ describe('worker processes', () => {
       assert.equal((await post(`${web.url}/tips`, { to: '7', cents: 100 + n })).status, 200)
     for (let n = 0; n < total / 2; n++) await tip(n)
     assert.equal(await jobsOf(web), undefined, 'no worker, no job done')
+    const headers = { 'content-type': 'application/json' }
+    await fetch(`${web.url}/names/7`, { method: 'PUT', body: JSON.stringify({ name: 'Eve' }), headers })
+    assert.deepEqual(await (await fetch(`${web.url}/names/7`)).json(), { name: 'Eve' })
+    const nameOf7 = async () => (await system.sql<{ name: string }>('select name from users where id = 7'))[0]?.name
+    assert.equal(await nameOf7(), 'Ada', 'no worker, nothing stored')
     const victim = await system.start('us-east/worker-1', 'worker')
     await waitUntil(() => jobsOf(web), { what: 'the first job', timeoutMs })
     await victim.stop('SIGKILL')
@@ -204,6 +239,7 @@ describe('worker processes', () => {
     for (let n = total / 2; n < total; n++) await tip(n)
     const isDone = async () => new Set(await jobsOf(web)).size === total
     await waitUntil(isDone, { what: `${total} jobs`, timeoutMs })
+    await waitUntil(async () => (await nameOf7()) === 'Eve', { what: 'the store', timeoutMs: 3 * timeoutMs })
     const isEmpty = async () => (await system.sql('select 1 from tenfold.jobs')).length === 0
     await waitUntil(isEmpty, { what: 'the end of the leases of the dead', timeoutMs })
     assert.equal(await heir.stop(), 0)

@@ -42,7 +42,7 @@ class WebRole extends Lifecycle implements Role {
       mapVersion: map.current.version,
       isReady: this.#notReady() === undefined,
       hasEntry: this.#entry?.isAccepting ?? false,
-      inFlight: this.#inFlight() + (this.#runtime?.queue.inFlight ?? 0),
+      inFlight: this.#inFlight() + (this.#runtime?.background.inFlight ?? 0),
       ...sumCounts([this.#own, this.#entry].flatMap((server) => server?.counts ?? [])),
       use: processUse(),
     }
@@ -122,7 +122,7 @@ class WebRole extends Lifecycle implements Role {
     await Promise.all([
       this.#own?.drain(drainMs, { closesIdle }),
       this.#entry?.drain(drainMs, { closesIdle }),
-      runtime.queue.stopWorkers(drainMs),
+      runtime.background.stop(drainMs),
     ])
     await runtime.close()
     this.#worksJobs = false
@@ -137,8 +137,8 @@ class WebRole extends Lifecycle implements Role {
     const wanted = worker.count === 0
     if (wanted === this.#worksJobs) return
     this.#worksJobs = wanted
-    const { queue } = this.#running()
-    this.#jobs = this.#jobs.then(() => (wanted ? queue.startWorkers() : queue.stopWorkers(web.drainMs)))
+    const { background } = this.#running()
+    this.#jobs = this.#jobs.then(() => (wanted ? background.start() : background.stop(web.drainMs)))
   }
 
   #inFlight(): number {

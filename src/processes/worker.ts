@@ -29,7 +29,7 @@ class WorkerRole extends Lifecycle implements Role {
       mapVersion: map.current.version,
       isReady: this.#notReady() === undefined,
       hasEntry: false,
-      inFlight: this.#runtime?.queue.inFlight ?? 0,
+      inFlight: this.#runtime?.background.inFlight ?? 0,
     }
   }
 
@@ -55,13 +55,13 @@ class WorkerRole extends Lifecycle implements Role {
 
   protected async open(): Promise<void> {
     const runtime = await openAppRuntime(this.#context, { inFlight: () => 0, notReady: () => this.#notReady() })
-    runtime.queue.startWorkers()
+    runtime.background.start()
     this.#runtime = runtime
   }
 
   protected async close(): Promise<void> {
     const runtime = this.#running()
-    await runtime.queue.stopWorkers(this.#context.map.current.topology.web.drainMs)
+    await runtime.background.stop(this.#context.map.current.topology.web.drainMs)
     await runtime.close()
     this.#runtime = undefined
   }

@@ -6,7 +6,7 @@
 import { nodeOf, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { openCache } from '../../tiers/cache/cache.ts'
-import type { Cache } from '../../tiers/cache/contract.ts'
+import type { Cache, WriteBack } from '../../tiers/cache/contract.ts'
 import { openDatabaseLocks } from '../../tiers/cache/engines/database/guards.ts'
 import { openMemoryCache } from '../../tiers/cache/engines/memory/engine.ts'
 import { openRedisCache } from '../../tiers/cache/engines/redis/open.ts'
@@ -34,6 +34,7 @@ export async function openProcessCache(
   map: SystemMap,
   secrets: Secrets,
   database: Database<unknown>,
+  writeBack: WriteBack,
 ): Promise<ProcessCache> {
   const near = openMemoryCache({ bytesMax: map.topology.cache.bytesMax })
   const ofDatabase = openDatabaseLocks(database, { slotOf: slotOfText, slotCount })
@@ -41,7 +42,7 @@ export async function openProcessCache(
   const servers = serversOf(map)
   if (!servers)
     return {
-      cache: openCache(near),
+      cache: openCache(near, { writeBack }),
       locks: ofDatabase.locks,
       limiter: ofDatabase.rateLimiter,
       shared: undefined,
@@ -53,7 +54,7 @@ export async function openProcessCache(
   const far = new CountedFar(redis)
   const levels = new TwoLevels(near, far)
   return {
-    cache: openCache(levels),
+    cache: openCache(levels, { writeBack }),
     locks: redis.locks,
     limiter: redis.rateLimiter,
     shared: far,
