@@ -1,8 +1,20 @@
 // The front door: define an app, define a topology. The only barrel.
 
 export { TenfoldError } from './base/errors.ts'
-export type { Cache } from './tiers/cache/contract.ts'
-export type { Lock, Locks, RateLimiter } from './tiers/cache/shared/contract.ts'
+export type {
+  BackWrite,
+  Cache,
+  CacheNamespace,
+  DataKind,
+  Duration,
+  KeepOptions,
+  Through,
+  ThroughOptions,
+  WaitingWrite,
+  WrapOptions,
+  WriteQueue,
+} from './tiers/cache/contract.ts'
+export type { Lock, Locks, RateLimiter, Taken } from './tiers/cache/shared/contract.ts'
 export type { Database, Key, SlotDatabase } from './tiers/database/contract.ts'
 export type { Handler, Job, Queue } from './tiers/queue/contract.ts'
 export type { ListedSession, Session, UserSessions } from './tiers/session/contract.ts'
