@@ -6,7 +6,7 @@ import { clearCookie, newSessionId, readCookie, type SignedCookie, writeCookie }
 import { RequestSession } from './request-session.ts'
 
 /** A session that is only read is written when this share of its idle time is gone, not at each request. */
-const touchShare = 0.05
+export const touchShare = 0.05
 
 export interface SessionOptions {
   idleMs: number

@@ -19,9 +19,11 @@ export interface DatabaseSessionOptions {
   slotCount: number
 }
 
-export function openDatabaseSessions<DB>(database: Database<DB>, options: DatabaseSessionOptions): SessionEngine {
+type Rows<DB> = Pick<Database<DB>, 'slot' | 'scatter'>
+
+export function openDatabaseSessions<DB>(database: Rows<DB>, options: DatabaseSessionOptions): SessionEngine {
   const { slotOf, slotCount } = options
-  const tables = database as unknown as Database<SessionTables>
+  const tables = database as unknown as Rows<SessionTables>
   const homeOf = (id: string): SlotDatabase<SessionTables> => tables.slot(slotOf(id))
   return {
     async load(id, { isNewest = false } = {}) {
