@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { refusedTrophies, soundTrophies } from '../../../net/http1/testing/trophies.ts'
 import type { Balancer } from '../contract.ts'
 import { askRaw, listening, type OpenBalancer, upstreamsOf } from './bench.ts'
 import type { Capability } from './capabilities.ts'
@@ -96,6 +97,8 @@ const cleaned: Record<string, string> = {
   'garbage behind the request': `${get('')}garbage\r\n\r\n`,
   'two spaces in the first line': 'GET  / HTTP/1.1\r\nHost: a\r\n\r\n',
   'blank lines before the request': `\r\n\r\n${get('')}`,
+  ...bytesOf(refusedTrophies),
+  ...bytesOf(soundTrophies),
 }
 
 export function framingSuite(
@@ -223,6 +226,10 @@ async function openRecorder(
     }
   }
   return { balancer, port, seen, forget }
+}
+
+function bytesOf(trophies: Record<string, { bytes: string }>): Record<string, string> {
+  return Object.fromEntries(Object.entries(trophies).map(([what, { bytes }]) => [what, bytes]))
 }
 
 function isAnswered(text: string): boolean {
