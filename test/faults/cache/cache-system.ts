@@ -47,10 +47,20 @@ export async function allAreLoggedIn(system: RunningSystem, cookies: readonly st
 }
 
 /** Everything in it is gone, as if it had been started anew. */
-export async function wipeCache(system: RunningSystem, { address, port }: RunningNode): Promise<void> {
-  const { redis } = JSON.parse(await readFile(join(system.dir, 'secrets.json'), 'utf8'))
-  using admin = await RedisAdmin.connect({ address, port, secrets: redis })
+export async function wipeCache(system: RunningSystem, node: RunningNode): Promise<void> {
+  using admin = await adminOf(system, node)
   await admin.command('FLUSHALL')
+}
+
+/** `master` or `slave`, as Redis says it. */
+export async function roleOf(system: RunningSystem, node: RunningNode): Promise<string | undefined> {
+  using admin = await adminOf(system, node)
+  return (await admin.info('replication')).get('role')
+}
+
+async function adminOf(system: RunningSystem, { address, port }: RunningNode): Promise<RedisAdmin> {
+  const { redis } = JSON.parse(await readFile(join(system.dir, 'secrets.json'), 'utf8'))
+  return RedisAdmin.connect({ address, port, secrets: redis })
 }
 
 async function inParts<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

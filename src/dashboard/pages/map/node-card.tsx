@@ -48,7 +48,10 @@ export function NodeCard({ node, box, metrics, trend, now, isCompact, isSelected
             </span>
           )}
           {isCompact && metrics.hitRatio !== undefined && (
-            <span class="node-hits" title="requests that the edge answered">
+            <span
+              class="node-hits"
+              title={node.role === 'redis' ? 'reads that found a value' : 'requests that the edge answered'}
+            >
               {showPercent(metrics.hitRatio * 100)} hits
             </span>
           )}

@@ -58,6 +58,12 @@ export function wiresOf(status: Status, metrics: Metrics): Wire[] {
       wire(front.id, web, (rateOf(web) ?? 0) * share, fronts.length === 1 ? rateOf(web) : undefined)
   }
 
+  for (const cache of nodes.filter((node) => node.role === 'redis' && node.standsBy === undefined))
+    for (const web of alive) {
+      const own = rateOf(cache)
+      wire(web.id, cache, own === undefined ? undefined : own * shareOf(web, alive, rateOf))
+    }
+
   const workers = nodes.filter((node) => node.role === 'worker')
   const readsFromReplicas = status.topology.database.replicas > 0
   for (const database of nodes.filter((node) => node.role === 'postgres')) {
@@ -75,9 +81,9 @@ export function wiresOf(status: Status, metrics: Metrics): Wire[] {
 
 function replicationOf({ nodes, shards }: Status): Wire[] {
   return nodes
-    .filter((node) => node.database === 'replica')
+    .filter((node) => node.database === 'replica' || node.standsBy !== undefined)
     .flatMap((replica) => {
-      const primary = shards.find((shard) => shard.id === replica.shard)?.primary
+      const primary = replica.standsBy ?? shards.find((shard) => shard.id === replica.shard)?.primary
       if (primary === undefined || primary === replica.id || !nodes.some((node) => node.id === primary)) return []
       const isBroken = replica.state === 'down'
       return [

@@ -23,9 +23,12 @@ export function NodeFacts({ node, status, metrics }: Props) {
     ['errors', metrics.errorsPerSecond === undefined ? undefined : showRate(metrics.errorsPerSecond)],
     ['p99', metrics.p99Ms === undefined ? undefined : showMs(metrics.p99Ms)],
     [
-      'from the edge',
-      metrics.hitRatio === undefined ? undefined : `${showPercent(metrics.hitRatio * 100)} of requests`,
+      node.role === 'redis' ? 'found' : 'from the edge',
+      metrics.hitRatio === undefined
+        ? undefined
+        : `${showPercent(metrics.hitRatio * 100)} of ${node.role === 'redis' ? 'reads' : 'requests'}`,
     ],
+    ['stands by', node.standsBy],
     ['in flight', metrics.inFlight === undefined ? undefined : String(metrics.inFlight)],
     ['cpu', metrics.cpuPercent === undefined ? undefined : showPercent(metrics.cpuPercent)],
     ['memory', metrics.memoryBytes === undefined ? undefined : showBytes(metrics.memoryBytes)],
