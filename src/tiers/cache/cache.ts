@@ -136,10 +136,17 @@ class NamedCache implements CacheNamespace {
 
   #load(key: string, terms: Terms, work: () => Promise<unknown>): Promise<unknown> {
     const { flights, failures } = this.#shared
-    const underWay = flights.underWay(key)
+    const underWay = flights.underWay(key, this.#flightMsMax())
     if (underWay) return underWay
     const failure = failures.pausing(key)
     return failure ? Promise.reject(failure.error) : this.#start(key, terms, work)
+  }
+
+  /** How old a flight may be that one gets on: while no word of changes comes, no older than what is near may be. */
+  #flightMsMax(): number | undefined {
+    const engine = this.#engine
+    if (!isShared(engine) || this.#shared.clock.monotonic() < engine.coherentUntil) return undefined
+    return engine.stalenessMsMax
   }
 
   #start(key: string, terms: Terms, work: () => Promise<unknown>, isRefresh = false): Promise<unknown> {
@@ -239,7 +246,7 @@ class NamedCache implements CacheNamespace {
     if (!isShared(engine) || !claim) return this.set(key, value, options)
     this.#shared.flights.changed(full)
     const { kept, keepMs } = this.#keptOf(value, terms, 0)
-    const isKept = claim.outcome === 'lease' && (await engine.fill(claim.lease, kept, keepMs))
+    const isKept = claim.outcome === 'lease' && (await engine.fill(claim.lease, kept, keepMs, { isChange: true }))
     if (!isKept) await engine.delete(full)
   }
 

@@ -31,10 +31,12 @@ export class Flights {
     this.#failures = failures
   }
 
-  underWay(key: string): Promise<unknown> | undefined {
+  /** If it is younger than that. */
+  underWay(key: string, ageMsMax = flightMsMax): Promise<unknown> | undefined {
     const flight = this.#board.get(key)
     if (!flight) return undefined
-    return this.#clock.monotonic() - flight.startedAtMs < flightMsMax ? flight.promise : undefined
+    const ageMs = this.#clock.monotonic() - flight.startedAtMs
+    return ageMs < Math.min(ageMsMax, flightMsMax) ? flight.promise : undefined
   }
 
   /** `remember` is called when nothing changed the key meanwhile; the flight lands when it is done. */

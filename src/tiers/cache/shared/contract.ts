@@ -18,8 +18,11 @@ export interface SharedCacheEngine extends CacheEngine {
   claim(key: string, options: ClaimOptions): Promise<Claim>
   /** Whether the lease is still held, now for `leaseMs` from now. False too when the store cannot be asked. */
   extend(lease: Lease, leaseMs: number): Promise<boolean>
-  /** Keeps what was loaded and ends the lease. False when it ended before, or the store cannot be asked. */
-  fill(lease: Lease, kept: Kept, keepMs: number): Promise<boolean>
+  /**
+   * Keeps what was loaded and ends the lease. False when it ended before, or the store cannot be asked. `isChange`: it is not
+   * what lay where the truth lies, but what was just put there, and older copies have to go, wherever they are.
+   */
+  fill(lease: Lease, kept: Kept, keepMs: number, options?: { isChange?: boolean }): Promise<boolean>
   /** The load failed: the next who asks may try. Never rejects. */
   release(lease: Lease): Promise<void>
   /** Word of every change of a key or a tag, by whomever, own ones too. Answers how to end it. */

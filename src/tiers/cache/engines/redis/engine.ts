@@ -110,7 +110,12 @@ export class RedisCache {
     return (await runScript(send, extendScript, [this.#names.lease(key)], args).catch(() => 0)) === 1
   }
 
-  async fill({ key, token, tags }: Lease, kept: Kept, keepMs: number): Promise<boolean> {
+  async fill(
+    { key, token, tags }: Lease,
+    kept: Kept,
+    keepMs: number,
+    { isChange = false }: { isChange?: boolean } = {},
+  ): Promise<boolean> {
     const place = this.#servers.place(key)
     const written = this.#written(this.#keptIn(place, kept), tags)
     if (!written) {
@@ -118,7 +123,10 @@ export class RedisCache {
       return false
     }
     const args = [token, written.kind, written.rest, this.#msIn(place, keepMs)]
-    return (await runScript(place.send, fillScript, this.#namesOf(key), args).catch(() => 0)) === 1
+    const names = this.#namesOf(key)
+    const filling = runScript(place.send, fillScript, names, args).catch(() => 0)
+    const [answer] = await Promise.all([filling, isChange && place.other?.forget(names)])
+    return answer === 1
   }
 
   async release({ key, token }: Lease): Promise<void> {

@@ -37,7 +37,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<RedisS
     deletePrefix: (prefix) => cache.deletePrefix(prefix),
     claim: (key, claimOptions) => cache.claim(key, claimOptions),
     extend: (lease, leaseMs) => cache.extend(lease, leaseMs),
-    fill: (lease, kept, keepMs) => cache.fill(lease, kept, keepMs),
+    fill: (lease, kept, keepMs, fillOptions) => cache.fill(lease, kept, keepMs, fillOptions),
     release: (lease) => cache.release(lease),
     watch(listener) {
       listeners.add(listener)
