@@ -43,6 +43,7 @@ import { Fleet } from '../src/supervisor/fleet.ts'
 import { LogRotation } from '../src/supervisor/log-rotation.ts'
 import { MapKeeper } from '../src/supervisor/map-keeper.ts'
 import { ReplicationWatch } from '../src/supervisor/replication/replication-watch.ts'
+import { Scaler } from '../src/supervisor/scaling/scaler.ts'
 import { Supervisor } from '../src/supervisor/supervisor.ts'
 import type { System } from '../src/supervisor/system.ts'
 import { openDatabase } from '../src/tiers/database/database.ts'
@@ -142,6 +143,12 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
     return { service: new PurgeFollower({ log: join(dir, 'purges'), place: join(dir, 'place'), apply, warn }) }
   },
   ReplicationWatch: async () => ({ service: new ReplicationWatch(systemWith(emptyMap(0)), idleMender) }),
+  Scaler: async () => {
+    const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
+    const executor = { scale: () => false, progress: null, isHalfWay: false, scalingFailure: null }
+    const service = new Scaler({ home: homeOf(dir), keeper, events: new EventLog(log) }, executor)
+    return { service, isUsable: async () => service.status() === null }
+  },
   ShardBackup: async () => {
     const service = new ShardBackup({
       ...{ id: 's1', store: new FolderStore(join(dir, 'shard')), secrets: system.postgres.secrets },

@@ -1,21 +1,19 @@
 // What each node uses and does, sampled while somebody looks: CPU and memory from the operating system, requests from
 // its door.
 
-import { readFile } from 'node:fs/promises'
 import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
 import { hasDoor, type MapNode, type SystemMap } from '../map/map.ts'
 import { DoorClient } from '../processes/door/client.ts'
+import { readProcessUsage } from '../programs/process-usage.ts'
 import type { CacheNodeReport, NodeMetrics, StatusNode } from './api.ts'
 
-/** CPU time of Linux is counted in ticks of 10 ms (sysconf(_SC_CLK_TCK) is 100 on every Linux that Node runs on). */
-const ticksPerSecond = 100
 const sampleAgeMsMax = 500
 
 interface Sample {
   atMs: number
   pid: number
-  cpuTicks: number
+  cpuMs: number
   requests: number
   errors: number
   edge: { asked: number; spared: number }
@@ -50,7 +48,7 @@ export class MetricsSampler {
 
   async #sampleNode(node: MapNode, atMs: number): Promise<NodeMetrics> {
     if (node.pid === null) return {}
-    const usage = await readUsage(node.pid)
+    const usage = await readProcessUsage(node.pid)
     const state = hasDoor(node.role)
       ? await new DoorClient(this.#home, node.id).state().catch(() => undefined)
       : undefined
@@ -59,7 +57,7 @@ export class MetricsSampler {
     const now: Sample = {
       atMs,
       pid: node.pid,
-      cpuTicks: usage?.cpuTicks ?? 0,
+      cpuMs: usage?.cpuMs ?? 0,
       requests: state?.requests ?? redis?.commands ?? 0,
       errors: state?.errors ?? 0,
       edge: state?.edge ?? { asked: redis ? redis.hits + redis.misses : 0, spared: redis?.hits ?? 0 },
@@ -71,7 +69,7 @@ export class MetricsSampler {
     if (state?.p99Ms !== undefined) metrics.p99Ms = state.p99Ms
     if (before?.pid === now.pid) {
       const seconds = (now.atMs - before.atMs) / 1000
-      if (usage) metrics.cpuPercent = ((now.cpuTicks - before.cpuTicks) / ticksPerSecond / seconds) * 100
+      if (usage) metrics.cpuPercent = ((now.cpuMs - before.cpuMs) / 1000 / seconds) * 100
       if (state?.requests !== undefined || redis) metrics.requestsPerSecond = (now.requests - before.requests) / seconds
       const asked = now.edge.asked - before.edge.asked
       if (asked > 0) metrics.hitRatio = (now.edge.spared - before.edge.spared) / asked
@@ -79,16 +77,6 @@ export class MetricsSampler {
     }
     return metrics
   }
-}
-
-/** From /proc (proc(5)); undefined where there is none. */
-async function readUsage(pid: number): Promise<{ cpuTicks: number; memoryBytes: number } | undefined> {
-  const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => '')
-  const [stat, status] = await Promise.all([read('stat'), read('status')])
-  if (stat === '' || status === '') return undefined
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const residentKiB = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0)
-  return { cpuTicks: Number(fields[11]) + Number(fields[12]), memoryBytes: residentKiB * 1024 }
 }
 
 /** The Prometheus text format, version 0.0.4. */

@@ -1,12 +1,14 @@
 // Carries plans out: the only way in which the system changes. A climb (or any change that somebody asked for) has one
 // lane. Each shard has one for its failovers and each database node one for its repair: they must not wait for a climb,
 // which may be waiting for the very database that is to be mended, nor for each other. A climb whose ground changed
-// meanwhile is planned anew.
+// meanwhile is planned anew. What the load asks for goes through the lane of the climb too, when nothing else does, and makes
+// way for whatever a person asks for.
 
 import { isDeepStrictEqual } from 'node:util'
-import { waitUntil } from '../base/limits.ts'
+import { waitUntil, withTimeout } from '../base/limits.ts'
 import { nodeOf, type Role, type SystemMap } from '../map/map.ts'
 import { plan } from '../plan/plan.ts'
+import { planScale } from '../plan/plan-scale.ts'
 import { type Step, titleOf } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
 import type { Journal } from './journal.ts'
@@ -25,9 +27,14 @@ export interface Progress {
 const replansMax = 10
 /** How long a step that failed beside an ailing primary waits for it to be mended before it counts as failed. */
 const mendTimeoutMs = 60_000
+/** How long a person's change waits for the step that the load has asked for: less than a call to the control API may take. */
+const makeWayTimeoutMs = 25_000
 
 /** What a watch may ask for. */
 export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | 'apply' | 'progress'>
+
+/** What the scaler may ask for. */
+export type Scaling = Pick<Executor, 'scale' | 'progress' | 'isHalfWay' | 'scalingFailure'>
 
 export class Executor {
   readonly #system: System
@@ -35,6 +42,8 @@ export class Executor {
   readonly #climb: Lane
   readonly #repairs = new Map<string, Lane>()
   #isStopped = false
+  /** Persons who want to begin something. */
+  #asking = 0
   #listeners = new Set<(progress: Progress | null) => void>()
 
   /** `check` rejects a topology that new nodes of these roles could not start with. */
@@ -43,7 +52,7 @@ export class Executor {
     this.#check = check
     this.#climb = new Lane({
       file: system.home.journal,
-      nameOf: ({ from, to }) => (from === to ? `the change of rung ${to}` : `the climb to rung ${to}`),
+      nameOf,
       events: system.events,
       carryOut: (step) => this.#carryOutOfClimb(step),
       replan: (journal, error) => this.#replan(journal, error),
@@ -61,7 +70,17 @@ export class Executor {
 
   /** Why the last climb of this supervisor was given up; null once a later one has begun. */
   get lastFailure(): string | null {
-    return this.#climb.lastFailure
+    return this.#climb.last?.isScaling ? null : this.#climb.lastFailure
+  }
+
+  /** Why what the load asked for was given up, when nothing else has begun since. */
+  get scalingFailure(): string | null {
+    return this.#climb.last?.isScaling ? this.#climb.lastFailure : null
+  }
+
+  /** A climb was given up on its way: the system is neither what it was nor what was wanted, until somebody decides. */
+  get isHalfWay(): boolean {
+    return this.#climb.last?.failure !== undefined && this.#climb.last.target !== undefined
   }
 
   onProgress(listener: (progress: Progress | null) => void): () => void {
@@ -88,10 +107,21 @@ export class Executor {
    * those that serve cannot be started again without it either.
    * @throws what `check` does.
    */
-  async accept(topology: Topology): Promise<Step[]> {
-    const roles = this.planTo(topology).flatMap((step) => (step.kind === 'start-node' ? step.node.role : []))
-    await this.#check(topology, new Set(roles))
-    return this.apply(topology)
+  accept(topology: Topology): Promise<Step[]> {
+    return this.#beforeScaling(async () => {
+      const roles = this.planTo(topology).flatMap((step) => (step.kind === 'start-node' ? step.node.role : []))
+      await this.#check(topology, new Set(roles))
+      return this.apply(topology)
+    })
+  }
+
+  /** Begins to bring the web tier to what the load asks for; false while anything else goes on, and when it is there. */
+  scale(web: number): boolean {
+    if (this.#isStopped || this.#asking > 0 || this.#climb.current) return false
+    const { map } = this.#system.keeper
+    const steps = planScale(map, web)
+    if (steps.length > 0) this.#climb.begin({ ...this.#journalOf(steps, map.rung), isScaling: true })
+    return steps.length > 0
   }
 
   /** Begins steps that lead to no other topology: a switchover. @throws conflict as `apply` does. */
@@ -157,6 +187,18 @@ export class Executor {
     return { from: map.rung, to, steps, done: 0, startedAt, primaries: primariesOf(map), replans: 0 }
   }
 
+  /** What the load has asked for ends with the step that is under way, and nothing more of it begins. */
+  async #beforeScaling<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#asking++
+    try {
+      if (this.#climb.current?.isScaling)
+        await withTimeout(this.#climb.idle(), makeWayTimeoutMs, nameOf(this.#climb.current))
+      return await work()
+    } finally {
+      this.#asking--
+    }
+  }
+
   async #carryOutOfClimb(step: Step): Promise<void> {
     await carryOutStep(this.#system, step)
     const journal = this.#climb.current
@@ -166,6 +208,7 @@ export class Executor {
   /** After a failover the steps that are left name the wrong primary; from the map as it is now they are planned again. */
   async #replan(journal: Journal, error?: unknown): Promise<Step[] | undefined> {
     const { keeper } = this.#system
+    if (journal.isScaling) return this.#asking > 0 ? [] : undefined
     if (journal.target === undefined || journal.replans >= replansMax) return undefined
     const isTroubled = () => keeper.map.shards.some((shard) => this.#isAiling(shard.id))
     const wasTroubled = error !== undefined && isTroubled()
@@ -208,6 +251,11 @@ export class Executor {
   #announce(): void {
     for (const listener of this.#listeners) listener(this.progress)
   }
+}
+
+function nameOf({ from, to, isScaling }: Journal): string {
+  if (isScaling) return 'what the load asks for'
+  return from === to ? `the change of rung ${to}` : `the climb to rung ${to}`
 }
 
 function primariesOf({ shards }: SystemMap): Record<string, string> {

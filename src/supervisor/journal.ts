@@ -17,6 +17,8 @@ export interface Journal {
   /** Primary of each shard as the steps expect it. */
   primaries: Record<string, string>
   replans: number
+  /** What the load asked for, and no person: it gives way to what a person asks for. */
+  isScaling?: boolean
   finishedAt?: string
   /** Why it was given up. */
   failure?: string

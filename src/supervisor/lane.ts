@@ -35,6 +35,11 @@ export class Lane {
     return this.#running ? this.#journal : undefined
   }
 
+  /** The plan under way, or else the last one, also of an earlier supervisor. */
+  get last(): Journal | undefined {
+    return this.#journal
+  }
+
   /** Why the last plan of this supervisor was given up; null once a later one has begun. */
   get lastFailure(): string | null {
     return this.#lastError === undefined ? null : describeError(this.#lastError)

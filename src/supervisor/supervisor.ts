@@ -29,6 +29,7 @@ import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
 import { RedisDriver } from './nodes/redis-driver.ts'
 import { ReplicationWatch } from './replication/replication-watch.ts'
+import { Scaler } from './scaling/scaler.ts'
 import { SessionControl } from './sessions.ts'
 
 export class Supervisor extends Lifecycle {
@@ -41,6 +42,7 @@ export class Supervisor extends Lifecycle {
   readonly backups: Backups
   readonly edge: EdgeControl
   readonly sessions: SessionControl
+  readonly scaler: Scaler
   readonly cache: CacheControl
   readonly #fleet: Fleet
   readonly #secrets: Secrets
@@ -87,6 +89,7 @@ export class Supervisor extends Lifecycle {
     this.backups = new Backups(system)
     this.edge = new EdgeControl(system)
     this.sessions = new SessionControl(system)
+    this.scaler = new Scaler(system, this.executor)
     this.cache = new CacheControl(system)
   }
 
@@ -116,6 +119,7 @@ export class Supervisor extends Lifecycle {
     await this.replication.start()
     await this.#fleet.startAll(inStep)
     await this.#cacheWatch.start()
+    await this.scaler.start()
     await this.backups.start()
   }
 
@@ -129,6 +133,7 @@ export class Supervisor extends Lifecycle {
     this.#stopping.abort()
     await this.#boot
     this.faults.stop()
+    await this.scaler.stop()
     await this.backups.stop()
     await this.#cacheWatch.stop()
     await this.replication.stop()
@@ -145,6 +150,7 @@ export class Supervisor extends Lifecycle {
     this.#stopping.abort()
     await this.#boot
     this.faults.stop()
+    await this.scaler.stop()
     await this.#cacheWatch.stop()
     await this.replication.stop()
     await this.executor.stop()

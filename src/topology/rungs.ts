@@ -48,7 +48,7 @@ export const rungs: readonly Rung[] = [
     title: 'stateless web tier',
     appears: 'sessions in the shared store, web servers by load',
     isBuilt: true,
-    change: { session: { store: 'shared' }, web: { count: 3 } },
+    change: { session: { store: 'shared' }, web: { count: 3, max: 6 } },
   },
   {
     number: 8,

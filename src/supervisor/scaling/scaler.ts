@@ -1,0 +1,134 @@
+// Keeps the web tier as large as its load asks for, where the topology lets it (`web.max`): looks once a second, decides
+// (web-scaling.ts), and has the executor start or stop processes when nothing else goes on.
+//
+// What it decided lies in the map, so that a supervisor that is killed takes no server away: the next one begins with that
+// number, and waits for a whole window before it wants fewer.
+
+import { systemClock } from '../../base/clock.ts'
+import { Lifecycle } from '../../base/lifecycle.ts'
+import { wantedWebs, webRange } from '../../plan/plan-scale.ts'
+import type { Topology } from '../../topology/schema.ts'
+import type { Scaling } from '../executor.ts'
+import type { System } from '../system.ts'
+import { lookAtWebs } from './look.ts'
+import { type WebRules, WebScaling } from './web-scaling.ts'
+
+/** Processes that did not start are not tried again at once, and each time later. */
+const retry = { baseMs: 2000, capMs: 60_000 }
+
+export interface ScaleStatus {
+  /** How many processes there shall be now, and the bounds of that. */
+  wanted: number
+  least: number
+  most: number
+  /** How busy they are on average, 0 to 1; null while nobody knows. */
+  utilisation: number | null
+  /** Why it does not do what the load asks for. */
+  trouble: string | null
+}
+
+export class Scaler extends Lifecycle {
+  readonly #system: Pick<System, 'home' | 'keeper' | 'events'>
+  readonly #executor: Scaling
+  readonly #lookIntervalMs: number
+  #scaling = new WebScaling()
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  /** It has begun something, and has not looked yet what became of it. */
+  #hasBegun = false
+  #failures = 0
+  #retryAtMs = 0
+  #trouble: string | null = null
+
+  constructor(
+    system: Pick<System, 'home' | 'keeper' | 'events'>,
+    executor: Scaling,
+    { lookIntervalMs = 1000 }: { lookIntervalMs?: number } = {},
+  ) {
+    super()
+    this.#lookIntervalMs = lookIntervalMs
+    this.#system = system
+    this.#executor = executor
+  }
+
+  /** Null where the topology has a fixed number. */
+  status(): ScaleStatus | null {
+    const { map } = this.#system.keeper
+    const { least, most } = webRange(map.topology)
+    if (least === most) return null
+    const wanted = wantedWebs(map, map.topology)
+    return { wanted, least, most, utilisation: this.#scaling.demand?.utilisation ?? null, trouble: this.#trouble }
+  }
+
+  protected async open(): Promise<void> {
+    this.#scaling = new WebScaling()
+    this.#timer = setInterval(() => {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined
+      })
+    }, this.#lookIntervalMs)
+  }
+
+  protected async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+  }
+
+  async #look(): Promise<void> {
+    const { home, keeper, events } = this.#system
+    const { map } = keeper
+    if (isFixed(map.topology) || map.rung === 0) {
+      this.#scaling = new WebScaling()
+      this.#trouble = null
+      return
+    }
+    const look = await lookAtWebs(home, map, () => systemClock.monotonic())
+    // It may have been told to stop, or the topology may have changed, while it asked.
+    if (!this.isRunning || isFixed(keeper.map.topology)) return
+    this.#scaling.see(look, rulesOf(keeper.map.topology))
+    const trouble = this.#act(look.atMs)
+    if (trouble !== null && trouble !== this.#trouble) events.emit('warn', `the web tier does not scale: ${trouble}`)
+    this.#trouble = trouble
+  }
+
+  /** Answers what keeps it from acting, but for work that will be over. */
+  #act(atMs: number): string | null {
+    const { keeper, events } = this.#system
+    const { map } = keeper
+    if (this.#executor.progress !== null) return this.#trouble
+    const failure = this.#lookBack(atMs)
+    if (this.#executor.isHalfWay) return 'the last climb was given up on its way; finish it, or go back'
+    if (atMs < this.#retryAtMs) return failure
+    const number = wantedWebs(map, map.topology)
+    const next = this.#scaling.next(number, atMs, rulesOf(map.topology))
+    // Also when the number stays: a process may be missing that did not start.
+    this.#hasBegun = this.#executor.scale(next)
+    if (this.#hasBegun && next !== number) events.emit('info', `web processes: ${number} to ${next}, ${this.#why()}`)
+    return failure
+  }
+
+  /** What became of the last thing that it has begun. */
+  #lookBack(atMs: number): string | null {
+    const failure = this.#executor.scalingFailure
+    if (this.#hasBegun && failure === null) this.#failures = 0
+    if (this.#hasBegun && failure !== null)
+      this.#retryAtMs = atMs + Math.min(retry.capMs, retry.baseMs * 2 ** this.#failures++)
+    this.#hasBegun = false
+    return failure
+  }
+
+  #why(): string {
+    const { utilisation, because } = this.#scaling.demand ?? {}
+    const busy = utilisation === undefined ? 'not known to be busy' : `${Math.round(utilisation * 100)}% busy`
+    return because === 'latency' ? `too slow, and ${busy}` : busy
+  }
+}
+
+function isFixed(topology: Topology): boolean {
+  const { least, most } = webRange(topology)
+  return least === most
+}
+
+function rulesOf(topology: Topology): WebRules {
+  return { ...webRange(topology), ...topology.web.scale }
+}
