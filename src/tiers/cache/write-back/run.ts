@@ -25,8 +25,8 @@ export class StoreRun {
     this.#engine = engine
     this.#context = context
     this.finished = this.#run(name, key, store).catch((error: unknown) => {
-      // The engine could not be told, or asked. The lease ends and the write is taken again: at least once.
-      context.log.warn({ err: error, name, key }, `the outcome of a write was not kept: ${describeError(error)}`)
+      // The engine could not be asked, or told. The lease ends and the write is taken again: at least once.
+      context.log.warn({ err: error, name, key }, `a waiting write waits on: ${describeError(error)}`)
       return false
     })
   }
