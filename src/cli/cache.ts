@@ -4,6 +4,8 @@ import type { CacheName, CacheNodeReport, CacheSummary } from '../control/api.ts
 import type { Command } from './command.ts'
 
 const namesShown = 20
+const hotKeysShown = 10
+const keyCharactersMax = 60
 
 export const cache: Command = {
   name: 'cache',
@@ -15,7 +17,7 @@ export const cache: Command = {
   },
 }
 
-function describe({ hitRatio, names, memory, nodes }: CacheSummary): string {
+function describe({ hitRatio, names, memory, hotKeys, nodes }: CacheSummary): string {
   if (!memory) return 'no process with a cache answers'
   const asked = names.reduce((sum, name) => sum + name.asked, 0)
   const rows = names.slice(0, namesShown).map(rowOf)
@@ -27,6 +29,7 @@ function describe({ hitRatio, names, memory, nodes }: CacheSummary): string {
     asked === 0 ? 'nothing was asked for yet' : `${asked} asked for, ${percent(hitRatio)} found`,
     ...(rows.length > 0 ? [line(headings), ...rows.map(line)] : []),
     ...(left > 0 ? [`and ${left} names more`] : []),
+    ...(hotKeys.length > 0 ? [`asked for most: ${hotKeys.slice(0, hotKeysShown).map(hotKey).join(', ')}`] : []),
     `working set ${size(memory.workingSetBytes)}; each process has ${size(memory.bytesMax)} of memory`,
     ...memory.gains.map(({ moreBytes, hitRatio }) =>
       moreBytes > 0
@@ -44,6 +47,10 @@ const headings = ['name', 'asked', 'found', 'in process', 'then shared', 'values
 function rowOf({ name, asked, hitRatio, nearHitRatio, farHitRatio, values, bytes, evictions }: CacheName): string[] {
   const ratios = [hitRatio, nearHitRatio, farHitRatio].map(percent)
   return [name || '(no name)', String(asked), ...ratios, String(values), size(bytes), String(evictions)]
+}
+
+function hotKey({ key, share }: CacheSummary['hotKeys'][number]): string {
+  return `${key.length > keyCharactersMax ? `${key.slice(0, keyCharactersMax)}…` : key} ${percent(share)}`
 }
 
 function describeNode({ bytes, bytesMax, values, hits, misses, evictions }: CacheNodeReport): string {

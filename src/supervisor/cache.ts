@@ -43,11 +43,20 @@ export interface CacheSummary {
     /** What would be added to the hit ratio of a process's memory by this much more, or less. */
     gains: Array<{ moreBytes: number; hitRatio: number }>
   } | null
+  /** The keys that are asked for most, in all processes together. */
+  hotKeys: HotKey[]
   processes: Record<string, CacheReport>
   nodes: Record<string, CacheNodeReport>
 }
 
+export interface HotKey {
+  key: string
+  /** Of all that is asked for lately, 0 to 1; it may be a little less. */
+  share: number
+}
+
 const askTimeoutMs = 1000
+const hotKeysMax = 20
 
 export class CacheControl {
   readonly #system: Pick<System, 'home' | 'keeper' | 'redis'>
@@ -136,7 +145,25 @@ export function summaryOf(reports: readonly CacheReport[]): Omit<CacheSummary, '
   names.sort((a, b) => b.asked - a.asked)
   const asked = names.reduce((sum, name) => sum + name.asked, 0)
   const hits = all.reduce((sum, { near, far }) => sum + near + far, 0)
-  return { hitRatio: ratio(hits, asked), names, memory: memoryOf(reports) }
+  return { hitRatio: ratio(hits, asked), names, memory: memoryOf(reports), hotKeys: hotKeysOf(reports) }
+}
+
+/** Of every process in the measure in which it is asked. */
+function hotKeysOf(reports: readonly CacheReport[]): HotKey[] {
+  const weights = weightsOf(reports)
+  const shares = new Map<string, number>()
+  reports.forEach(({ near }, i) => {
+    for (const { key, share } of near.hotKeys) shares.set(key, (shares.get(key) ?? 0) + share * (weights[i] as number))
+  })
+  const all = [...shares].map(([key, share]) => ({ key, share }))
+  return all.toSorted((a, b) => b.share - a.share).slice(0, hotKeysMax)
+}
+
+/** The share that each process has of all that is asked for. */
+function weightsOf(reports: readonly CacheReport[]): number[] {
+  const asked = reports.map(({ near }) => near.names.reduce((sum, { hits, misses }) => sum + hits + misses, 0))
+  const whole = asked.reduce((sum, each) => sum + each, 0)
+  return asked.map((each) => ratio(each, whole))
 }
 
 /** Twice the room and half of it, by the processes' own curves, each weighing as much as it is asked for. */
@@ -144,11 +171,10 @@ function memoryOf(reports: readonly CacheReport[]): CacheSummary['memory'] {
   const [first] = reports
   if (!first) return null
   const { bytesMax } = first.near
-  const weights = reports.map(({ near }) => near.names.reduce((sum, { hits, misses }) => sum + hits + misses, 0))
-  const whole = weights.reduce((sum, weight) => sum + weight, 0)
+  const weights = weightsOf(reports)
   const gains = (bytesMax === 0 ? [] : [bytesMax, -bytesMax / 2]).map((moreBytes) => {
     const gain = reports.reduce((sum, { near }, i) => sum + (gainOf(near, moreBytes) ?? 0) * (weights[i] as number), 0)
-    return { moreBytes, hitRatio: ratio(gain, whole) }
+    return { moreBytes, hitRatio: gain }
   })
   return { bytesMax, workingSetBytes: Math.max(...reports.map(({ near }) => near.workingSetBytes)), gains }
 }
