@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { TenfoldError } from '../base/errors.ts'
 import { homeOf } from '../map/home.ts'
 import { type MapNode, tlsPortOffset } from '../map/map.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
@@ -70,6 +71,17 @@ test('a topology that new fronts could not start with changes nothing; one witho
   await executor.accept(start)
   assert.equal(checks, 1)
   await executor.stop()
+})
+
+test('programs that new cache nodes need are looked for before a topology with them is taken over', async (t) => {
+  const home = homeOf(await temporaryDir(t))
+  const map = { rung: 1, topology: resolveTopology({}), portBase: 8000, regions: [], shards: [], nodes: [] }
+  const system = { home, keeper: { map }, events: { emit() {} } } as unknown as System
+  const executor = new Executor(system, async (_, roles) => {
+    if (roles.has('redis')) throw new TenfoldError('program-missing', 'Redis is not installed')
+  })
+  await assert.rejects(executor.accept(resolveTopology({ rung: 5 })), { code: 'program-missing' })
+  assert.equal(executor.progress, null)
 })
 
 async function temporaryDir(t: TestContext): Promise<string> {
