@@ -20,7 +20,18 @@ async function readStatus(target: TargetSystem): Promise<Status> {
   return statusWithoutSupervisor(await readMap(target.home.map), await target.token())
 }
 
-function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, backup, supervisor }: Status): string {
+function describe({
+  rung,
+  rungs,
+  climbing,
+  lastFailure,
+  urls,
+  nodes,
+  shards,
+  scale,
+  backup,
+  supervisor,
+}: Status): string {
   const title = rungs.find((candidate) => candidate.number === rung)?.title ?? 'not reached yet'
   const rows = nodes.map((node) => [
     node.id,
@@ -44,9 +55,16 @@ function describe({ rung, rungs, climbing, lastFailure, urls, nodes, shards, bac
     ...(supervisor ? [] : ['no supervisor runs: `tenfold up` starts one that adopts what is there']),
     `app ${[urls.app, urls.tls].filter(Boolean).join(' and ')}  dashboard ${urls.dashboard}`,
     ...shards.filter(({ replicas }) => replicas.length > 0).map(describeShard),
+    ...(scale.web ? [describeScale(scale.web)] : []),
     ...(backup ? [describeBackup(backup)] : []),
     ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
   ].join('\n')
+}
+
+function describeScale({ wanted, least, most, utilisation, trouble }: NonNullable<Status['scale']['web']>): string {
+  const busy = utilisation === null ? '' : `, ${Math.round(utilisation * 100)}% busy`
+  const problem = trouble === null ? '' : `; trouble: ${trouble}`
+  return `web: the load asks for ${wanted}, between ${least} and ${most}${busy}${problem}`
 }
 
 function describeShard({ id, primary, timeline, durability, quorum }: Status['shards'][number]): string {

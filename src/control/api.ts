@@ -11,6 +11,7 @@ import type { CacheName, CacheNodeReport, CacheSummary } from '../supervisor/cac
 import type { EdgeSummary, Purged } from '../supervisor/edge.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
 import type { ListedSalvage } from '../supervisor/replication/salvage.ts'
+import type { ScaleStatus } from '../supervisor/scaling/scaler.ts'
 import type { EdgeReport, Purge } from '../tiers/edge/contract.ts'
 import type { Topology, TopologyInput } from '../topology/schema.ts'
 
@@ -53,6 +54,8 @@ export interface Status {
   nodes: StatusNode[]
   shards: StatusShard[]
   regions: MapRegion[]
+  /** Which roles have as many processes as their load asks for. */
+  scale: { web: ScaleStatus | null }
   /** Null where none are wanted, and when it is read from disk. */
   backup: BackupStatus | null
   /** Null when it is read from disk because no supervisor runs. */

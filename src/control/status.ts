@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Home } from '../map/home.ts'
 import { type SystemMap, tlsEntryOf } from '../map/map.ts'
+import { wantedWebs, webRange } from '../plan/plan-scale.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import { withNewKeys } from '../supervisor/new-keys.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
@@ -30,6 +31,7 @@ export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token
     ...status,
     climbing: supervisor.executor.progress,
     lastFailure: supervisor.executor.lastFailure,
+    scale: { web: supervisor.scaler.status() },
     backup: supervisor.backups.status(),
     supervisor: record,
   }
@@ -65,11 +67,19 @@ function describeMap(map: SystemMap, token: string): Status {
       return { id, slots: slots.length, primary, replicas, timeline, durability, quorum: waitsFor }
     }),
     regions: map.regions,
+    scale: { web: describeScale(map) },
     backup: null,
     supervisor: null,
     topology: map.topology,
     rungs: rungs.map(({ number, title, appears, isBuilt }) => ({ number, title, appears, isBuilt })),
   }
+}
+
+/** As far as the map tells: nobody measures. */
+function describeScale(map: SystemMap): Status['scale']['web'] {
+  const { least, most } = webRange(map.topology)
+  if (least === most) return null
+  return { wanted: wantedWebs(map, map.topology), least, most, utilisation: null, trouble: null }
 }
 
 function urlOf(scheme: string, { address, port }: { address: string; port: number }): string {
