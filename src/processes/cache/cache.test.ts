@@ -11,7 +11,7 @@ const timeoutMs = 20_000
 
 const app = `
 let loads = 0
-export default {
+const app = {
   setup({ http, cache, locks, limiter }) {
     const things = cache.namespace('thing', { ttl: '1m' })
     const load = async () => ({ by: process.pid, n: ++loads })
@@ -24,6 +24,7 @@ export default {
     http.post('/take', () => limiter.take('thing', { limit: 2, windowMs: 60_000 }))
   },
 }
+export { app as default }
 `
 
 describe('web processes over a shared cache node', () => {
