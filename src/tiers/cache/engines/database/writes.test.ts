@@ -219,6 +219,62 @@ describe('write-back in the database', () => {
     )
   })
 
+  it('loses nothing and keeps the order of each key while connections are cut, whoever was asking what', async (t) => {
+    const truth = new Map<string, number[]>()
+    const store = async (key: string, value: unknown) => {
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      const stored = truth.get(key) ?? []
+      truth.set(key, stored)
+      stored.push(value as number)
+    }
+    const tiers = [engine, other].map((each) => new WriteBackTier(each, { log, limits: { leaseMs: 500 } }))
+    const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`)
+    const acknowledged = new Map<string, number>()
+    let asked = 0
+    let isOver = false
+    const cutting = (async () => {
+      let cut = 0
+      while (!isOver) {
+        const victims = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND random() < 0.3`
+        cut += (await database.server.admin.query(victims)).length
+        await new Promise((resolve) => setTimeout(resolve, 40))
+      }
+      return cut
+    })()
+    try {
+      for (const tier of tiers) {
+        tier.handle('cut', store)
+        tier.start()
+      }
+      const write = async (key: string, i: number) => {
+        for (let round = 0; round < 25; round++) {
+          const value = ++asked
+          const isKept = await (tiers[(round + i) % 2] as WriteBackTier).queue.append('cut', { key, value }).then(
+            () => true,
+            () => false, // nobody knows whether it was
+          )
+          if (isKept) acknowledged.set(key, value)
+        }
+      }
+      await Promise.all(keys.map(write))
+    } finally {
+      isOver = true
+      t.diagnostic(`${await cutting} connections were cut`)
+      await waitUntil(() => isEmpty('cut', keys), { what: 'all stores', timeoutMs })
+      for (const tier of tiers) await tier.stop(timeoutMs)
+    }
+    for (const key of keys) {
+      const stored = truth.get(key) ?? []
+      assert.deepEqual(
+        stored,
+        stored.toSorted((a, b) => a - b),
+        key,
+      )
+      assert.ok((stored.at(-1) ?? 0) >= (acknowledged.get(key) ?? 0), key)
+    }
+    assert.ok(acknowledged.size === keys.length)
+  })
+
   it('kill -9 of a process in the middle of a store loses nothing: another one stores all, in order for each key', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'tenfold-writes-'))
     const file = join(dir, 'stored')

@@ -13,7 +13,7 @@ const { db } = await openFromEnvironment()
 const log = { warn() {}, error() {} }
 const tier = new WriteBackTier(openDatabaseWrites(db, { slotOf: slotOfText, slotCount }), {
   log,
-  limits: { leaseMs: 1500, concurrency: 4 },
+  limits: { leaseMs: 3000, concurrency: 4 },
 })
 tier.handle(NAME, async (key, value, { version }) => {
   const tell = (event: Stored['event']) =>
