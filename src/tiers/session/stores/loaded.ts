@@ -16,7 +16,8 @@ export interface LibraryCookie {
 }
 
 export interface LibrarySession {
-  cookie: LibraryCookie
+  /** There is always one in a session that these libraries made. */
+  cookie?: LibraryCookie
 }
 
 export interface Loaded {
@@ -43,7 +44,7 @@ const known = new WeakMap<object, Loaded>()
 export function toLibrary(sid: string, { fields, idleLeftMs }: StoredSession, isCopied: boolean): LibrarySession {
   const texts = new Map(Object.entries(fields).map(([field, value]) => [field, JSON.stringify(value)]))
   const loaded: Loaded = { sid, isStored: true, texts, idleLeftMs, begun: 0, ended: 0 }
-  const session: Record<string, unknown> = { cookie: { originalMaxAge: null } }
+  const session: Record<string, unknown> = {}
   for (const [field, text] of texts) {
     // Copied by assignment, it would become the prototype of the session.
     if (field !== '__proto__') session[field] = text === nullText ? null : fields[field]
@@ -54,7 +55,7 @@ export function toLibrary(sid: string, { fields, idleLeftMs }: StoredSession, is
     known.set(carry, loaded)
   }
   known.set(session, loaded)
-  return session as unknown as LibrarySession
+  return session as LibrarySession
 }
 
 /** The library made one object of another. */

@@ -101,6 +101,31 @@ describe('a store, method by method', () => {
     assert.equal(await store.get(kept), undefined)
   })
 
+  it('writes each use where it is asked to, and takes dates and ages that no database can hold', async () => {
+    const eager = awaited(new (sessionStoreFor(expressSession.Store as new () => object))(engine, { touchShare: 0 }))
+    const [used, odd] = [newSessionId(), newSessionId()]
+    await eager.set(used, { cookie, n: 1 })
+    for (const [store, isWritten] of [
+      [awaited(ExpressStore()), false],
+      [eager, true],
+    ] as const) {
+      const session = await store.get(used)
+      assert.ok(session)
+      session.cookie = { originalMaxAge: dayMs + 1 }
+      await store.touch(used, session)
+      assert.deepEqual((await store.get(used))?.cookie, isWritten ? session.cookie : cookie)
+    }
+    for (const wrong of [
+      { originalMaxAge: Number.NaN },
+      { originalMaxAge: 1e18 },
+      { expires: new Date(Number.NaN) },
+      undefined,
+    ]) {
+      await eager.set(odd, { cookie: wrong, n: 1 })
+      assert.equal((await eager.get(odd))?.['n'], 1)
+    }
+  })
+
   it('a logout beside a request stays one', async () => {
     const store = awaited(ExpressStore())
     const sid = newSessionId()

@@ -22,10 +22,17 @@ import {
 
 /** Of a session whose cookie ends with the browser. */
 const idleMsDefault = 86_400_000
+/** Ten years; a date of JavaScript may lie further than a database can reckon. */
+const idleMsMax = 10 * 365 * 86_400_000
 
 export interface SessionStoreOptions {
   /** How long a session lives without use when its cookie has neither `maxAge` nor `expires`. Default a day. */
   idleMs?: number
+  /**
+   * Use alone is written when this share of the idle time is gone, and not with each request: a session then ends up to so
+   * much early. 0 to 1, default a twentieth; 0 is each request, as stores do that keep the whole session.
+   */
+  touchShare?: number
 }
 
 type Done<T = void> = (error: unknown, value?: T) => void
@@ -59,11 +66,13 @@ export function sessionStoreFor<Base extends StoreBase = typeof EventEmitter>(
   class Store extends Parent implements SessionStore {
     readonly #engine: SessionEngine
     readonly #idleMs: number
+    readonly #touchShare: number
 
-    constructor(engine: SessionEngine, { idleMs = idleMsDefault }: SessionStoreOptions = {}) {
+    constructor(engine: SessionEngine, options: SessionStoreOptions = {}) {
       super()
       this.#engine = engine
-      this.#idleMs = idleMs
+      this.#idleMs = options.idleMs ?? idleMsDefault
+      this.#touchShare = options.touchShare ?? touchShare
     }
 
     get(sid: string, done: Done<LibrarySession | undefined>): void {
@@ -110,7 +119,7 @@ export function sessionStoreFor<Base extends StoreBase = typeof EventEmitter>(
       else {
         const changes = changesOf(loaded.texts, texts)
         // A library that renews its cookie with each request says so each time.
-        if (isOnlyTime(changes, loaded.texts, texts) && !isTouchDue(loaded, idleMs)) return
+        if (isOnlyTime(changes, loaded.texts, texts) && !this.#isTouchDue(loaded, idleMs)) return
         await this.#engine.merge(sid, changes, idleMs)
       }
     }
@@ -118,21 +127,21 @@ export function sessionStoreFor<Base extends StoreBase = typeof EventEmitter>(
     async #touch(sid: string, session: LibrarySession): Promise<void> {
       const idleMs = this.#idleMsOf(session.cookie)
       if (idleMs <= 0) await this.#engine.destroy(sid)
-      else if (isTouchDue(loadedOf(sid, session), idleMs))
-        await this.#engine.merge(sid, fieldsOf(textsOf({ cookie: session.cookie })), idleMs)
+      else if (this.#isTouchDue(loadedOf(sid, session), idleMs))
+        await this.#engine.merge(sid, fieldsOf(textsOf({ ...(session.cookie && { cookie: session.cookie }) })), idleMs)
     }
 
-    #idleMsOf({ originalMaxAge, expires }: LibraryCookie): number {
-      if (typeof originalMaxAge === 'number') return originalMaxAge
-      if (expires instanceof Date || typeof expires === 'string') return new Date(expires).getTime() - Date.now()
-      return this.#idleMs
+    #isTouchDue({ idleLeftMs }: Loaded, idleMs: number): boolean {
+      return idleLeftMs < idleMs * (1 - this.#touchShare)
+    }
+
+    #idleMsOf({ originalMaxAge, expires }: LibraryCookie = {}): number {
+      if (Number.isFinite(originalMaxAge)) return Math.min(idleMsMax, originalMaxAge as number)
+      const endsAt = expires instanceof Date || typeof expires === 'string' ? new Date(expires).getTime() : Number.NaN
+      return Number.isNaN(endsAt) ? this.#idleMs : Math.min(idleMsMax, endsAt - Date.now())
     }
   }
   return Store as unknown as ReturnType<typeof sessionStoreFor<Base>>
-}
-
-function isTouchDue({ idleLeftMs }: Loaded, idleMs: number): boolean {
-  return idleLeftMs < idleMs * (1 - touchShare)
 }
 
 /** On a tick of its own: what the callback throws is the app's, and no rejection of ours. */
