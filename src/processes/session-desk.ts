@@ -35,5 +35,5 @@ export async function answerSessionRequest(users: UserSessions, request: Session
 }
 
 function seen({ id, createdAt, idleLeftMs }: Awaited<ReturnType<UserSessions['list']>>[number]): SeenSession {
-  return { id, createdAt: createdAt?.toISOString() ?? null, idleLeftMs }
+  return { id, createdAt: createdAt?.toISOString() ?? null, idleLeftMs: Math.round(idleLeftMs) }
 }

@@ -10,8 +10,12 @@ const idBytes = 18
 const idCharacters = 24
 const signatureCharacters = 43
 
+/** Never begins with a dash: a command line would take it for an option. */
 export function newSessionId(): string {
-  return randomBytes(idBytes).toString('base64url')
+  for (;;) {
+    const id = randomBytes(idBytes).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
 }
 
 export interface SignedCookie {
