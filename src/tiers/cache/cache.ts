@@ -227,23 +227,22 @@ class NamedCache implements CacheNamespace {
   /**
    * Changes the truth by `store` and remembers `value`, unless somebody else changed the key meanwhile: which of two is the
    * newer, the truth alone knows. So with an engine that is shared a lease is taken first, which any change ends; whoever
-   * has none, or had it ended, forgets what there is. @throws what `store` throws, and then nothing old is left.
+   * has none, or had it ended, forgets what there is, as for a `value` of undefined. @throws what `store` throws, and then
+   * nothing old is left.
    */
   async replace(key: string, value: unknown, options: KeepOptions, store: () => Promise<void>): Promise<void> {
     const full = this.#prefix + key
     check(key, full)
     const engine = this.#engine
     const terms = termsOf(options, this.#defaults)
-    const claim = isShared(engine)
-      ? await engine.claim(full, { leaseMs, tags: terms.tags, isRefresh: true })
-      : undefined
+    const claim = isShared(engine) ? await engine.claim(full, { leaseMs, tags: terms.tags, isChange: true }) : undefined
     try {
       await store()
     } catch (error) {
       await this.delete(key)
       throw error
     }
-    if (!isShared(engine) || !claim) return this.set(key, value, options)
+    if (!isShared(engine) || !claim || value === undefined) return this.set(key, value, options)
     this.#shared.flights.changed(full)
     const { kept, keepMs } = this.#keptOf(value, terms, 0)
     const isKept = claim.outcome === 'lease' && (await engine.fill(claim.lease, kept, keepMs, { isChange: true }))

@@ -40,15 +40,7 @@ export function openThrough<T>(
   async function change(key: string, value: T | undefined): Promise<void> {
     if (!store) throw new TenfoldError('conflict', `${name} is read-only: it has no \`store\``)
     const work = () => (writes ? writes.append(name, { key, value }) : store(key, value))
-    await line.run(key, async () => {
-      if (write !== 'around' && value !== undefined) return cache.replace(key, value, options, work)
-      try {
-        await work()
-      } finally {
-        // It may have been written all the same.
-        await cache.delete(key)
-      }
-    })
+    await line.run(key, () => cache.replace(key, write === 'around' ? undefined : value, options, work))
   }
 
   const wrapOptions: WrapOptions = {}

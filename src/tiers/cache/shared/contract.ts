@@ -41,6 +41,11 @@ export interface ClaimOptions {
   tags?: readonly string[]
   /** A lease is wanted although there is a value, to renew it before it ends. */
   isRefresh?: boolean
+  /**
+   * A lease is wanted because the truth is about to change. What there is, whoever holds the lease, ends when the lease would:
+   * should the process die before it says what the change was, nothing old outlives it for long.
+   */
+  isChange?: boolean
 }
 
 export type Claim =

@@ -83,13 +83,14 @@ export class RedisCache {
     await this.#servers.deleteStarting(this.#names.starts(prefix))
   }
 
-  async claim(key: string, { leaseMs, tags = [], isRefresh = false }: ClaimOptions): Promise<Claim> {
+  async claim(key: string, options: ClaimOptions): Promise<Claim> {
+    const { leaseMs, tags = [], isChange = false, isRefresh = isChange } = options
     const place = this.#servers.place(key)
     const names = this.#namesOf(key)
     if (names.some((name) => place.isOwed(name))) return { outcome: 'alone' }
     try {
       const versions = await this.#tagVersions(tags)
-      const args = [this.#who, String(leaseMs), isRefresh ? '1' : '0']
+      const args = [this.#who, String(leaseMs), isRefresh ? '1' : '0', isChange ? '1' : '0']
       const answer = await runScript(place.send, claimScript, names, args)
       if (answer === null) return { outcome: 'wait' }
       const leased = leaseIn(answer)

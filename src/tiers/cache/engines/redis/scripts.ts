@@ -46,8 +46,12 @@ redis.call('DEL', KEYS[2])
 return done
 `)
 
-/** KEYS value, lease. ARGV who, ms, refresh. The value, or the new lease as 'L' and its token, or nothing: wait. */
+/**
+ * KEYS value, lease. ARGV who, ms, refresh, change. The value, or the new lease as 'L' and its token, or nothing: wait.
+ * Before a change the value is left no longer than the lease.
+ */
 export const claimScript = script(`
+if ARGV[4] == '1' and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if ARGV[3] == '0' then
   local value = redis.call('GET', KEYS[1])
   if value then return value end
