@@ -152,7 +152,7 @@ export class ControlServer extends Lifecycle {
       return describePlan(
         keeper.map.rung,
         keeper.map.rung,
-        executor.carryOut(this.#supervisor.planSwitchover(shard, to)),
+        await executor.carryOut(this.#supervisor.planSwitchover(shard, to)),
       )
     })
     addMigrateRoutes(http, keeper)
@@ -194,8 +194,8 @@ export class ControlServer extends Lifecycle {
   }
 
   /**
-   * A rung keeps the app, the name, the backups and what front, edge, cache and sessions are told of the running system; a
-   * file states all that it wants.
+   * A rung keeps the app, the name, the backups and what front, edge, scaling, cache and sessions are told of the running
+   * system; a file states all that it wants.
    */
   #resolve(target: Target): Topology {
     const { app, name, front, edge, web, database, cache, session } = this.#supervisor.keeper.map.topology
@@ -217,7 +217,10 @@ export class ControlServer extends Lifecycle {
       edge: ownEdge,
       cache: ownCache,
       session: { idleMs: session.idleMs },
-      ...(web.command !== undefined && { web: { command: web.command, healthPath: web.healthPath } }),
+      web: {
+        scale: web.scale,
+        ...(web.command !== undefined && { command: web.command, healthPath: web.healthPath }),
+      },
     }
     return resolveTopology(mergeTopology(preset, own), `rung ${rung}`)
   }

@@ -26,7 +26,7 @@ export function planScale(map: SystemMap, number: number): Step[] {
   const going = [...webs.filter(({ state }) => state === 'draining'), ...staying.slice(wanted).reverse()]
   const placement = new Placement(map)
   const steps: Step[] = []
-  if (wanted !== map.scale?.web) steps.push({ kind: 'set-scale', web: wanted })
+  if (wanted !== wantedWebs(map, map.topology)) steps.push({ kind: 'set-scale', web: wanted })
   for (let n = staying.length; n < wanted; n++)
     steps.push({ kind: 'start-node', node: placement.place('web', homeRegion(map.topology), 'own') })
   for (const node of going) steps.push({ kind: 'stop-node', node: node.id })

@@ -125,9 +125,11 @@ export class Executor {
   }
 
   /** Begins steps that lead to no other topology: a switchover. @throws conflict as `apply` does. */
-  carryOut(steps: Step[]): Step[] {
-    this.#begin(steps, this.#system.keeper.map.rung)
-    return steps
+  carryOut(steps: Step[]): Promise<Step[]> {
+    return this.#beforeScaling(async () => {
+      this.#begin(steps, this.#system.keeper.map.rung)
+      return steps
+    })
   }
 
   /** Begins to mend a shard or node, beside whatever goes on. False while it is being mended already, or when stopping. */

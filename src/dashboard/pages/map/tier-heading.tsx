@@ -32,6 +32,7 @@ export function TierHeading({ tier, status, client, onNotice }: Props) {
     setSending(false)
   }
 
+  const scaled = tier.role === 'web' ? status.scale.web : null
   const isLocked = isSending || status.climbing !== null || needsBalancer
   const why = needsBalancer ? 'More than one web server needs a balancer: climb to rung 3' : undefined
   return (
@@ -57,6 +58,14 @@ export function TierHeading({ tier, status, client, onNotice }: Props) {
             +
           </button>
         </fieldset>
+      )}
+      {scaled && (
+        <span
+          class="tier-count"
+          title={`The load asks for ${scaled.wanted}, between ${scaled.least} and ${scaled.most}`}
+        >
+          {scaled.wanted} of {scaled.most}
+        </span>
       )}
     </div>
   )
