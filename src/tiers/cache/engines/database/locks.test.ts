@@ -10,6 +10,7 @@ import { slotCount, slotOfText } from '../../../database/hash.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import { locksConformance } from '../../shared/locks-conformance.ts'
 import { startHoldingProcess } from '../../shared/testing/holding-process.ts'
+import { openOver, startServers } from '../redis/testing.ts'
 import { type DatabaseGuards, databaseCacheMigrations, openDatabaseLocks } from './guards.ts'
 import type { LimitTables } from './rate-limit.ts'
 import { environmentOf } from './testing/process.ts'
@@ -48,4 +49,28 @@ it('sweeps windows that are over from every slot, and keeps those that are not',
   const rows = await tables.scatter((db) => db.selectFrom('tenfold_limits').select('name'))
   assert.ok(rows.some(({ name }) => name === 'kept') && !rows.some(({ name }) => name.startsWith('swept')))
   assert.equal((await take('kept', 60_000)).isAllowed, false)
+})
+
+it('tokens grow over a move to the redis engine and back', async () => {
+  await using servers = await startServers(1)
+  await using redis = await openOver(servers)
+  let last = 0
+  for (const { locks } of [one, redis, two, redis, one]) {
+    const lock = await locks.acquire('moved', { holdMs: 60_000 })
+    assert.ok(lock && lock.token > last, `${lock?.token} after ${last}`)
+    last = lock.token
+    await lock.release()
+  }
+})
+
+it('says unavailable when the database cannot be asked, and gives neither lock nor room', async () => {
+  const router = await database.openRouter()
+  const guards = openDatabaseLocks(openDatabase(router), { slotOf: slotOfText, slotCount })
+  const lock = await guards.locks.acquire('kept', { holdMs: 60_000 })
+  assert.ok(lock)
+  await router.stop()
+  await assert.rejects(guards.locks.acquire('other', { holdMs: 1000 }), { code: 'unavailable' })
+  await assert.rejects(lock.extend(1000), { code: 'unavailable' })
+  await assert.rejects(lock.release(), { code: 'unavailable' })
+  await assert.rejects(guards.rateLimiter.take('other', { limit: 1, windowMs: 1000 }), { code: 'unavailable' })
 })
