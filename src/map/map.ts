@@ -92,6 +92,8 @@ export interface MapCache {
   layout: Topology['cache']['layout']
   /** Ids of its nodes, in a cluster those of its replicas too. */
   nodes: string[]
+  /** Those of them where an older process, which knows another cache, changed nothing: cleared when the last such one is gone. */
+  mixed?: string[]
 }
 
 export interface MapRegion {

@@ -15,6 +15,7 @@ test('4 to 5 starts the cache nodes, then processes that use them; 5 to 4 stops 
     'use-cache 3',
     ...['start-node us-east/web-3', 'start-node us-east/web-4'],
     ...['stop-node us-east/web-1', 'stop-node us-east/web-2'],
+    'clear-cache us-east/redis-1,us-east/redis-2,us-east/redis-3',
   ])
   assert.deepEqual(kindsTo(reach(four, 5), 4).slice(1, -1), [
     'use-cache 0',
@@ -49,9 +50,26 @@ test('other cache nodes mean other processes, and sessions are read from the dat
   const steps = describe(plan(seven, more)).slice(1, -1)
   assert.deepEqual(steps.slice(0, 3), ['start-node us-east/redis-4', 'move-sessions database', 'use-cache 4'])
   assert.equal(steps.filter((step) => /^start-node us-east\/web/.test(step)).length, 3)
-  assert.equal(steps.at(-1), 'move-sessions shared')
+  // What was read there under the older processes may have been changed by them at its former place.
+  assert.deepEqual(steps.slice(-2), ['clear-cache us-east/redis-4', 'move-sessions shared'])
   const back = describe(plan(reachTopology(seven, more), resolveTopology({ rung: 7 }))).slice(1, -1)
-  assert.deepEqual(back.slice(-2), ['stop-node us-east/redis-4', 'move-sessions shared'])
+  assert.deepEqual(back.slice(-3), [
+    'stop-node us-east/redis-4',
+    'clear-cache us-east/redis-1,us-east/redis-2,us-east/redis-3',
+    'move-sessions shared',
+  ])
+})
+
+test('nodes that were not cleared before a plan broke off are cleared by the next one', () => {
+  const four = reach(start, 4)
+  const steps = plan(four, resolveTopology({ rung: 5 }))
+  const half = steps
+    .slice(
+      0,
+      steps.findIndex(({ kind }) => kind === 'clear-cache'),
+    )
+    .reduce(carryOut, four)
+  assert.deepEqual(kindsTo(half, 5).slice(1, -1), ['clear-cache us-east/redis-1,us-east/redis-2,us-east/redis-3'])
 })
 
 test('a change of what cache nodes are configured to be is told to them, and replaces nobody', () => {

@@ -2,7 +2,8 @@
 // at its start which nodes there are, so that other nodes mean other processes (plan.ts).
 //
 // Sessions are read from the shared cache only while every process knows the same nodes: whoever changes a session forgets the
-// copy where he knows it to be.
+// copy where he knows it to be. For the same reason new owners of keys are cleared when the last process has gone that told
+// others of its changes.
 
 import { cacheNodesOf, type MapCache, type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { cacheSettingsOf } from '../topology/cache-settings.ts'
@@ -30,7 +31,9 @@ export function planCache(map: SystemMap, topology: Topology, placement: Placeme
   const starting = wanted.filter((node) => !isPresent(node) || node.state === 'starting').map(specOf)
   const settings = cacheSettingsOf(topology)
   const detuned = wanted.filter((node) => isPresent(node) && node.state !== 'starting' && node.settings !== settings)
-  const cache: MapCache | null = count === 0 ? null : { layout, nodes: wanted.map(({ id }) => id) }
+  const ids = wanted.map(({ id }) => id)
+  const mixed = newOwners(map.cache, ids)
+  const cache: MapCache | null = count === 0 ? null : { layout, nodes: ids, ...(mixed.length > 0 && { mixed }) }
   const words = cacheNodesOf({ nodes: wanted as MapNode[], ...(cache && { cache }) })
   const changes = JSON.stringify(words.toSorted()) !== JSON.stringify(cacheNodesOf(map).toSorted())
   const formed = starting.length > 0 || changes
@@ -49,10 +52,18 @@ export function planCache(map: SystemMap, topology: Topology, placement: Placeme
       ...present
         .filter(({ id }) => !wanted.some((node) => node.id === id))
         .map(({ id }): Step => ({ kind: 'stop-node', node: id })),
+      ...(cache?.mixed ? [{ kind: 'clear-cache' as const, nodes: cache.mixed }] : []),
       ...(reachesShared ? [{ kind: 'move-sessions' as const, to: 'shared' as const }] : []),
     ],
     nodes: words,
   }
+}
+
+/** Where keys come to lie that had another place: at a node that is new, and everywhere when one goes. Those of a plan that broke off stay. */
+function newOwners(before: MapCache | undefined, ids: readonly string[]): string[] {
+  const isNew = (id: string) => !before?.nodes.includes(id) || before.mixed?.includes(id)
+  const isAllNew = before?.nodes.some((id) => !ids.includes(id))
+  return ids.filter((id) => isAllNew || isNew(id))
 }
 
 /** Those in use stay, as many as are wanted: the keys of the others move, and no more than theirs. */

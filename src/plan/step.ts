@@ -34,6 +34,8 @@ export type Step =
   | { kind: 'form-cluster'; nodes: string[] }
   /** Processes that start from now on use this shared cache; null: none. */
   | { kind: 'use-cache'; cache: MapCache | null }
+  /** What was remembered there while older processes, which know other nodes, changed what lies behind it. */
+  | { kind: 'clear-cache'; nodes: string[] }
   /** From where sessions are read from now on. Every process forgets what it changes in the shared cache all the while. */
   | { kind: 'move-sessions'; to: 'database' | 'shared' }
   /** As many web processes as the load asks for. */
@@ -75,6 +77,8 @@ export function titleOf(step: Step): string {
       return step.cache
         ? `processes that start use the shared cache of ${step.cache.nodes.length} nodes`
         : 'processes that start use no shared cache'
+    case 'clear-cache':
+      return `forget what ${step.nodes.join(', ')} kept while processes with another cache were there`
     case 'move-sessions':
       return step.to === 'shared' ? 'read sessions from the shared cache' : 'read sessions from the database'
     case 'set-scale':

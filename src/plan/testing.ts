@@ -49,6 +49,7 @@ export function describe(steps: Step[]): string[] {
     if (step.kind === 'set-durability') return `${step.kind} ${step.durability}`
     if (step.kind === 'move-sessions') return `${step.kind} ${step.to}`
     if (step.kind === 'use-cache') return `${step.kind} ${step.cache?.nodes.length ?? 0}`
+    if (step.kind === 'clear-cache') return `${step.kind} ${step.nodes}`
     if (!('node' in step)) return step.kind
     return `${step.kind} ${typeof step.node === 'string' ? step.node : step.node.id}`
   })
@@ -115,6 +116,9 @@ export function carryOut(before: SystemMap, step: Step): SystemMap {
     case 'use-cache':
       if (step.cache) map.cache = step.cache
       else delete map.cache
+      break
+    case 'clear-cache':
+      if (map.cache) delete map.cache.mixed
       break
     case 'move-sessions':
       map.sessions = step.to

@@ -1,13 +1,17 @@
 // Steps of the shared cache. Each may be run again after a crash at any point.
 
 import { TenfoldError } from '../../base/errors.ts'
+import { waitUntil } from '../../base/limits.ts'
 import { nodeOf } from '../../map/map.ts'
 import { healCluster } from '../../programs/redis/cluster.ts'
+import { clearServer } from '../../tiers/cache/engines/redis/scan.ts'
 import { cacheSettingsOf } from '../../topology/cache-settings.ts'
 import type { System } from '../system.ts'
 
 /** Nodes of a cluster find each other by gossip, several rounds of a second. */
 const formTimeoutMs = 60_000
+/** A node that is down is started again by the watcher. */
+const clearTimeoutMs = 60_000
 
 export async function tuneCache({ keeper, redis }: System, id: string): Promise<void> {
   const node = keeper.node(id)
@@ -29,4 +33,22 @@ export async function formCluster({ keeper, secrets }: System, ids: readonly str
     return { address: node.address, port: node.port, busPort: node.busPort, standsBy }
   })
   await healCluster(nodes, { secrets: secrets.redis, timeoutMs: formTimeoutMs })
+}
+
+/** Values and the right to load them, not locks and counts. A replica follows its primary. */
+export async function clearCache({ keeper, redis }: System, ids: readonly string[]): Promise<void> {
+  const clear = async (id: string) => {
+    const node = keeper.node(id)
+    if (!node) return true
+    using admin = await redis.admin(node)
+    const isReplica = (await admin.info('replication')).get('role') === 'slave'
+    if (!isReplica) await clearServer((args) => admin.command(...(args.map(String) as [string, ...string[]])))
+    return true
+  }
+  await Promise.all(
+    ids.map((id) => waitUntil(() => clear(id), { what: `an empty ${id}`, timeoutMs: clearTimeoutMs, intervalMs: 200 })),
+  )
+  await keeper.change((draft) => {
+    delete draft.cache?.mixed
+  })
 }

@@ -4,7 +4,7 @@ import { webRange } from '../../plan/plan-scale.ts'
 import type { Step } from '../../plan/step.ts'
 import { setDurability } from '../replication/set-quorum.ts'
 import type { System } from '../system.ts'
-import { formCluster, tuneCache } from './cache-steps.ts'
+import { clearCache, formCluster, tuneCache } from './cache-steps.ts'
 import { cloneDatabase, createDatabase, removeDatabase } from './database-steps.ts'
 import { failOver } from './fail-over.ts'
 import { leaveEntry, startNode, stopNode } from './process-steps.ts'
@@ -45,6 +45,8 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
         if (step.cache) draft.cache = step.cache
         else delete draft.cache
       })
+    case 'clear-cache':
+      return clearCache(system, step.nodes)
     case 'move-sessions':
       return system.keeper.changeEverywhere((draft) => {
         draft.sessions = step.to

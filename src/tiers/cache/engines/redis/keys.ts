@@ -3,6 +3,9 @@
 
 import { TenfoldError } from '../../../../base/errors.ts'
 
+/** Where nobody chose another. */
+export const defaultPrefix = 'tenfold:'
+
 export class KeyNames {
   readonly prefix: string
 

@@ -7,12 +7,10 @@ import { type LinkOptions, RedisLink, type Send } from './link.ts'
 import type { RedisCacheLimits } from './options.ts'
 import { Owed } from './owed.ts'
 import { Reads } from './reads.ts'
-import { deleteMatching } from './scan.ts'
+import { clearServer } from './scan.ts'
 import { Watch } from './watch.ts'
 
 const settleMs = 100
-/** Values, what can become values, what values hang on. Not locks and counts. */
-const everyStart = ['l:', 'v:', 't:']
 
 /** What all servers of one cache have in common. */
 export interface ServersOptions {
@@ -125,7 +123,7 @@ export class Member {
   }
 
   #settle(send: Send): Promise<void> {
-    return this.owed.settle(send, () => deleteMatching(send, this.#prefix, everyStart))
+    return this.owed.settle(send, () => clearServer(send, this.#prefix))
   }
 
   get #open(): RedisLink {

@@ -4,7 +4,7 @@ import { TenfoldError } from '../../../../base/errors.ts'
 import type { Change, Locks, RateLimiter, SharedCacheEngine } from '../../shared/contract.ts'
 import { Cluster } from './cluster.ts'
 import { limitsOf, RedisCache } from './engine.ts'
-import { KeyNames } from './keys.ts'
+import { defaultPrefix, KeyNames } from './keys.ts'
 import { RedisLocks } from './lock.ts'
 import { Nodes } from './nodes.ts'
 import type { RedisCacheOptions } from './options.ts'
@@ -20,7 +20,7 @@ export type RedisSharedCache = SharedCacheEngine & { locks: Locks; rateLimiter: 
  * the client, bad-input.
  */
 export async function openRedisCache(options: RedisCacheOptions): Promise<RedisSharedCache> {
-  const names = new KeyNames(options.prefix ?? 'tenfold:')
+  const names = new KeyNames(options.prefix ?? defaultPrefix)
   const limits = limitsOf(options)
   const listeners = new Set<(change: Change) => void>()
   const tell = (change: Change) => {
