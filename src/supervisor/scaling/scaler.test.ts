@@ -48,6 +48,23 @@ test('a new supervisor goes on with the number that is in the map, and takes not
   assert.equal(tier.ready, 4)
 })
 
+test('a supervisor that dies while the tier grows leaves word of how far it came, and the next one goes on', async (t) => {
+  const tier = await Tier.start(t)
+  tier.startMs = 500
+  tier.load = 9
+  await tier.until('a growth by two', () => tier.map.scale?.web === 4)
+  await tier.scaler.stop()
+  await tier.executor.stop()
+  assert.ok(tier.webs.length < 4)
+  tier.startMs = 0
+  const next = tier.succeed()
+  await next.load()
+  next.resume()
+  assert.ok(next.progress)
+  await next.idle()
+  assert.equal(tier.ready, 4)
+})
+
 test('what a person asks for does not wait until the load has all it asks for', async (t) => {
   const tier = await Tier.start(t)
   tier.startMs = 500
@@ -59,9 +76,9 @@ test('what a person asks for does not wait until the load has all it asks for', 
   assert.deepEqual([tier.executor.lastFailure, tier.scaler.status()], [null, null])
 })
 
-test('processes that do not start are tried again, later each time; it is told, and is no failure of a climb', async (t) => {
+test('processes that do not start are tried again; it is told, and is no failure of a climb', async (t) => {
   const tier = await Tier.start(t)
-  tier.failures = 2
+  tier.failures = 1
   tier.load = 1.7
   await tier.until('the trouble', () => tier.scaler.status()?.trouble?.includes('the port is taken'))
   assert.equal(tier.executor.lastFailure, null)
@@ -94,6 +111,7 @@ class Tier implements NodeDriver {
   startMs = 0
   #looks = 0
   readonly #fleet: Fleet
+  readonly #system: System
   readonly #doors = new Map<string, DoorServer>()
 
   private constructor(dir: string, map: SystemMap) {
@@ -101,9 +119,9 @@ class Tier implements NodeDriver {
     this.keeper = new MapKeeper(this.home, map)
     const events = new EventLog(pino({ level: 'silent' }))
     this.#fleet = new Fleet(this.keeper, events, () => this)
-    const system = { home: this.home, keeper: this.keeper, fleet: this.#fleet, events }
-    this.executor = new Executor(system as unknown as System)
-    this.scaler = new Scaler(system, this.executor, { lookIntervalMs: 50 })
+    this.#system = { home: this.home, keeper: this.keeper, fleet: this.#fleet, events } as unknown as System
+    this.executor = this.succeed()
+    this.scaler = new Scaler(this.#system, this.executor, { lookIntervalMs: 50 })
   }
 
   static async start(t: TestContext, { stabiliseMs = 1000, number = 1 } = {}): Promise<Tier> {
@@ -137,6 +155,11 @@ class Tier implements NodeDriver {
 
   until(what: string, isSo: () => unknown): Promise<unknown> {
     return waitUntil(() => Boolean(isSo()), { what, timeoutMs, intervalMs: 5 })
+  }
+
+  /** What carries plans out in the next supervisor. */
+  succeed(): Executor {
+    return new Executor(this.#system)
   }
 
   /** So many times the first process has been asked, by the scaler or the watcher. */
