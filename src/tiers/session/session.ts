@@ -3,7 +3,7 @@
 
 import type { CookieKeys, SessionEngine, Sessions } from './contract.ts'
 import { clearCookie, newSessionId, readCookie, type SignedCookie, writeCookie } from './cookie.ts'
-import { RequestSession } from './request-session.ts'
+import { RequestSession, type SessionChanges } from './request-session.ts'
 
 /** A session that is only read is written when this share of its idle time is gone, not at each request. */
 export const touchShare = 0.05
@@ -38,9 +38,7 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
       if (id !== undefined) await engine.destroy(id)
       return clearCookie({ isSecure })
     }
-    // A cookie is renewed whenever the session is: it would end before it in a browser whose every request changes something.
-    if (id !== undefined && !changed?.needsNewId)
-      return (await engine.merge(id, changed?.changes ?? {}, idleMs)) ? cookieFor(id, isSecure, idleMs) : undefined
+    if (id !== undefined && !changed?.needsNewId) return keep(session, id, changed?.changes ?? {}, isSecure)
     if (!changed || (id === undefined && Object.keys(changed.whole).length === 0)) return undefined
     const newId = newSessionId()
     await engine.create(newId, changed.whole, idleMs)
@@ -48,8 +46,27 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
     return cookieFor(newId, isSecure, idleMs)
   }
 
+  /**
+   * Session and cookie end together: a change alone prolongs neither, or the cookie would end first in a browser whose
+   * every request changes something, and each answer had to carry a new one.
+   */
+  async function keep(
+    session: RequestSession,
+    id: string,
+    changes: SessionChanges['changes'],
+    isSecure: boolean,
+  ): Promise<string | undefined> {
+    const leftMs = isTouchDue(session) ? idleMs : session.idleLeftMs
+    if (!(await engine.merge(id, changes, leftMs))) return undefined
+    return isTouchDue(session) || hasOldCookie(session) ? cookieFor(id, isSecure, leftMs) : undefined
+  }
+
   function isTouchDue(session: RequestSession): boolean {
     return session.id !== undefined && session.idleLeftMs < idleMs * (1 - touchShare)
+  }
+
+  function hasOldCookie({ id, cookieKey }: RequestSession): boolean {
+    return id !== undefined && cookieKey !== signingKey(keys)
   }
 
   return {
@@ -62,9 +79,9 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
     save(session, request) {
       const isSecure = request.protocol === 'https'
       if (session.hasChanges || isTouchDue(session)) return store(session, isSecure)
-      const { id, cookieKey, idleLeftMs } = session
       // Nothing is stored for this: the session stays as it is, and its cookie no longer needs the old key.
-      return id !== undefined && cookieKey !== signingKey(keys) ? cookieFor(id, isSecure, idleLeftMs) : undefined
+      const { id, idleLeftMs } = session
+      return id !== undefined && hasOldCookie(session) ? cookieFor(id, isSecure, idleLeftMs) : undefined
     },
   }
 }
