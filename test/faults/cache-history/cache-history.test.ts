@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '../../../src/base/random.ts'
-import { startTestRedis, testSecrets } from '../../../src/programs/redis/testing.ts'
+import { startTestRedis, type TestRedis, testSecrets } from '../../../src/programs/redis/testing.ts'
 import { redisCacheLimits } from '../../../src/tiers/cache/engines/redis/options.ts'
 import { check } from './check/check.ts'
 import { nowMs } from './operation.ts'
@@ -37,7 +37,7 @@ test('no read is older than stated and nothing replaced comes back, whatever the
     await startTestRedis({ secrets, memory: { bytesMax: 256 * 1024 * 1024, whenFull: 'noeviction' } }),
   )
   const truthAddress = { port: truthServer.port, password: secrets.admin }
-  const servers = []
+  const servers: TestRedis[] = []
   const proxies: ServerProxy[] = []
   for (let i = 0; i < serverCount; i++) {
     const server = stack.use(await startTestRedis({ secrets }))

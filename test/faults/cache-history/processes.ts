@@ -8,7 +8,6 @@ import type { RedisCacheLimits } from '../../../src/tiers/cache/engines/redis/op
 import type { Operation } from './operation.ts'
 import type { TruthAddress } from './truth.ts'
 
-const mainPath = fileURLToPath(new URL('testing/cache-process.ts', import.meta.url))
 const answerMsMax = 240_000
 
 export interface ProcessConfig {
@@ -44,11 +43,12 @@ export class CacheProcess implements AsyncDisposable {
   #answers = 0
   #isGone = false
 
-  constructor(config: ProcessConfig) {
+  /** `main`: what runs in it, of testing/. `env`: what that needs beside its configuration. */
+  constructor(config: ProcessConfig, main: 'cache-process' | 'back-process' = 'cache-process', env = {}) {
     this.config = config
-    this.#child = fork(mainPath, {
+    this.#child = fork(fileURLToPath(new URL(`testing/${main}.ts`, import.meta.url)), {
       execArgv: ['-C', 'source'],
-      env: { ...process.env, CACHE_PROCESS: JSON.stringify(config) },
+      env: { ...process.env, ...env, CACHE_PROCESS: JSON.stringify(config) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#child.on('message', (message: FromProcess) => {
