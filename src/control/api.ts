@@ -128,6 +128,8 @@ export interface NodeMetrics {
   /** Of an edge: the share of its requests for which no server was asked. Of a shared cache node: of reads that found a value. */
   hitRatio?: number
   inFlight?: number
+  /** Of a web process: how busy it is, 0 to 1, of event loop or CPU whichever is scarcer. */
+  utilisation?: number
   cpuPercent?: number
   memoryBytes?: number
 }

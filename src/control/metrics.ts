@@ -4,8 +4,11 @@
 import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
 import { hasDoor, type MapNode, type SystemMap } from '../map/map.ts'
+import { wantedWebs } from '../plan/plan-scale.ts'
 import { DoorClient } from '../processes/door/client.ts'
+import type { ProcessUse } from '../processes/process-use.ts'
 import { readProcessUsage } from '../programs/process-usage.ts'
+import { busyBetween } from '../supervisor/scaling/busyness.ts'
 import type { CacheNodeReport, NodeMetrics, StatusNode } from './api.ts'
 
 const sampleAgeMsMax = 500
@@ -17,6 +20,7 @@ interface Sample {
   requests: number
   errors: number
   edge: { asked: number; spared: number }
+  use: ProcessUse | undefined
 }
 
 export class MetricsSampler {
@@ -61,6 +65,7 @@ export class MetricsSampler {
       requests: state?.requests ?? redis?.commands ?? 0,
       errors: state?.errors ?? 0,
       edge: state?.edge ?? { asked: redis ? redis.hits + redis.misses : 0, spared: redis?.hits ?? 0 },
+      use: state?.use,
     }
     this.#samples.set(node.id, now)
     const metrics: NodeMetrics = {}
@@ -70,6 +75,7 @@ export class MetricsSampler {
     if (before?.pid === now.pid) {
       const seconds = (now.atMs - before.atMs) / 1000
       if (usage) metrics.cpuPercent = ((now.cpuMs - before.cpuMs) / 1000 / seconds) * 100
+      if (before.use && now.use) metrics.utilisation = busyBetween(before.use, now.use)
       if (state?.requests !== undefined || redis) metrics.requestsPerSecond = (now.requests - before.requests) / seconds
       const asked = now.edge.asked - before.edge.asked
       if (asked > 0) metrics.hitRatio = (now.edge.spared - before.edge.spared) / asked
@@ -90,6 +96,7 @@ export function renderPrometheus(
     lines.push(`tenfold_node_up{node="${id}",role="${role}"} ${state === 'ready' ? 1 : 0}`)
   lines.push('# TYPE tenfold_node_restarts_total counter')
   for (const { id, restarts } of map.nodes) lines.push(`tenfold_node_restarts_total{node="${id}"} ${restarts}`)
+  lines.push('# TYPE tenfold_web_wanted gauge', `tenfold_web_wanted ${wantedWebs(map, map.topology)}`)
   lines.push('# TYPE tenfold_replica_lag_bytes gauge')
   for (const { id, lagBytes } of replicas)
     if (lagBytes !== undefined) lines.push(`tenfold_replica_lag_bytes{node="${id}"} ${lagBytes}`)
@@ -102,6 +109,7 @@ export function renderPrometheus(
     ['requestsPerSecond', 'tenfold_node_requests_per_second'],
     ['errorsPerSecond', 'tenfold_node_errors_per_second'],
     ['cpuPercent', 'tenfold_node_cpu_percent'],
+    ['utilisation', 'tenfold_node_utilisation'],
     ['p99Ms', 'tenfold_node_p99_milliseconds'],
     ['hitRatio', 'tenfold_node_hit_ratio'],
   ]

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
+import { waitUntil } from '../../src/base/limits.ts'
 import type { Status } from '../../src/control/api.ts'
 import { RunningSystem } from '../running-system.ts'
 
@@ -30,7 +31,7 @@ const topology = {
   },
 }
 const workersCount = 6
-const visitorPauseMs = 20
+const visitorPauseMs = 50
 
 let dir: string
 let system: RunningSystem
@@ -62,6 +63,10 @@ test('the web tier follows its load up and down, over the death of the superviso
   await system.tenfold('up', '--detach')
   const adopted = await system.waitStatus('a measure', ({ scale }) => (scale.web?.utilisation ?? 0) > 0)
   assert.deepEqual(pidsOf(adopted), pidsOf(grown))
+  const client = await system.client()
+  const measured = { what: 'the use of one in the metrics', timeoutMs: 20_000, intervalMs: 600 }
+  const busy = await waitUntil(async () => (await client.metrics())['us-east/web-1']?.utilisation, measured)
+  assert.ok(busy <= 1, `${busy}`)
 
   working.abort()
   const pids = new Set((await Promise.all(work)).flat())

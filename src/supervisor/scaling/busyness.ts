@@ -52,7 +52,8 @@ export class Busyness {
   }
 }
 
-function busyBetween(before: ProcessUse, after: ProcessUse): number {
+/** 0 to 1; 0 when no time has passed. */
+export function busyBetween(before: ProcessUse, after: ProcessUse): number {
   const activeMs = after.activeMs - before.activeMs
   const passedMs = activeMs + after.idleMs - before.idleMs
   if (!(passedMs > 0)) return 0
