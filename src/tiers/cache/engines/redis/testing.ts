@@ -30,6 +30,8 @@ export interface OverOptions {
   limits?: Partial<RedisCacheLimits>
   /** Another one for each cache that is to be empty. */
   prefix?: string
+  /** By which a network in between knows who it is. */
+  username?: string
 }
 
 export async function openOver(
