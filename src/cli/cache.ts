@@ -17,7 +17,7 @@ export const cache: Command = {
   },
 }
 
-function describe({ hitRatio, names, memory, hotKeys, nodes }: CacheSummary): string {
+function describe({ hitRatio, names, memory, hotKeys, writeBack, nodes }: CacheSummary): string {
   if (!memory) return 'no process with a cache answers'
   const asked = names.reduce((sum, name) => sum + name.asked, 0)
   const rows = names.slice(0, namesShown).map(rowOf)
@@ -30,6 +30,7 @@ function describe({ hitRatio, names, memory, hotKeys, nodes }: CacheSummary): st
     ...(rows.length > 0 ? [line(headings), ...rows.map(line)] : []),
     ...(left > 0 ? [`and ${left} names more`] : []),
     ...(hotKeys.length > 0 ? [`asked for most: ${hotKeys.slice(0, hotKeysShown).map(hotKey).join(', ')}`] : []),
+    ...(writeBack ?? []).map(describeWaiting),
     `working set ${size(memory.workingSetBytes)}; each process has ${size(memory.bytesMax)} of memory`,
     ...memory.gains.map(({ moreBytes, hitRatio }) =>
       moreBytes > 0
@@ -47,6 +48,14 @@ const headings = ['name', 'asked', 'found', 'in process', 'then shared', 'values
 function rowOf({ name, asked, hitRatio, nearHitRatio, farHitRatio, values, bytes, evictions }: CacheName): string[] {
   const ratios = [hitRatio, nearHitRatio, farHitRatio].map(percent)
   return [name || '(no name)', String(asked), ...ratios, String(values), size(bytes), String(evictions)]
+}
+
+type Waiting = NonNullable<CacheSummary['writeBack']>[number]
+
+function describeWaiting({ name, waiting, failing, oldestMs }: Waiting): string {
+  if (waiting === 0) return `write-back of ${name}: all is stored`
+  const trouble = failing === 0 ? '' : `, of which ${failing} could not be stored yet (the logs say why)`
+  return `write-back of ${name}: ${waiting} keys wait, the oldest for ${(oldestMs / 1000).toFixed(1)} s${trouble}`
 }
 
 function hotKey({ key, share }: CacheSummary['hotKeys'][number]): string {

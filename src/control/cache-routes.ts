@@ -8,8 +8,10 @@ export function addCacheRoutes(http: FastifyInstance, { cache }: Supervisor): vo
   http.get('/api/cache', () => cache.report())
 }
 
+type CacheFigures = Pick<CacheSummary, 'processes' | 'nodes' | 'writeBack'>
+
 /** The Prometheus text format, version 0.0.4. `near`: in the memory of the process, `far`: in the shared cache. */
-export function renderCache({ processes, nodes }: Pick<CacheSummary, 'processes' | 'nodes'>): string {
+export function renderCache({ processes, nodes, writeBack }: CacheFigures): string {
   const families = new Map<string, string[]>()
   const add = (family: string, type: 'counter' | 'gauge', labels: Record<string, string>, value: number) => {
     const lines = families.get(family) ?? [`# TYPE ${family} ${type}`]
@@ -37,6 +39,11 @@ export function renderCache({ processes, nodes }: Pick<CacheSummary, 'processes'
     add('tenfold_cache_node_hits_total', 'counter', { node }, hits)
     add('tenfold_cache_node_misses_total', 'counter', { node }, misses)
     add('tenfold_cache_node_evictions_total', 'counter', { node }, evictions)
+  }
+  for (const { name, waiting, failing, oldestMs } of writeBack ?? []) {
+    add('tenfold_write_back_waiting', 'gauge', { name }, waiting)
+    add('tenfold_write_back_failing', 'gauge', { name }, failing)
+    add('tenfold_write_back_oldest_seconds', 'gauge', { name }, oldestMs / 1000)
   }
   return [...families.values()]
     .flat()

@@ -40,7 +40,7 @@ export interface AppRuntime {
   router: DatabaseRouter
   background: Background
   users: UserSessions
-  cacheReport(): CacheReport
+  cacheReport(): Promise<CacheReport>
   /** Why no request should come, or undefined. */
   trouble(): string | undefined
   /** Closes everything. Drain requests and jobs first. */

@@ -65,7 +65,7 @@ class WebRole extends Lifecycle implements Role {
     this.#running().router.release()
   }
 
-  cacheReport(): CacheReport {
+  cacheReport(): Promise<CacheReport> {
     return this.#running().cacheReport()
   }
 

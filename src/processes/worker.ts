@@ -49,7 +49,7 @@ class WorkerRole extends Lifecycle implements Role {
     this.#running().router.release()
   }
 
-  cacheReport(): CacheReport {
+  cacheReport(): Promise<CacheReport> {
     return this.#running().cacheReport()
   }
 

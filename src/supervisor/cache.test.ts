@@ -15,8 +15,10 @@ it('weighs what each process tells by how much it is asked', () => {
   ask(busy, 'photo:1', 600)
   ask(busy, 'user:1', 300)
   ask(idle, 'user:1', 100)
-  const reports = [busy, idle].map((cache) => ({ near: cache.insight(), far: null }))
-  const { names, hitRatio, hotKeys } = summaryOf(reports)
+  const waiting = { name: 'score', waiting: 3, failing: 1, oldestMs: 50 }
+  const reports = [busy, idle].map((cache) => ({ near: cache.insight(), far: null, writeBack: [waiting] }))
+  const { names, hitRatio, hotKeys, writeBack } = summaryOf(reports)
+  assert.deepEqual(writeBack, [waiting], 'what all count is counted once')
   assert.deepEqual(
     names.map(({ name, asked, values }) => [name, asked, values]),
     [

@@ -4,6 +4,7 @@ import { type MapNode, nodesOf } from '../map/map.ts'
 import type { CacheReport } from '../processes/cache/report.ts'
 import { DoorClient } from '../processes/door/client.ts'
 import { gainOf } from '../tiers/cache/engines/memory/insight.ts'
+import type { WriteDepth } from '../tiers/cache/write-back/contract.ts'
 import type { System } from './system.ts'
 
 export interface CacheNodeReport {
@@ -45,6 +46,8 @@ export interface CacheSummary {
   } | null
   /** The keys that are asked for most, in all processes together. */
   hotKeys: HotKey[]
+  /** What was acknowledged by write-back and is not stored yet; null when no process could count it. */
+  writeBack: WriteDepth[] | null
   processes: Record<string, CacheReport>
   nodes: Record<string, CacheNodeReport>
 }
@@ -145,7 +148,13 @@ export function summaryOf(reports: readonly CacheReport[]): Omit<CacheSummary, '
   names.sort((a, b) => b.asked - a.asked)
   const asked = names.reduce((sum, name) => sum + name.asked, 0)
   const hits = all.reduce((sum, { near, far }) => sum + near + far, 0)
-  return { hitRatio: ratio(hits, asked), names, memory: memoryOf(reports), hotKeys: hotKeysOf(reports) }
+  return {
+    hitRatio: ratio(hits, asked),
+    names,
+    memory: memoryOf(reports),
+    hotKeys: hotKeysOf(reports),
+    writeBack: writeBackOf(reports),
+  }
 }
 
 /** Of every process in the measure in which it is asked. */
@@ -157,6 +166,13 @@ function hotKeysOf(reports: readonly CacheReport[]): HotKey[] {
   })
   const all = [...shares].map(([key, share]) => ({ key, share }))
   return all.toSorted((a, b) => b.share - a.share).slice(0, hotKeysMax)
+}
+
+/** Every process counts the same, of the names that it has. */
+function writeBackOf(reports: readonly CacheReport[]): WriteDepth[] | null {
+  const counted = reports.flatMap(({ writeBack }) => (writeBack ? [writeBack] : []))
+  if (counted.length === 0) return null
+  return [...new Map(counted.flat().map((depth) => [depth.name, depth])).values()]
 }
 
 /** The share that each process has of all that is asked for. */

@@ -3,20 +3,24 @@
 //
 // Nodes that are down keep nobody from starting or stopping: each is tried once, and is a miss until it is back.
 
+import { withTimeout } from '../../base/limits.ts'
 import { nodeOf, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { openCache } from '../../tiers/cache/cache.ts'
-import type { Cache, WriteBack } from '../../tiers/cache/contract.ts'
+import type { Cache } from '../../tiers/cache/contract.ts'
 import { openDatabaseLocks } from '../../tiers/cache/engines/database/guards.ts'
 import { openMemoryCache } from '../../tiers/cache/engines/memory/engine.ts'
 import { openRedisCache } from '../../tiers/cache/engines/redis/open.ts'
 import type { RedisServers } from '../../tiers/cache/engines/redis/options.ts'
 import type { Locks, RateLimiter, SharedCacheEngine } from '../../tiers/cache/shared/contract.ts'
 import { TwoLevels } from '../../tiers/cache/shared/two-levels.ts'
+import type { WriteBackTier } from '../../tiers/cache/write-back/write-back.ts'
 import type { Database } from '../../tiers/database/contract.ts'
 import { slotCount, slotOfText } from '../../tiers/database/hash.ts'
 import { CountedFar } from './counted-far.ts'
 import type { CacheReport } from './report.ts'
+
+const depthMsMax = 500
 
 export interface ProcessCache {
   cache: Cache
@@ -26,7 +30,7 @@ export interface ProcessCache {
   shared: SharedCacheEngine | undefined
   /** Forgets locks and limits that are over, where that is not done by itself. */
   sweep(): Promise<void>
-  report(): CacheReport
+  report(): Promise<CacheReport>
   close(): Promise<void>
 }
 
@@ -34,7 +38,7 @@ export async function openProcessCache(
   map: SystemMap,
   secrets: Secrets,
   database: Database<unknown>,
-  writeBack: WriteBack,
+  writeBack: WriteBackTier,
 ): Promise<ProcessCache> {
   const near = openMemoryCache({ bytesMax: map.topology.cache.bytesMax })
   const ofDatabase = openDatabaseLocks(database, { slotOf: slotOfText, slotCount })
@@ -47,7 +51,7 @@ export async function openProcessCache(
       limiter: ofDatabase.rateLimiter,
       shared: undefined,
       sweep,
-      report: () => ({ near: near.insight(), far: null }),
+      report: async () => ({ near: near.insight(), far: null, writeBack: await depthOf(writeBack) }),
       close: () => near.close(),
     }
   const redis = await openRedisCache({ servers, username: 'app', password: secrets.redis.app })
@@ -59,9 +63,14 @@ export async function openProcessCache(
     limiter: redis.rateLimiter,
     shared: far,
     sweep, // of what was left there on a rung without nodes
-    report: () => ({ near: near.insight(), far: far.counts() }),
+    report: async () => ({ near: near.insight(), far: far.counts(), writeBack: await depthOf(writeBack) }),
     close: () => levels.close(),
   }
+}
+
+/** Whoever asks for figures is not held up by a database that is away. */
+async function depthOf(writeBack: WriteBackTier): Promise<CacheReport['writeBack']> {
+  return withTimeout(writeBack.depth(), depthMsMax, 'the count of waiting writes').catch(() => null)
 }
 
 function serversOf(map: SystemMap): RedisServers | undefined {

@@ -72,7 +72,7 @@ export interface DoorHandlers {
   purge?(logged: LoggedPurge, options: { again: boolean }): Promise<{ objects: number }>
   invalidate?(urls: string[]): Promise<void>
   edgeReport?(): EdgeReport | null
-  cacheReport?(): CacheReport | null
+  cacheReport?(): Promise<CacheReport>
   sessions?(request: SessionRequest): Promise<SessionAnswer>
   startSupervisor?(args: string[]): Promise<{ pid: number }>
 }

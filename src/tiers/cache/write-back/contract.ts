@@ -21,6 +21,18 @@ export interface WriteEngine {
   done(taken: TakenWrite): Promise<boolean>
   /** It, or what has taken its place, is due again after `delayMs`. Nothing when it was not ours any more. */
   retry(taken: TakenWrite, delayMs: number, reason: string): Promise<void>
+  depth(name: string): Promise<WriteDepth>
+}
+
+/** How far what is stored is behind what was acknowledged. */
+export interface WriteDepth {
+  name: string
+  /** Keys whose newest write is not stored. */
+  waiting: number
+  /** Those of them whose store has failed. */
+  failing: number
+  /** Since the newest write of the key that waits longest. 0 when none waits. */
+  oldestMs: number
 }
 
 export interface TakenWrite extends WaitingWrite<unknown> {

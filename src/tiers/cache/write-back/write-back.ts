@@ -1,11 +1,12 @@
 // Write-back as a process has it: appends to the engine, and stores what waits under the names that it has stores for, while
 // it is told to.
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { systemClock } from '../../../base/clock.ts'
 import { TenfoldError } from '../../../base/errors.ts'
 import { systemRandom } from '../../../base/random.ts'
 import type { WriteBack, WriteQueue } from '../contract.ts'
-import type { Store, WriteEngine } from './contract.ts'
+import type { Store, WriteDepth, WriteEngine } from './contract.ts'
 import { type WriteBackContext, type WriteBackLimits, writeBackLimits } from './options.ts'
 import { StoreWorker } from './worker.ts'
 
@@ -16,6 +17,8 @@ export class WriteBackTier implements WriteBack {
   readonly #engine: WriteEngine
   readonly #context: WriteBackContext
   readonly #workers = new Map<string, StoreWorker>()
+  /** Stores are in the scope of no request, whichever it was that opened them. */
+  readonly #outside = AsyncLocalStorage.snapshot()
   #isStarted = false
 
   constructor(engine: WriteEngine, parts: Parts & { limits?: Partial<WriteBackLimits> }) {
@@ -36,7 +39,7 @@ export class WriteBackTier implements WriteBack {
       throw new TenfoldError('conflict', `write-back of ${name} is open already: open it once, in setup`)
     const worker = new StoreWorker(this.#engine, name, store, this.#context)
     this.#workers.set(name, worker)
-    if (this.#isStarted) worker.start()
+    if (this.#isStarted) this.#outside(() => worker.start())
   }
 
   /** Writes that are being stored here. */
@@ -44,6 +47,11 @@ export class WriteBackTier implements WriteBack {
     let sum = 0
     for (const worker of this.#workers.values()) sum += worker.inFlight
     return sum
+  }
+
+  /** Of the names that are stored here, in all processes together. */
+  depth(): Promise<WriteDepth[]> {
+    return Promise.all([...this.#workers.keys()].map((name) => this.#engine.depth(name)))
   }
 
   /** May be called twice, and after stop. */

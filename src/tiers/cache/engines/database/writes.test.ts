@@ -139,8 +139,11 @@ describe('write-back in the database', () => {
       for (const key of [...bad, ...good]) await things.set(key, 1)
       await waitUntil(() => good.every((key) => stored.has(key)), { what: 'the others', timeoutMs })
       await waitUntil(() => ['fails', 'hangs'].every((key) => (tries.get(key) ?? 0) > 2), { what: 'tries', timeoutMs })
+      const [depth] = await tier.depth()
+      assert.ok(depth && depth.name === name && depth.waiting >= 2 && depth.failing >= 2 && depth.oldestMs > 0)
       isDown = false
       await waitUntil(() => isEmpty(name, [...bad, ...good]), { what: 'all', timeoutMs })
+      assert.deepEqual(await tier.depth(), [{ name, waiting: 0, failing: 0, oldestMs: 0 }])
       assert.equal(stored.size, bad.length + good.length)
     }, limits)
   })
@@ -286,18 +289,24 @@ describe('write-back in the database', () => {
     const rounds = 6
     const stuckAfter = 12
     const start = (env = {}) => startStorer({ ...environmentOf(database), NAME: 'killed', FILE: file, ...env })
-    const [doomed, heir] = [start({ STUCK_AFTER: String(stuckAfter) }), start()]
+    const storers = [start({ STUCK_AFTER: String(stuckAfter) })]
+    const victim = storers[0]?.pid
+    const beginsOf = async (isOne: (pid: number) => boolean) =>
+      (await lines()).filter(({ pid, event }) => event === 'begin' && isOne(pid)).length
+    const write = (round: number) =>
+      Promise.all(keys.map((key) => engine.append('killed', { key, value: `${key} ${round}` })))
     try {
-      const victim = doomed.pid
-      const killing = (async () => {
-        const begun = async () => (await lines()).filter(({ pid, event }) => pid === victim && event === 'begin')
-        const isStuck = async () => (await begun()).length > stuckAfter
-        await waitUntil(isStuck, { what: 'a store under way', timeoutMs })
-        await doomed.kill()
-      })()
-      for (let round = 1; round <= rounds; round++)
-        await Promise.all(keys.map((key) => engine.append('killed', { key, value: `${key} ${round}` })))
-      await killing
+      await write(1)
+      const isStuck = async () => (await beginsOf((pid) => pid === victim)) > stuckAfter
+      await waitUntil(isStuck, { what: 'a store under way', timeoutMs })
+      storers.push(start())
+      await waitUntil(async () => (await beginsOf((pid) => pid !== victim)) > 0, {
+        what: 'another process at work',
+        timeoutMs,
+      })
+      for (let round = 2; round < rounds; round++) await write(round)
+      await storers[0]?.kill()
+      await write(rounds)
       for (const key of keys.slice(0, 10)) await engine.append('killed', { key, value: `${key} last` })
       await waitUntil(() => isEmpty('killed', keys), { what: 'all stores', timeoutMs, intervalMs: 50 })
       const all = await lines()
@@ -321,7 +330,7 @@ describe('write-back in the database', () => {
       }
       assert.ok(cutOff.size > 0, 'no store was cut off')
     } finally {
-      for (const storer of [doomed, heir]) await storer.kill()
+      for (const storer of storers) await storer.kill()
       await rm(dir, { recursive: true, force: true })
     }
   })

@@ -6,7 +6,7 @@ import { TenfoldError } from '../../../../base/errors.ts'
 import type { Database } from '../../../database/contract.ts'
 import { type BodyKind, bodyIn, bodyOf } from '../../body.ts'
 import type { WaitingWrite } from '../../contract.ts'
-import type { TakenWrite, WriteEngine } from '../../write-back/contract.ts'
+import type { TakenWrite, WriteDepth, WriteEngine } from '../../write-back/contract.ts'
 import { microseconds } from './locks.ts'
 import { CacheSlots, type SlotOptions } from './slots.ts'
 
@@ -148,6 +148,30 @@ export function openDatabaseWrites<DB>(
 
     async retry(taken, delayMs, reason) {
       await change(taken, { lease: null, due_at: afterMs(delayMs), reason: reason.slice(0, reasonCharactersMax) })
+    },
+
+    async depth(name) {
+      const shards = await slots.everywhere(() =>
+        tables.scatter<Omit<WriteDepth, 'name'>>((db) =>
+          db
+            .selectFrom('tenfold_writes')
+            .select([
+              sql<number>`count(*)::integer`.as('waiting'),
+              sql<number>`count(reason)::integer`.as('failing'),
+              sql<number>`greatest(0, coalesce(${microseconds} - min(version), 0) / 1000)::float8`.as('oldestMs'),
+            ])
+            .where('name', '=', name),
+        ),
+      )
+      return shards.reduce<WriteDepth>(
+        (sum, { waiting, failing, oldestMs }) => ({
+          name,
+          waiting: sum.waiting + waiting,
+          failing: sum.failing + failing,
+          oldestMs: Math.max(sum.oldestMs, oldestMs),
+        }),
+        { name, waiting: 0, failing: 0, oldestMs: 0 },
+      )
     },
   }
 
