@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { ManualClock } from '../../../../base/clock.ts'
+import { ManualClock, systemClock } from '../../../../base/clock.ts'
 import { waitUntil } from '../../../../base/limits.ts'
+import { seededRandom } from '../../../../base/random.ts'
 import { startTestRedis, type TestRedis } from '../../../../programs/redis/testing.ts'
 import { openOver } from '../../../cache/engines/redis/testing.ts'
 import type { SharedCacheEngine } from '../../../cache/shared/contract.ts'
@@ -48,6 +49,7 @@ after(async () => {
 })
 
 const storeOf = (i: number) => stores[i] as SharedCacheEngine
+const keyOf = (id: string) => `tenfold:session:${id}`
 const fieldsOf = async (engine: SessionEngine, id: string) => (await engine.load(id))?.fields
 
 sessionConformance('cached', { engine: () => engines[0] })
@@ -114,6 +116,48 @@ describe('sessions with a copy in the shared cache', () => {
     }
   })
 
+  it('whoever asks after an answer reads no less than it, whatever loads and writes run beside', async (t) => {
+    const seed = Date.now()
+    t.diagnostic(`seed ${seed}`)
+    const random = seededRandom(seed)
+    // Answers of the database that come late, so that many loads are old when they are to be kept.
+    const late = truths.map((truth, i) => {
+      const load: SessionEngine['load'] = async (id, options) => {
+        const stored = await truth.load(id, options)
+        if (random.next() < 0.5) await systemClock.sleep(random.next() * 20)
+        return stored
+      }
+      return openCachedSessions({ ...truth, load }, storeOf(i), always)
+    })
+    const id = newSessionId()
+    await engines[0].create(id, { n: 0 }, idleMs)
+    let answered = 0
+    let isOver = false
+    const write = async () => {
+      for (let n = 1; n <= 150; n++) {
+        assert.equal(await (late[n % 2] as SessionEngine).merge(id, { n }, idleMs), true)
+        answered = n
+        if (random.next() < 0.3) await systemClock.sleep(random.next() * 10)
+      }
+      await engines[1].destroy(id)
+      answered = Number.POSITIVE_INFINITY
+      for (const engine of late) for (let i = 0; i < 20; i++) assert.equal(await engine.load(id), undefined)
+      isOver = true
+    }
+    let copies = 0
+    const read = async (engine: SessionEngine) => {
+      while (!isOver) {
+        const atLeast = answered
+        const fields = await fieldsOf(engine, id)
+        const n = fields === undefined ? Number.POSITIVE_INFINITY : (fields['n'] as number)
+        assert.ok(n >= atLeast, `read ${n} after ${atLeast} was answered`)
+        if (random.next() < 0.2 && (await storeOf(0).get(keyOf(id)))) copies++
+      }
+    }
+    await Promise.all([write(), ...late.flatMap((engine) => [read(engine), read(engine), read(engine)])])
+    assert.ok(copies > 0, 'there were copies to be old')
+  })
+
   it('a copy is made of the newest there is, not of what a replica has', async () => {
     const asked: unknown[] = []
     const truth: SessionEngine = {
@@ -163,11 +207,7 @@ describe('sessions with a copy in the shared cache', () => {
     await engines[0].create(id, { n: 1 }, idleMs)
     const freshUntil = Date.now() + 60_000
     for (const value of [null, 'text', { fields: { n: 9 } }, { endsAt: freshUntil }]) {
-      await storeOf(0).set(
-        `tenfold:session:${id}`,
-        { value, freshUntil, calmUntil: freshUntil, loadMs: 0, tags: [] },
-        60_000,
-      )
+      await storeOf(0).set(keyOf(id), { value, freshUntil, calmUntil: freshUntil, loadMs: 0, tags: [] }, 60_000)
       assert.deepEqual(await fieldsOf(engines[1], id), { n: 1 })
     }
   })
@@ -211,7 +251,7 @@ describe('sessions with a copy in the shared cache', () => {
 async function untilCopied(engine: SessionEngine, id: string, store = storeOf(0)): Promise<void> {
   const isCopied = async () => {
     await engine.load(id)
-    return (await store.get(`tenfold:session:${id}`)) !== undefined
+    return (await store.get(keyOf(id))) !== undefined
   }
   await waitUntil(isCopied, { what: 'a copy', timeoutMs: waitMs })
 }
