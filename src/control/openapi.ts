@@ -120,7 +120,8 @@ const routes: readonly Route[] = [
   {
     method: 'get',
     path: '/api/cache',
-    summary: 'Hit ratios by name, the working set, and what the shared cache nodes hold.',
+    summary:
+      'Hit ratios by name, hot keys, the working set, what write-back has not stored, what shared cache nodes hold.',
   },
   {
     method: 'post',
