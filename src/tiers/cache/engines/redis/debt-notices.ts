@@ -4,13 +4,16 @@
 //
 // One stream on each server, bounded in length and time. Word of changes (watch.ts) says that there is something new in it.
 
-import type { Send } from './link.ts'
+import { systemClock } from '../../../../base/clock.ts'
+import type { Member } from './member.ts'
 import { noticeScript, runScript } from './scripts.ts'
 
 const noticesMax = 1000
 /** Long enough for whoever was away for a moment; later the stream starts anew. */
 const keptMs = 60_000
 const atOnce = 100
+/** Between two looks at a server that is up and did not answer in time. */
+const againMs = 50
 
 export interface DebtNotice {
   /** The server that is owed, as `address:port`. */
@@ -20,17 +23,23 @@ export interface DebtNotice {
 }
 
 export class DebtNotices {
-  readonly #send: Send
+  readonly #member: Pick<Member, 'send' | 'isUp'>
   readonly #stream: string
   readonly #who: string
   readonly #onNotice: (notice: DebtNotice) => void
   #lastId = '0-0'
   #reading: Promise<void> | undefined
   #isNew = false
+  readonly #closing = new AbortController()
 
-  /** `send`: to the server that has the stream. `who`: this process, whose own notices are no news. */
-  constructor(send: Send, stream: string, who: string, onNotice: (notice: DebtNotice) => void) {
-    this.#send = send
+  /** `member`: the server that has the stream. `who`: this process, whose own notices are no news. */
+  constructor(
+    member: Pick<Member, 'send' | 'isUp'>,
+    stream: string,
+    who: string,
+    onNotice: (notice: DebtNotice) => void,
+  ) {
+    this.#member = member
     this.#stream = stream
     this.#who = who
     this.#onNotice = onNotice
@@ -39,7 +48,7 @@ export class DebtNotices {
   /** Never rejects: a server that cannot be told now tells nobody. */
   async post({ server, names }: DebtNotice): Promise<void> {
     const args = [String(noticesMax), String(keptMs), this.#who, JSON.stringify([server, ...names])]
-    await runScript(this.#send, noticeScript, [this.#stream], args).catch(() => {})
+    await runScript(this.#member.send, noticeScript, [this.#stream], args).catch(() => {})
   }
 
   /** There may be something new. */
@@ -47,24 +56,30 @@ export class DebtNotices {
     this.#isNew = true
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined
+      if (this.#isNew) this.hear()
     })
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#reading
   }
 
   async #read(): Promise<void> {
     // Word of several notices of one moment is one look.
     await new Promise((resolve) => setImmediate(resolve))
+    const { signal } = this.#closing
     while (this.#isNew) {
       this.#isNew = false
       try {
-        const entries = await this.#send(['XRANGE', this.#stream, `(${this.#lastId}`, '+', 'COUNT', String(atOnce)])
-        for (const entry of entries as Entry[]) this.#take(entry)
-        if ((entries as Entry[]).length === atOnce) this.#isNew = true
+        const range = ['XRANGE', this.#stream, `(${this.#lastId}`, '+', 'COUNT', String(atOnce)]
+        const entries = (await this.#member.send(range)) as Entry[]
+        for (const entry of entries) this.#take(entry)
+        if (entries.length === atOnce) this.#isNew = true
       } catch {
-        // It is down, and heard again when it is back.
+        // One that is down is heard again when it is back.
+        await systemClock.sleep(againMs, signal)
+        if (this.#member.isUp && !signal.aborted) this.#isNew = true
       }
     }
   }

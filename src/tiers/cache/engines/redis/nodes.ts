@@ -78,8 +78,7 @@ export class Nodes implements Servers {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#seats.map(({ member }) => member.close()))
-    await Promise.all(this.#seats.map(({ notices }) => notices.close()))
+    await Promise.all(this.#seats.flatMap(({ member, notices }) => [notices.close(), member.close()]))
   }
 
   #openMember(node: RedisAddress, index: number): Promise<Member> {
@@ -111,7 +110,7 @@ export class Nodes implements Servers {
         await Promise.all(this.#others(index).map((another) => this.#forgetAt(another, names)))
       },
     }
-    const notices = new DebtNotices(member.send, this.#options.names.debts, who, (notice) => this.#takeOver(notice))
+    const notices = new DebtNotices(member, this.#options.names.debts, who, (notice) => this.#takeOver(notice))
     const [divided, stray] = [
       { ...plain, other },
       { ...plain, other, isStray: true },
