@@ -145,7 +145,10 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   ReplicationWatch: async () => ({ service: new ReplicationWatch(systemWith(emptyMap(0)), idleMender) }),
   Scaler: async () => {
     const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
-    const executor = { scale: () => false, progress: null, isHalfWay: false, scalingFailure: null }
+    const executor = {
+      ...{ scale: () => false, endScaling: () => {}, isScaling: false },
+      ...{ progress: null, isHalfWay: false, scalingFailure: null },
+    }
     const service = new Scaler({ home: homeOf(dir), keeper, events: new EventLog(log) }, executor)
     return { service, isUsable: async () => service.status() === null }
   },

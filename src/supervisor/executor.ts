@@ -34,7 +34,7 @@ const makeWayTimeoutMs = 25_000
 export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | 'apply' | 'progress'>
 
 /** What the scaler may ask for. */
-export type Scaling = Pick<Executor, 'scale' | 'progress' | 'isHalfWay' | 'scalingFailure'>
+export type Scaling = Pick<Executor, 'scale' | 'endScaling' | 'isScaling' | 'progress' | 'isHalfWay' | 'scalingFailure'>
 
 export class Executor {
   readonly #system: System
@@ -44,6 +44,8 @@ export class Executor {
   #isStopped = false
   /** Persons who want to begin something. */
   #asking = 0
+  /** What the load has asked for is not what it asks for now. */
+  #isScalingStale = false
   #listeners = new Set<(progress: Progress | null) => void>()
 
   /** `check` rejects a topology that new nodes of these roles could not start with. */
@@ -120,8 +122,19 @@ export class Executor {
     if (this.#isStopped || this.#asking > 0 || this.#climb.current) return false
     const { map } = this.#system.keeper
     const steps = planScale(map, web)
+    this.#isScalingStale = false
     if (steps.length > 0) this.#climb.begin({ ...this.#journalOf(steps, map.rung), isScaling: true })
     return steps.length > 0
+  }
+
+  /** What the load asks for is being carried out. */
+  get isScaling(): boolean {
+    return this.#climb.current?.isScaling === true
+  }
+
+  /** Nothing more of it begins after the step that is under way. */
+  endScaling(): void {
+    this.#isScalingStale = true
   }
 
   /** Begins steps that lead to no other topology: a switchover. @throws conflict as `apply` does. */
@@ -210,7 +223,7 @@ export class Executor {
   /** After a failover the steps that are left name the wrong primary; from the map as it is now they are planned again. */
   async #replan(journal: Journal, error?: unknown): Promise<Step[] | undefined> {
     const { keeper } = this.#system
-    if (journal.isScaling) return this.#asking > 0 ? [] : undefined
+    if (journal.isScaling) return this.#asking > 0 || this.#isScalingStale ? [] : undefined
     if (journal.target === undefined || journal.replans >= replansMax) return undefined
     const isTroubled = () => keeper.map.shards.some((shard) => this.#isAiling(shard.id))
     const wasTroubled = error !== undefined && isTroubled()

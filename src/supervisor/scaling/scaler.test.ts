@@ -38,6 +38,9 @@ test('the web tier grows with its load to its bound, in the map first, and comes
   tier.load = 0
   await tier.until('one process', () => tier.webs.length === 1)
   assert.deepEqual(tier.map.scale, { web: 1 })
+  await tier.executor.accept(withWeb(tier.map, { count: 2, max: 4 }))
+  await tier.until('two processes', () => tier.executor.progress === null && tier.ready === 2)
+  assert.deepEqual(tier.map.scale, { web: 2 })
 })
 
 test('a new supervisor goes on with the number that is in the map, and takes nothing away at once', async (t) => {
@@ -63,6 +66,15 @@ test('a supervisor that dies while the tier grows leaves word of how far it came
   assert.ok(next.progress)
   await next.idle()
   assert.equal(tier.ready, 4)
+})
+
+test('a load that comes back while processes drain is not kept waiting for all of them', async (t) => {
+  const tier = await Tier.start(t, { number: 5 })
+  tier.stopMs = 2000
+  await tier.until('the first to drain', () => tier.webs.some(({ state }) => state === 'draining'))
+  tier.load = 9
+  await tier.until('five processes', () => tier.map.scale?.web === 5 && tier.ready === 5)
+  assert.equal(tier.stops, 1)
 })
 
 test('what a person asks for does not wait until the load has all it asks for', async (t) => {
@@ -109,6 +121,8 @@ class Tier implements NodeDriver {
   load = 0
   failures = 0
   startMs = 0
+  stopMs = 0
+  stops = 0
   #looks = 0
   readonly #fleet: Fleet
   readonly #system: System
@@ -134,6 +148,7 @@ class Tier implements NodeDriver {
     t.after(async () => {
       await tier.scaler.stop()
       await tier.executor.stop()
+      tier.stopMs = 0
       await tier.#fleet.stop()
       await tier.#fleet.stopAll()
       await rm(dir, { recursive: true, force: true })
@@ -203,7 +218,9 @@ class Tier implements NodeDriver {
     return true
   }
 
-  async stop({ id }: MapNode): Promise<void> {
+  async stop({ id, role }: MapNode): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.stopMs))
+    if (role === 'web') this.stops++
     await this.#doors.get(id)?.stop()
     this.#doors.delete(id)
   }

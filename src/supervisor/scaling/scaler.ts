@@ -95,7 +95,12 @@ export class Scaler extends Lifecycle {
   #act(atMs: number): string | null {
     const { keeper, events } = this.#system
     const { map } = keeper
-    if (this.#executor.progress !== null) return this.#trouble
+    if (this.#executor.progress !== null) {
+      // Many drain for long, one after the other: a load that comes back meanwhile is not kept waiting for all of them.
+      const isShort = (this.#scaling.demand?.processes ?? 0) > wantedWebs(map, map.topology)
+      if (this.#executor.isScaling && isShort) this.#executor.endScaling()
+      return this.#trouble
+    }
     const failure = this.#lookBack(atMs)
     if (this.#executor.isHalfWay) return 'the last climb was given up on its way; finish it, or go back'
     if (atMs < this.#retryAtMs) return failure

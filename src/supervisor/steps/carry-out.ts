@@ -1,6 +1,6 @@
 // Which function carries out which step.
 
-import { webRange } from '../../plan/plan-scale.ts'
+import { wantedWebs, webRange } from '../../plan/plan-scale.ts'
 import type { Step } from '../../plan/step.ts'
 import { setDurability } from '../replication/set-quorum.ts'
 import type { System } from '../system.ts'
@@ -18,7 +18,9 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
       return system.keeper.changeEverywhere((draft) => {
         draft.topology = step.topology
         const { least, most } = webRange(step.topology)
-        if (least === most) delete draft.scale // what an earlier load asked for says nothing to a later topology
+        // What an earlier load asked for beyond these bounds says nothing to a later topology.
+        if (least === most) delete draft.scale
+        else if (draft.scale) draft.scale = { web: wantedWebs(draft, step.topology) }
       })
     case 'create-database':
       return createDatabase(system, step)
