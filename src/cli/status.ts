@@ -40,6 +40,7 @@ function describe({
     node.pid === null ? '-' : `pid ${node.pid}`,
     [
       node.database,
+      node.standsBy === undefined ? undefined : `stands by ${node.standsBy}`,
       node.lagMs === undefined ? undefined : `${node.lagMs} ms behind`,
       node.fault === undefined ? undefined : `made ${node.fault}`,
       node.entry ? 'entry' : undefined,

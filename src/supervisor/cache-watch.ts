@@ -4,11 +4,14 @@
 //
 // A node that is down is started again by the fleet as any other, and its replica takes its place meanwhile without us.
 
+import { systemClock } from '../base/clock.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import type { Mender } from './executor.ts'
 import type { System } from './system.ts'
 
 const lookIntervalMs = 500
+/** A node that hangs is killed by the fleet after a while; until then nothing can be mended. */
+const retryMs = 5000
 /** The lane in which it is mended. */
 const repairName = 'cache'
 
@@ -18,6 +21,7 @@ export class CacheWatch extends Lifecycle {
   /** The processes of the cluster as it was when it was found whole. */
   #whole = ''
   #mending: string | undefined
+  #notBeforeMs = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(system: System, executor: Mender) {
@@ -39,12 +43,15 @@ export class CacheWatch extends Lifecycle {
     // A climb makes its own cluster; what it leaves is looked at when it has arrived.
     if (cache?.layout !== 'cluster' || this.#executor.progress !== null) return
     if (this.#executor.isRepairing(repairName)) return
-    if (this.#mending !== undefined && this.#executor.lastErrorOf(repairName) === undefined) this.#whole = this.#mending
-    this.#mending = undefined
+    if (this.#mending !== undefined) {
+      if (this.#executor.lastErrorOf(repairName) === undefined) this.#whole = this.#mending
+      else this.#notBeforeMs = systemClock.monotonic() + retryMs
+      this.#mending = undefined
+    }
     const own = nodes.filter(({ id }) => cache.nodes.includes(id))
     const processes = JSON.stringify(own.map(({ id, pid }) => [id, pid]))
     const areAllThere = own.length === cache.nodes.length && own.every(({ state }) => state === 'ready')
-    if (processes === this.#whole || !areAllThere) return
+    if (processes === this.#whole || !areAllThere || systemClock.monotonic() < this.#notBeforeMs) return
     this.#mending = processes
     this.#executor.repair(repairName, [{ kind: 'form-cluster', nodes: cache.nodes }])
   }

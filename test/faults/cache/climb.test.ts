@@ -83,7 +83,7 @@ test('4 -> 5, kill -9 of a cache node, one that stands still and one that is wip
   await allAreLoggedIn(system, cookies)
 })
 
-test('on rung 7 each web server is killed in turn and the cache is wiped: no GET fails, nobody is logged out', async (t) => {
+test('on rung 7 each web server is killed in turn, the cache is wiped, the primary dies: no GET fails, nobody is logged out', async (t) => {
   await underLoad(t, true, async () => {
     const webs = await nodesOf(system, 'web')
     assert.ok(webs.length >= 3)
@@ -96,7 +96,15 @@ test('on rung 7 each web server is killed in turn and the cache is wiped: no GET
     }
     for (const node of await nodesOf(system, 'redis')) await wipeCache(system, node)
     await allAreLoggedIn(system, cookies)
+    const primary = (await nodesOf(system, 'postgres')).find(({ database }) => database === 'primary')
+    assert.ok(primary)
+    process.kill(primary.pid, 'SIGKILL')
+    for (const node of await nodesOf(system, 'redis')) await wipeCache(system, node)
+    await allAreLoggedIn(system, cookies)
+    await system.waitStatus('another primary', ({ shards }) => shards.every((shard) => shard.primary !== primary.id))
+    await allAreLoggedIn(system, cookies)
   })
+  await waitWhole(system)
   const { names } = await (await system.client()).cache()
   const copies = names.find(({ name }) => name === 'tenfold')
   assert.ok(copies && copies.farHitRatio > 0, 'no session was read from the shared cache')
