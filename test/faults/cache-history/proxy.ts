@@ -3,7 +3,8 @@
 // TCP keeps the order inside of a connection and loses nothing of it but its end. So what a network can do is to make bytes
 // late (`delayMs`, and by chance up to so much more), to hold them all for a while and bring them afterwards, even when
 // their sender has long given the connection up (`hold`), and to cut: whatever lies on the way is lost, and nobody
-// connects. Messages are reordered between connections, when one of them is later than the other.
+// connects. Messages are reordered between connections, when one of them is later than the other. What no network does,
+// but a thing in the middle might: word of changes is left out, and nothing else (`mute`).
 //
 // A process says who it is by its user name, three letters that become `app` on the way.
 
@@ -16,7 +17,8 @@ export type Lane = 'word' | 'data'
 
 export interface Weather {
   delayMs: number
-  mode: 'open' | 'hold' | 'cut'
+  /** `strand`: as `hold`, for the connections that there are; new ones are open. */
+  mode: 'open' | 'hold' | 'strand' | 'cut' | 'mute'
 }
 
 const calm: Weather = { delayMs: 0, mode: 'open' }
@@ -30,6 +32,7 @@ export function userNameOf(index: number): string {
 interface Passage {
   process: string | undefined
   lane: Lane
+  isStranded: boolean
   ends: [Socket, Socket]
   flows: Flow[]
 }
@@ -65,6 +68,7 @@ export class ServerProxy implements AsyncDisposable {
     this.#weather.set(`${process} ${lane}`, { ...calm, ...weather })
     for (const passage of this.#passages) {
       if (passage.process !== process || passage.lane !== lane) continue
+      passage.isStranded = weather.mode === 'strand'
       if (weather.mode === 'cut') this.#cut(passage)
       else for (const flow of passage.flows) flow.pump()
     }
@@ -72,7 +76,10 @@ export class ServerProxy implements AsyncDisposable {
 
   calm(): void {
     this.#weather.clear()
-    for (const { flows } of this.#passages) for (const flow of flows) flow.pump()
+    for (const passage of this.#passages) {
+      passage.isStranded = false
+      for (const flow of passage.flows) flow.pump()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,18 +93,18 @@ export class ServerProxy implements AsyncDisposable {
 
   #take(client: Socket): void {
     const server = connect({ port: this.#target, host: '127.0.0.1', noDelay: true })
-    const passage: Passage = { process: undefined, lane: 'data', ends: [client, server], flows: [] }
+    const passage: Passage = { process: undefined, lane: 'data', isStranded: false, ends: [client, server], flows: [] }
     this.#passages.add(passage)
     const delayMs = () => {
       const { delayMs } = this.#weatherOf(passage)
       return delayMs === 0 ? 0 : delayMs * (1 + this.#random.next())
     }
-    const isHeld = () => this.#weatherOf(passage).mode === 'hold'
+    const isHeld = () => passage.isStranded || this.#weatherOf(passage).mode === 'hold'
     const up = new Flow(server, delayMs, isHeld)
     const down = new Flow(client, delayMs, isHeld)
     passage.flows.push(up, down)
     client.on('data', (chunk: Buffer) => up.take(this.#recognise(passage, chunk)))
-    server.on('data', (chunk: Buffer) => down.take(chunk))
+    server.on('data', (chunk: Buffer) => down.take(this.#weatherOf(passage).mode === 'mute' ? muted(chunk) : chunk))
     // What was sent arrives, whether its sender is still there or not; an answer to nobody does not.
     client.on('end', () => up.end())
     server.on('end', () => down.end())
@@ -132,6 +139,12 @@ export class ServerProxy implements AsyncDisposable {
     if (!this.#passages.delete(passage)) return
     for (const socket of passage.ends) socket.destroy()
   }
+}
+
+/** Without the server's `invalidate` messages (RESP3). */
+function muted(chunk: Buffer): Buffer {
+  const word = />2\r\n\$10\r\ninvalidate\r\n(?:_\r\n|\*\d+\r\n(?:\$\d+\r\n[^\r]*\r\n)*)/g
+  return Buffer.from(chunk.toString('latin1').replace(word, ''), 'latin1')
 }
 
 /** One direction of a connection: what came in goes out in its order, and in its time. */

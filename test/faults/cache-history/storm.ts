@@ -46,7 +46,7 @@ export class Storm {
       hurt.add(index)
       const node = random.int(proxies.length)
       const lanes = random.pick(lanesOf)
-      const mode = random.pick(['cut', 'hold', 'late', 'late'] as const)
+      const mode = random.pick(['cut', 'hold', 'strand', 'late', 'late'] as const)
       const weather = mode === 'late' ? { delayMs: random.pick([5, 20, 100, 300]) } : { mode }
       const forMs = 100 + random.int(1500)
       this.#log(`${userNameOf(index)} ${lanes.join('+')} to ${node}: ${JSON.stringify(weather)} for ${forMs} ms`)
