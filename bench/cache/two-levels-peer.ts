@@ -1,8 +1,7 @@
-// One cache of two levels over Redis, alone in its process. Run by two-levels.ts:
-// node two-levels-peer.ts fill|measure <name> <folder of packages> <port> <password>. Answers one line of JSON.
+// One cache of two levels over Redis, alone in its process. Forked by two-levels.ts:
+// two-levels-peer.ts <name> <folder of packages> <port> <password>. Answers each task with a speed.
 //
-// 50,000 values of a kilobyte, all of them in Redis; room for 10,000 in the process; 64 callers at the same time. Far only:
-// each key once, as in a process that has just started. Mix: keys by Zipf's law, for which the near level is warm.
+// Values of a kilobyte, all of them in Redis; room for 10,000 in the process; 64 callers at the same time.
 
 import { seededRandom } from '../../src/base/random.ts'
 import { openCache } from '../../src/tiers/cache/cache.ts'
@@ -17,26 +16,27 @@ export interface Speed {
   perProcessorSecond: number
   /** Of all calls, those for which Redis was not asked. */
   nearShare: number
+  /** Values that were in neither level. */
+  loads: number
 }
 
-export interface Answer {
-  far: Speed
-  mix: Speed
+/** `mix`: some of 50,000 keys, as by Zipf's law. `far`: 30,000 others in turn, each once. `all`: both, each once. */
+export interface Task {
+  of: 'mix' | 'far' | 'all'
+  from: number
+  to: number
 }
 
 type GetOrLoad = (key: string) => Promise<unknown>
 
-const [task = '', name = '', packages = '.', port = '', password = ''] = process.argv.slice(2)
-const keyCount = 50_000
+const [name = '', packages = '.', port = '', password = ''] = process.argv.slice(2)
+const [mixKeys, farKeys] = [50_000, 30_000]
 const nearCount = 10_000
 const callers = 64
 const ttlMs = 3_600_000
 /** What a value may be held in the process without being read again, where a cache has no longer time of its own. */
 const nearTtlMs = 60_000
-const mixCalls = 200_000
-/** Not measured, of each. */
-const warmUpCalls = 50_000
-const warmUpKeys = 10_000
+const mixCalls = 1_000_000
 const server = { host: '127.0.0.1', port: Number(port) }
 const text = 'x'.repeat(950)
 
@@ -45,12 +45,12 @@ const load = async (key: string) => {
   loads++
   return { id: key, name: `the user ${key}`, text }
 }
-const keys = Array.from({ length: keyCount }, (_, i) => `${name.replace(' ', '-')}:${i}`)
+const all = Array.from({ length: mixKeys + farKeys }, (_, i) => `${name.replace(' ', '-')}:${i}`)
 /** Which keys are popular has nothing to do with the order in which they were put. */
-const popular = keys.map((_, i) => keys[(i * 7919) % keyCount] as string)
-const mix = [
-  ...zipfNumbers({ skew: 0.99, objects: keyCount, requests: warmUpCalls + mixCalls, random: seededRandom(5) }),
-].map((n) => popular[n] as string)
+const popular = all.slice(farKeys).map((_, i) => all[farKeys + ((i * 7919) % mixKeys)] as string)
+const mix = [...zipfNumbers({ skew: 0.99, objects: mixKeys, requests: mixCalls, random: seededRandom(5) })].map(
+  (n) => popular[n] as string,
+)
 
 const caches: Record<string, () => Promise<GetOrLoad>> = {
   async tenfold() {
@@ -107,17 +107,10 @@ const open = caches[name]
 if (!open) throw new Error(`no cache ${name}; there are ${Object.keys(caches).join(', ')}`)
 const getOrLoad = await open()
 const readsSoFar = await openCounter()
-const answer = task === 'fill' ? await each(keys) : await measureBoth()
-if (task !== 'fill' && loads > 0) throw new Error(`${name}: ${loads} values were in neither level`)
-process.stdout.write(JSON.stringify(answer))
-process.exit(0)
-
-async function measureBoth(): Promise<Answer> {
-  await each(keys.slice(0, warmUpKeys))
-  const far = await measured(() => each(keys.slice(warmUpKeys)))
-  await each(mix.slice(0, warmUpCalls))
-  return { far, mix: await measured(() => each(mix.slice(warmUpCalls))) }
-}
+process.on('message', async ({ of, from, to }: Task) => {
+  const calls = { mix, far: all.slice(0, farKeys), all }[of].slice(from, to)
+  process.send?.(await measured(() => each(calls)))
+})
 
 /** Each of the keys in turn, by all callers together. Answers how many there were. */
 async function each(of: readonly string[]): Promise<number> {
@@ -130,14 +123,15 @@ async function each(of: readonly string[]): Promise<number> {
 }
 
 async function measured(work: () => Promise<number>): Promise<Speed> {
-  const before = await readsSoFar()
+  const [readsBefore, loadsBefore] = [await readsSoFar(), loads]
   const [startedAt, processorBefore] = [performance.now(), process.cpuUsage()]
   const count = await work()
   const seconds = (performance.now() - startedAt) / 1000
   return {
     perSecond: count / seconds,
     perProcessorSecond: count / processorSeconds(processorBefore),
-    nearShare: 1 - ((await readsSoFar()) - before) / count,
+    nearShare: 1 - ((await readsSoFar()) - readsBefore) / count,
+    loads: loads - loadsBefore,
   }
 }
 
@@ -151,7 +145,7 @@ async function openCounter(): Promise<() => Promise<number>> {
 /** Room for so many of the values, since ours is bounded in bytes and the others in values. */
 async function bytesOf(count: number): Promise<number> {
   const engine = openMemoryCache({ bytesMax: Number.MAX_SAFE_INTEGER })
-  for (const key of keys.slice(0, 100)) {
+  for (const key of all.slice(0, 100)) {
     const value = await load(key)
     engine.set(
       key,
