@@ -101,7 +101,7 @@ describe('what was replaced does not come back', () => {
       for (const lane of lanes) proxies[0]?.set(userNameOf(1), lane, { mode: 'open' })
       // At home the tag has another version, so that the value does not count there.
       await waitUntil(async () => (await valueIn(one, key)) === undefined, { what: 'the way back', timeoutMs: waitMs })
-      await sleep(returnMs + strayMsMax + 100) // nobody expects anything elsewhere any more
+      await sleep(returnMs + 3 * strayMsMax) // nobody expects anything elsewhere any more
       await one.deleteTag(tag)
       await cut()
       await never(async () => (await valueIn(one, key)) !== undefined, 'it came back')
