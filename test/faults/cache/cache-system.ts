@@ -5,9 +5,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StatusNode } from '../../../src/control/api.ts'
 import { RedisAdmin } from '../../../src/programs/redis/admin.ts'
+import { Histogram } from '../../../src/tour/load/histogram.ts'
+import type { LoadRecord } from '../../../src/tour/load/record.ts'
 import type { RunningSystem } from '../../running-system.ts'
 
 const atOnce = 20
+const latencySecondsShown = 6
 
 export type RunningNode = StatusNode & { pid: number }
 
@@ -44,6 +47,17 @@ export async function allAreLoggedIn(system: RunningSystem, cookies: readonly st
     [],
     'somebody was logged out',
   )
+}
+
+/** 99 of 100 requests by the second that they were due in: the one before, and those after. */
+export function describeLatency({ seconds }: Pick<LoadRecord, 'seconds'>, atMs: number): string {
+  const near = seconds.filter((second) => second.atMs > atMs - 2000 && second.atMs < atMs + latencySecondsShown * 1000)
+  const p99s = near.map(({ latency }) => {
+    const histogram = new Histogram()
+    histogram.add(latency)
+    return Math.round(histogram.quantileMs(0.99))
+  })
+  return `p99 of the second before, and on: ${p99s.join(', ')} ms`
 }
 
 /** Everything in it is gone, as if it had been started anew. */

@@ -9,7 +9,7 @@ import { LoadProcess } from '../../../src/tour/load/load-process.ts'
 import { RunningSystem } from '../../running-system.ts'
 import { showSupervisorLogOfFailures } from '../database/supervisor-log.ts'
 import { apply, waitWhole } from '../edge/edge-system.ts'
-import { allAreLoggedIn, logInPeople, nodesOf, roleOf, wipeCache } from './cache-system.ts'
+import { allAreLoggedIn, describeLatency, logInPeople, nodesOf, roleOf, wipeCache } from './cache-system.ts'
 
 const holdMs = 1000
 const settleMs = 45_000
@@ -28,7 +28,11 @@ showSupervisorLogOfFailures(() => system)
 
 after(() => system?.down())
 
-async function underLoad(t: TestContext, readsOnly: boolean, work: () => Promise<void>): Promise<void> {
+/** What happened when, so that latencies can be told around it. */
+type Mark = (title: string) => void
+
+async function underLoad(t: TestContext, readsOnly: boolean, work: (mark: Mark) => Promise<void>): Promise<void> {
+  const marks: Array<{ title: string; atMs: number }> = []
   const generator = new LoadProcess()
   try {
     const { urls } = await system.status()
@@ -37,9 +41,10 @@ async function underLoad(t: TestContext, readsOnly: boolean, work: () => Promise
       ...{ timeoutMs: 30_000, inFlightMax: 4000, seed: 5, people: 20, photos: 20, followsPerPerson: 2, readsOnly },
     })
     await generator.start()
-    await work()
+    await work((title) => marks.push({ title, atMs: Date.now() }))
     const record = await generator.stop()
     for (const failure of record.failures) t.diagnostic(JSON.stringify(failure))
+    for (const { title, atMs } of marks) t.diagnostic(`${title}: ${describeLatency(record, atMs)}`)
     assert.equal(
       record.phases.reduce((sum, { failed }) => sum + failed, 0),
       0,
@@ -60,7 +65,7 @@ async function climb(t: TestContext, to: number, cacheNodes: number): Promise<vo
 }
 
 test('4 -> 5, kill -9 of a cache node, one that stands still and one that is wiped, 5 -> 7: no request fails', async (t) => {
-  await underLoad(t, false, async () => {
+  await underLoad(t, false, async (mark) => {
     await climb(t, 5, 3)
     const { names } = await (await system.client()).cache()
     assert.ok(
@@ -69,10 +74,12 @@ test('4 -> 5, kill -9 of a cache node, one that stands still and one that is wip
     )
     const [killed, paused, wiped] = await nodesOf(system, 'redis')
     assert.ok(killed && paused && wiped)
+    mark('kill -9 of a cache node')
     process.kill(killed.pid, 'SIGKILL')
     await system.waitStatus(`the return of ${killed.id}`, ({ nodes }) =>
       nodes.some(({ id, pid, state }) => id === killed.id && state === 'ready' && pid !== killed.pid),
     )
+    mark('SIGSTOP of a cache node')
     process.kill(paused.pid, 'SIGSTOP')
     await systemClock.sleep(holdMs)
     process.kill(paused.pid, 'SIGCONT')
@@ -111,7 +118,7 @@ test('on rung 7 each web server is killed in turn, the cache is wiped, the prima
 })
 
 test('7 -> 6 with a cluster in place of the ring, kill -9 of one of its primaries, 6 -> 4: no request fails, nobody is logged out', async (t) => {
-  await underLoad(t, false, async () => {
+  await underLoad(t, false, async (mark) => {
     await apply(system, { rung: 6, cache: { layout: 'cluster' } })
     const nodes = await nodesOf(system, 'redis')
     assert.equal(nodes.length, 6)
@@ -119,6 +126,7 @@ test('7 -> 6 with a cluster in place of the ring, kill -9 of one of its primarie
     const replica = nodes.find(({ standsBy }) => standsBy === primary?.id)
     assert.ok(primary && replica)
     // It stands still until its replica has taken over, since it would be back before anybody saw that it was gone.
+    mark('SIGSTOP of a primary of the cluster')
     process.kill(primary.pid, 'SIGSTOP')
     const tookOver = async () => (await roleOf(system, replica)) === 'master'
     await waitUntil(tookOver, { what: `${replica.id} taking over`, timeoutMs: 60_000, intervalMs: 100 })
