@@ -34,11 +34,13 @@ export const sessionsRevoke: Command = {
 
 export const sessionsRotateKey: Command = {
   name: 'sessions rotate-key',
-  usage: '',
-  summary: 'let a new key sign cookies, in every web process; nobody is logged out',
+  usage: '[--drop-old]',
+  summary:
+    'let a new key sign cookies, in every web process; nobody is logged out, but with --drop-old, if somebody else has the keys, everybody',
+  options: { 'drop-old': { type: 'boolean' } },
   words: [0, 0],
-  async run(target) {
-    const done = await (await target.client()).rotateCookieKey()
+  async run(target, _words, values) {
+    const done = await (await target.client()).rotateCookieKey({ dropsOld: values['drop-old'] === true })
     const dropped = done.dropped === 0 ? '' : `, ${done.dropped} old ones were dropped`
     target.print(done, `a new key signs cookies; ${done.keys} verify${dropped}`)
   },

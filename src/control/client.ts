@@ -116,9 +116,12 @@ export class ControlClient {
     return this.#call('POST', '/api/sessions/revoke', what)
   }
 
-  /** A new key signs cookies; nobody is logged out. @throws conflict when too many old ones still have to verify. */
-  rotateCookieKey(): Promise<RotatedKeys> {
-    return this.#call('POST', '/api/sessions/rotate-key')
+  /**
+   * A new key signs cookies; nobody is logged out, unless `dropsOld`. @throws conflict when too many old ones still have to
+   * verify.
+   */
+  rotateCookieKey(options: { dropsOld?: boolean } = {}): Promise<RotatedKeys> {
+    return this.#call('POST', '/api/sessions/rotate-key', options)
   }
 
   /** What each front keeps and gave from it since it started, and the sum of that. */

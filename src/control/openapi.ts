@@ -44,6 +44,12 @@ export const bodies = {
     z.strictObject({ user: userId.describe('All sessions of a user.') }),
     z.strictObject({ id: z.string().min(1).max(256).describe('One session.') }),
   ]),
+  rotateKey: z.strictObject({
+    dropsOld: z
+      .boolean()
+      .default(false)
+      .describe('Somebody else may have the old keys: none verifies any more, and everybody is logged out.'),
+  }),
   replay: z.strictObject({
     file: z.string().optional().describe('Name of a salvage file; the newest when left out.'),
     dryRun: z.boolean().default(false).describe('Tells what would happen, and does nothing.'),
@@ -145,6 +151,7 @@ const routes: readonly Route[] = [
     method: 'post',
     path: '/api/sessions/rotate-key',
     summary: 'Lets a new key sign cookies. Old ones verify as long as what they signed can live: nobody is logged out.',
+    body: bodies.rotateKey,
   },
   {
     method: 'post',

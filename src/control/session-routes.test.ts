@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { isTenfoldError, statusOf } from '../base/errors.ts'
+import { waitUntil } from '../base/limits.ts'
 import { nodeOf } from '../map/map.ts'
 import { readSecrets } from '../map/secrets.ts'
 import { startTestSystem, type TestProcess, type TestSystem } from '../processes/testing/test-system.ts'
@@ -154,6 +155,23 @@ test('a new cookie key logs nobody out: not by those who hear of it, nor by one 
 
   const { cookieKeys, cookieKeysMadeAt: _, ...others } = await readSecrets(system.home)
   assert.deepEqual({ ...others, cookieKeys: cookieKeys.slice(2) }, secretsBefore)
+})
+
+test('keys that somebody else has are dropped, and everybody is logged out', async () => {
+  const cookie = await login(webs[0], 'fay')
+  const rotated = await http.inject({
+    method: 'POST',
+    url: '/api/sessions/rotate-key',
+    payload: { dropsOld: true },
+  })
+  assert.equal(rotated.json().keys, 1)
+  for (const web of webs) {
+    const isOut = async () => (await userOf(web, cookie)).userId === null
+    await waitUntil(isOut, { what: 'the new key', timeoutMs: 15_000 })
+    assert.equal((await userOf(webs[0], await login(web, 'fay'))).userId, 'fay')
+  }
+  const wrong = await http.inject({ method: 'POST', url: '/api/sessions/rotate-key', payload: { dropOld: true } })
+  assert.equal(wrong.statusCode, 400)
 })
 
 test('cookies that nobody signed are strangers, and cost nobody else anything', async () => {

@@ -13,7 +13,9 @@ export function addSessionRoutes(http: FastifyInstance, { sessions }: Pick<Super
   http.post('/api/sessions/revoke', async (request) =>
     sessions.revoke(parse(bodies.revoke, request.body, 'what is revoked is one of user, id')),
   )
-  http.post('/api/sessions/rotate-key', async () => sessions.rotateKey())
+  http.post('/api/sessions/rotate-key', async (request) =>
+    sessions.rotateKey(parse(bodies.rotateKey, request.body ?? {}, 'old keys stay, or go by dropsOld')),
+  )
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, expected: string): z.output<Schema> {

@@ -61,6 +61,17 @@ test('keys that cannot go yet are not too many', async (t) => {
   assert.deepEqual(await readSecrets(home), before)
 })
 
+test('keys that somebody else may have all go at once, however many there are', async (t) => {
+  const home = await newHome(t)
+  const now = Date.now()
+  for (let i = 0; i < 15; i++) await rotateCookieKey(home, { idleMs, now })
+  const before = await readSecrets(home)
+  assert.deepEqual(await rotateCookieKey(home, { idleMs, now, dropsOld: true }), { keys: 1, dropped: 16 })
+  const { cookieKeys, cookieKeysMadeAt } = await readSecrets(home)
+  assert.deepEqual([cookieKeys.length, cookieKeysMadeAt?.length], [1, 1])
+  assert.ok(!before.cookieKeys.includes(cookieKeys[0] as string))
+})
+
 test('several keys of which nothing is known verify for a whole idle time more', async (t) => {
   const home = await newHome(t)
   const secrets = await readSecrets(home)

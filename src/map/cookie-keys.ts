@@ -20,6 +20,8 @@ export interface RotateOptions {
   idleMs: number
   /** Milliseconds since 1970. */
   now: number
+  /** Somebody else may have them: none of the old ones verifies any more, and everybody has to log in anew. */
+  dropsOld?: boolean
 }
 
 /**
@@ -35,7 +37,7 @@ export async function rotateCookieKey(home: Home, options: RotateOptions): Promi
 
 function rotated(
   { cookieKeys, cookieKeysMadeAt = [] }: Secrets,
-  { idleMs, now }: RotateOptions,
+  { idleMs, now, dropsOld = false }: RotateOptions,
 ): Required<Pick<Secrets, 'cookieKeys' | 'cookieKeysMadeAt'>> {
   // A key has signed until the one before it in the list was made; the first one until now. Where that is not known, it
   // did not sign for longer than the one that came after it.
@@ -44,7 +46,7 @@ function rotated(
     const madeAt = Date.parse(cookieKeysMadeAt[place - 1] ?? '')
     return Number.isNaN(madeAt) ? signedUntil(place - 1) : madeAt
   }
-  const canGo = (place: number) => signedUntil(place) + idleMs < now
+  const canGo = (place: number) => dropsOld || signedUntil(place) + idleMs < now
   const kept = cookieKeys.map((key, place) => ({ key, madeAt: cookieKeysMadeAt[place] ?? '', place }))
   const left = kept.filter(({ place }) => !canGo(place))
   if (left.length >= keysMax)

@@ -41,12 +41,19 @@ export class SessionControl {
     return { revoked }
   }
 
-  /** A new key signs cookies from now on. Nobody is logged out: old ones verify as long as what they signed can live. */
-  rotateKey(): Promise<RotatedKeys> {
+  /**
+   * A new key signs cookies from now on. Nobody is logged out: old ones verify as long as what they signed can live; unless
+   * they are dropped on purpose, and then everybody is. @throws conflict when too many old ones still have to verify.
+   */
+  rotateKey({ dropsOld }: { dropsOld: boolean }): Promise<RotatedKeys> {
     return this.#rotations.run(async () => {
       const { home, keeper, events } = this.#system
       const { idleMs } = keeper.map.topology.session
-      const done = await rotateCookieKey(home, { idleMs: Math.max(idleMs, oldKeyMsMin), now: Date.now() })
+      const done = await rotateCookieKey(home, {
+        idleMs: Math.max(idleMs, oldKeyMsMin),
+        now: Date.now(),
+        dropsOld,
+      })
       await keeper.changeEverywhere((draft) => {
         draft.cookieKeysVersion = (draft.cookieKeysVersion ?? 0) + 1
       }, tellMsMax)
