@@ -39,5 +39,3 @@ export async function openTruth({ port, password }: TruthAddress) {
     },
   }
 }
-
-export type TruthStore = Awaited<ReturnType<typeof openTruth>>
