@@ -47,9 +47,9 @@ function awaited(store: SessionStore) {
     () =>
       new Promise<T | undefined>((resolve, reject) => begin((error, value) => (error ? reject(error) : resolve(value))))
   return {
-    get: (sid: string) => call<LibrarySession & Record<string, unknown>>((done) => store.get(sid, done as never))(),
-    set: (sid: string, session: object) => call<void>((done) => store.set(sid, session as LibrarySession, done))(),
-    touch: (sid: string, session: object) => call<void>((done) => store.touch(sid, session as LibrarySession, done))(),
+    get: (sid: string) => call<LibrarySession & Record<string, unknown>>((done) => store.get(sid, done))(),
+    set: (sid: string, session: object) => call<void>((done) => store.set(sid, session, done))(),
+    touch: (sid: string, session: object) => call<void>((done) => store.touch(sid, session, done))(),
     destroy: (sid: string) => call<void>((done) => store.destroy(sid, done))(),
   }
 }

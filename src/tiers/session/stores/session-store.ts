@@ -37,11 +37,14 @@ export interface SessionStoreOptions {
 
 type Done<T = void> = (error: unknown, value?: T) => void
 
-/** What these libraries call. Errors come by the callback, with our codes. All may be called at once. */
+/**
+ * What these libraries call, each with a type of its own for sessions. Errors come by the callback, with our codes. All may
+ * be called at once.
+ */
 export interface SessionStore {
-  get(sid: string, done: Done<LibrarySession | undefined>): void
-  set(sid: string, session: LibrarySession, done?: Done): void
-  touch(sid: string, session: LibrarySession, done?: Done): void
+  get<Session extends object>(sid: string, done: (error: unknown, session?: Session) => void): void
+  set(sid: string, session: object, done?: Done): void
+  touch(sid: string, session: object, done?: Done): void
   destroy(sid: string, done?: Done): void
 }
 
@@ -75,19 +78,19 @@ export function sessionStoreFor<Base extends StoreBase = typeof EventEmitter>(
       this.#touchShare = options.touchShare ?? touchShare
     }
 
-    get(sid: string, done: Done<LibrarySession | undefined>): void {
+    get<Session extends object>(sid: string, done: (error: unknown, session?: Session) => void): void {
       const get = async () => {
         const stored = await this.#engine.load(sid)
-        return stored && toLibrary(sid, stored, isCopied)
+        return stored && (toLibrary(sid, stored, isCopied) as Session)
       }
       settle(get(), done)
     }
 
-    set(sid: string, session: LibrarySession, done?: Done): void {
+    set(sid: string, session: object, done?: Done): void {
       settle(this.#save(sid, session), done)
     }
 
-    touch(sid: string, session: LibrarySession, done?: Done): void {
+    touch(sid: string, session: object, done?: Done): void {
       settle(this.#touch(sid, session), done)
     }
 
