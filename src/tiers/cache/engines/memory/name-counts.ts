@@ -6,6 +6,8 @@ const otherNames = '(others)'
 
 export class NameCounts {
   readonly name: string
+  /** What keys of the name begin with. */
+  readonly start: string
   /** Of values that are gone; of those that are here, what was settled. */
   hits = 0
   misses = 0
@@ -19,17 +21,21 @@ export class NameCounts {
 
   constructor(name: string) {
     this.name = name
+    this.start = `${name}:`
   }
 }
 
 export class CountsByName {
   readonly #names = new Map<string, NameCounts>()
+  #last: NameCounts | undefined
 
-  /** Those of the key's name. */
+  /** Those of the key's name. The last one is often the next, and to compare costs a third of cutting the name out. */
   of(key: string): NameCounts {
+    if (this.#last && key.startsWith(this.#last.start)) return this.#last
     const colon = key.indexOf(':')
     const name = colon === -1 ? '' : key.slice(0, colon)
-    return this.#names.get(name) ?? this.#add(name)
+    this.#last = this.#names.get(name) ?? this.#add(name)
+    return this.#last
   }
 
   all(): NameCounts[] {
