@@ -43,9 +43,11 @@ const ExpressStore = () => new (sessionStoreFor(expressSession.Store as new () =
 /** The methods of a store, awaited. */
 function awaited(store: SessionStore) {
   const call =
-    <T>(begin: (done: (error: unknown, value?: T) => void) => void) =>
+    <T>(begin: (done: (error: unknown, value?: T | null) => void) => void) =>
     () =>
-      new Promise<T | undefined>((resolve, reject) => begin((error, value) => (error ? reject(error) : resolve(value))))
+      new Promise<T | undefined>((resolve, reject) =>
+        begin((error, value) => (error ? reject(error) : resolve(value ?? undefined))),
+      )
   return {
     get: (sid: string) => call<LibrarySession & Record<string, unknown>>((done) => store.get(sid, done))(),
     set: (sid: string, session: object) => call<void>((done) => store.set(sid, session, done))(),

@@ -42,7 +42,7 @@ type Done<T = void> = (error: unknown, value?: T) => void
  * be called at once.
  */
 export interface SessionStore {
-  get<Session extends object>(sid: string, done: (error: unknown, session?: Session) => void): void
+  get<Session extends object>(sid: string, done: (error: unknown, session?: Session | null) => void): void
   set(sid: string, session: object, done?: Done): void
   touch(sid: string, session: object, done?: Done): void
   destroy(sid: string, done?: Done): void
@@ -78,12 +78,12 @@ export function sessionStoreFor<Base extends StoreBase = typeof EventEmitter>(
       this.#touchShare = options.touchShare ?? touchShare
     }
 
-    get<Session extends object>(sid: string, done: (error: unknown, session?: Session) => void): void {
+    get<Session extends object>(sid: string, done: (error: unknown, session?: Session | null) => void): void {
       const get = async () => {
         const stored = await this.#engine.load(sid)
-        return stored && (toLibrary(sid, stored, isCopied) as Session)
+        return stored && toLibrary(sid, stored, isCopied)
       }
-      settle(get(), done)
+      settle(get(), done as Done<LibrarySession | undefined>)
     }
 
     set(sid: string, session: object, done?: Done): void {
