@@ -49,7 +49,7 @@ after(async () => {
 })
 
 const storeOf = (i: number) => stores[i] as SharedCacheEngine
-const keyOf = (id: string) => `tenfold:session:${id}`
+const keyOf = (id: string) => `tenfold-session:${id}`
 const fieldsOf = async (engine: SessionEngine, id: string) => (await engine.load(id))?.fields
 
 sessionConformance('cached', { engine: () => engines[0] })

@@ -77,9 +77,9 @@ export function openCachedSessions(
   }
 }
 
-/** Apart from the keys of apps, which share the store. */
+/** Apart from the keys of apps, which share the store; the name under which `tenfold cache` counts them. */
 function keyOf(id: string): string {
-  return `tenfold:session:${id}`
+  return `tenfold-session:${id}`
 }
 
 function keptOf({ fields, idleLeftMs }: StoredSession, startedAt: number, keepMs: number): Kept {
