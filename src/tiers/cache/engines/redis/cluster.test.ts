@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { systemClock } from '../../../../base/clock.ts'
 import { waitUntil } from '../../../../base/limits.ts'
 import { RedisAdmin } from '../../../../programs/redis/admin.ts'
 import { healCluster } from '../../../../programs/redis/cluster.ts'
@@ -77,6 +78,29 @@ describe('the redis engine over a cluster', () => {
     assert.equal((await cache.get('moved'))?.value, 'before')
     await cache.set('moved', keptOf('after'), minuteMs)
     assert.equal((await cache.get('moved'))?.value, 'after')
+  })
+
+  it('a node that hangs is no reason to ask the others who has which slot more than a few times a second', async (t) => {
+    await using cache = await openOver(servers, { kind: 'cluster', limits: {} })
+    using admin = await RedisAdmin.connect(servers[0] as TestRedis)
+    const asked = async () => {
+      const calls = (await admin.info('commandstats')).get('cmdstat_cluster|slots')
+      return Number(/calls=(\d+)/.exec(calls ?? '')?.[1] ?? 0)
+    }
+    const before = await asked()
+    const startedMs = performance.now()
+    servers[2]?.signal('SIGSTOP')
+    try {
+      for (let round = 0; round < 100; round++) {
+        await cache.getMany(keys)
+        await systemClock.sleep(10)
+      }
+    } finally {
+      servers[2]?.signal('SIGCONT')
+    }
+    const [questions, tookMs] = [(await asked()) - before, performance.now() - startedMs]
+    t.diagnostic(`${questions} questions in ${Math.round(tookMs)} ms`)
+    assert.ok(questions <= 5 + tookMs / 200, `${questions} questions in ${Math.round(tookMs)} ms`)
   })
 
   it('kill -9 of a primary costs its share, no call fails or waits, and it is used again when it is back', async () => {

@@ -32,6 +32,7 @@ export class Cluster implements Servers {
   readonly #members = new Map<string, Member>()
   #ranges: readonly SlotRange[] = []
   #refreshing: Promise<void> | undefined
+  #askedAt = Number.NEGATIVE_INFINITY
   #following: Promise<void> = Promise.resolve()
 
   private constructor(options: ClusterOptions) {
@@ -75,13 +76,21 @@ export class Cluster implements Servers {
     } catch (error) {
       const redirect = error instanceof Error ? redirectIn(error.message) : undefined
       const to = redirect && this.#members.get(redirect.name)
-      if (redirect?.isMoved !== false) void this.#refresh()
+      if (redirect?.isMoved !== false) this.#doubt()
       if (!to) throw error
       if (redirect.isMoved) return to.send(args)
       // For this one command only, which has to follow at once.
       const [, answer] = await Promise.all([to.send(['ASKING']), to.send(args)])
       return answer
     }
+  }
+
+  /**
+   * Who has which slot may have changed. Asked for as often as in a search at most: every call to a server that hangs comes here,
+   * and each question is a connection to every node.
+   */
+  #doubt(): void {
+    if (systemClock.monotonic() - this.#askedAt >= searchMs) void this.#refresh()
   }
 
   #memberOf(slot: number): Member | undefined {
@@ -98,7 +107,8 @@ export class Cluster implements Servers {
       const isWhole = this.#ranges.length > 0 && [...this.#members.values()].every(({ isUp }) => isUp)
       if (signal.aborted || (isWhole && sinceMs < refreshMs)) continue
       sinceMs = 0
-      await this.#refresh()
+      this.#doubt()
+      await this.#refreshing
     }
   }
 
@@ -114,6 +124,7 @@ export class Cluster implements Servers {
   }
 
   async #learn(): Promise<void> {
+    this.#askedAt = systemClock.monotonic()
     const { nodes, username, password, limits } = this.#options
     const known = [...this.#ranges, ...nodes].map(({ address, port }) => ({ address, port }))
     const asked = [...new Map(known.map((node) => [nameOf(node), node])).values()]
