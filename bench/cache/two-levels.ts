@@ -1,7 +1,7 @@
 // Two levels, in the process and in Redis: ours beside bentocache with its Redis driver and bus, and beside what a good
 // engineer writes by hand over lru-cache and the official client. One real redis-server, each cache in a process of its own,
 // short rounds in turns, calls for each second of the process's own processor time. Exit code 1 when a target is missed.
-// Run: node -C source bench/cache/two-levels.ts [--rounds 15]
+// Run: node -C source bench/cache/two-levels.ts [--rounds 7]
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,11 +12,11 @@ import type { Speed, Task } from './two-levels-peer.ts'
 
 const targets = { bentocache: 3, 'by hand': 0.9 }
 const names = ['tenfold', 'bentocache', 'by hand']
-const callsEachRound = { mix: 20_000, far: 2000 }
+const callsEachRound = { mix: 50_000, far: 3000 }
 /** Not measured. A server runs for long: by then all code is compiled and the near level is full. */
-const warmUpCalls = 200_000
+const warmUpCalls = 300_000
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } })
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '7' } } })
 const folder = await installPeers()
 const far = new Map<string, Speed[]>(names.map((name) => [name, []]))
 const mix = new Map<string, Speed[]>(names.map((name) => [name, []]))
