@@ -113,7 +113,7 @@ test('on rung 7 each web server is killed in turn, the cache is wiped, the prima
   })
   await waitWhole(system)
   const { names } = await (await system.client()).cache()
-  const copies = names.find(({ name }) => name === 'tenfold')
+  const copies = names.find(({ name }) => name === 'tenfold-session')
   assert.ok(copies && copies.farHitRatio > 0, 'no session was read from the shared cache')
 })
 
