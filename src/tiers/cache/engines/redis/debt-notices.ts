@@ -45,10 +45,13 @@ export class DebtNotices {
     this.#onNotice = onNotice
   }
 
-  /** Never rejects: a server that cannot be told now tells nobody. */
-  async post({ server, names }: DebtNotice): Promise<void> {
+  /** Whether the server took it. */
+  async post({ server, names }: DebtNotice): Promise<boolean> {
     const args = [String(noticesMax), String(keptMs), this.#who, JSON.stringify([server, ...names])]
-    await runScript(this.#member.send, noticeScript, [this.#stream], args).catch(() => {})
+    return runScript(this.#member.send, noticeScript, [this.#stream], args).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** There may be something new. */

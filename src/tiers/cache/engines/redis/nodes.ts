@@ -17,6 +17,10 @@ import type { RedisCacheLimits } from './options.ts'
 import { partitionCount, partitionOf, Ring } from './ring.ts'
 import { coherentUntilOf, deleteStartingAt, type Place, placeAt, type Servers } from './servers.ts'
 
+/** Notices that no server has taken yet; of more the oldest are left out. */
+const untoldMax = 1000
+const tellAgainMs = 50
+
 export interface NodesOptions extends ServersOptions {
   nodes: readonly RedisAddress[]
 }
@@ -32,7 +36,7 @@ interface Seat {
   /** In place of another one. */
   readonly stray: Place
   readonly notices: DebtNotices
-  /** Until then some of its keys may lie elsewhere, as others have done it: monotonic. */
+  /** Until then some of its keys may lie elsewhere, as others have done it: monotonic, 0 when it is over. */
   strayUntil: number
 }
 
@@ -41,6 +45,9 @@ export class Nodes implements Servers {
   readonly #ring: Ring
   readonly #limits: RedisCacheLimits
   readonly #seats: Seat[] = []
+  readonly #closing = new AbortController()
+  #untold: DebtNotice[] = []
+  #telling: Promise<void> | undefined
 
   private constructor(options: NodesOptions) {
     this.#options = options
@@ -63,9 +70,8 @@ export class Nodes implements Servers {
     const home = this.#seats[index] as Seat
     const { isUp, backForMs } = home.member
     if (isUp && !this.#mayHaveStrays(home, backForMs)) return home.plain
-    const substitute = this.#substituteOf(partition, index)
-    const isHome = substitute === undefined || (isUp && isBack(partition, backForMs / this.#limits.returnMs))
-    return isHome ? home.divided : substitute.stray
+    if (isUp && isBack(partition, backForMs / this.#limits.returnMs)) return home.divided
+    return this.#substituteOf(partition, index)?.stray ?? home.divided
   }
 
   get coherentUntil(): number {
@@ -78,6 +84,8 @@ export class Nodes implements Servers {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#telling
     await Promise.all(this.#seats.flatMap(({ member, notices }) => [notices.close(), member.close()]))
   }
 
@@ -115,7 +123,9 @@ export class Nodes implements Servers {
       { ...plain, other },
       { ...plain, other, isStray: true },
     ]
-    const seat: Seat = { name, member, plain, divided, stray, notices, strayUntil: 0 }
+    // What was there before this process.
+    const strayUntil = systemClock.monotonic() + this.#limits.strayMsMax
+    const seat: Seat = { name, member, plain, divided, stray, notices, strayUntil }
     this.#seats[index] = seat
   }
 
@@ -125,9 +135,32 @@ export class Nodes implements Servers {
     if (names.some((one) => member.owed.has(one))) await this.#post({ server: name, names: [...names] })
   }
 
+  /** By whichever server takes it, now or as soon as one does. */
   async #post(notice: DebtNotice): Promise<void> {
+    if (this.#seats.length === 1 || (await this.#tell(notice))) return
+    this.#untold.push(notice)
+    if (this.#untold.length > untoldMax) this.#untold.shift()
+    this.#telling ??= this.#tellUntold().finally(() => {
+      this.#telling = undefined
+    })
+  }
+
+  /** Whether anybody took it. */
+  async #tell(notice: DebtNotice): Promise<boolean> {
     const others = this.#seats.filter(({ name, member }) => name !== notice.server && member.isUp)
-    await Promise.all(others.map(({ notices }) => notices.post(notice)))
+    return (await Promise.all(others.map(({ notices }) => notices.post(notice)))).includes(true)
+  }
+
+  async #tellUntold(): Promise<void> {
+    const { signal } = this.#closing
+    await systemClock.sleep(tellAgainMs, signal)
+    for (let notice = this.#untold[0]; notice && !signal.aborted; notice = this.#untold[0]) {
+      const { server, names } = notice
+      const debtor = this.#seats.find(({ name }) => name === server)
+      const isOwed = names.some((name) => debtor?.member.owed.has(name))
+      if (isOwed && !(await this.#tell(notice))) await systemClock.sleep(tellAgainMs, signal)
+      else this.#untold = this.#untold.filter((other) => other !== notice)
+    }
   }
 
   /** Somebody could not delete something there. */
@@ -141,15 +174,22 @@ export class Nodes implements Servers {
   }
 
   #heed(change: Change, index: number): void {
-    if (change.kind === 'all') return
+    const untilMs = systemClock.monotonic() + this.#limits.strayMsMax
+    if (change.kind === 'all') {
+      // What was put there unheard.
+      for (const seat of this.#seats) seat.strayUntil = untilMs
+      return
+    }
     const home = this.#seats[this.#ring.ownerOf(partitionOf(change.kind === 'key' ? change.key : change.tag))]
-    if (!home || home === this.#seats[index]) return
-    home.strayUntil = systemClock.monotonic() + this.#limits.strayMsMax
+    if (home && home !== this.#seats[index]) home.strayUntil = untilMs
   }
 
-  #mayHaveStrays({ strayUntil }: Seat, backForMs: number): boolean {
+  #mayHaveStrays(seat: Seat, backForMs: number): boolean {
     const { returnMs, strayMsMax } = this.#limits
-    return backForMs <= returnMs + strayMsMax || (strayUntil > 0 && systemClock.monotonic() < strayUntil)
+    if (this.#seats.length === 1) return false
+    // Most calls of a day find it over, and need no clock.
+    if (seat.strayUntil > 0 && systemClock.monotonic() >= seat.strayUntil) seat.strayUntil = 0
+    return seat.strayUntil > 0 || backForMs <= returnMs + strayMsMax
   }
 
   #others(index: number): Seat[] {
