@@ -109,18 +109,24 @@ async function forgetStrangers(
   return isClean
 }
 
-/** A node that is to be a replica and has nothing yet becomes one. Whether there was any. */
+/**
+ * A node that is to be a replica and has nothing yet becomes one; so does a primary that lost all it had, also who it was, while
+ * its replica had taken its place. Whether there was any.
+ */
 async function standBy(
   nodes: readonly ClusterNode[],
   admins: readonly RedisAdmin[],
   selves: ReadonlyArray<KnownNode | undefined>,
 ): Promise<boolean> {
   let isAny = false
-  for (const [i, { standsBy }] of nodes.entries()) {
+  const isAt = (one: RedisAddress, other: RedisAddress | undefined) =>
+    one.address === other?.address && one.port === other.port
+  for (const [i, node] of nodes.entries()) {
     const self = selves[i]
-    if (!standsBy || !self?.isPrimary || self.slots.length > 0) continue
-    const primary =
-      selves[nodes.findIndex(({ address, port }) => address === standsBy.address && port === standsBy.port)]
+    if (!self?.isPrimary || self.slots.length > 0) continue
+    const heir = nodes.findIndex(({ standsBy }, j) => isAt(node, standsBy) && (selves[j]?.slots.length ?? 0) > 0)
+    const { standsBy } = node
+    const primary = selves[standsBy ? nodes.findIndex((other) => isAt(other, standsBy)) : heir]
     // One that was taken over from meanwhile is a replica itself: this one then joins whoever took over.
     const id = primary?.isPrimary ? primary.id : primary?.primaryId
     if (id === undefined) continue

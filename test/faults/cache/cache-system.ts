@@ -1,9 +1,10 @@
 // What the tests of the shared cache do with a running sample: people log in and are asked for, nodes are found and wiped.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StatusNode } from '../../../src/control/api.ts'
+import { nodeOf, type SystemMap } from '../../../src/map/map.ts'
 import { RedisAdmin } from '../../../src/programs/redis/admin.ts'
 import { Histogram } from '../../../src/tour/load/histogram.ts'
 import type { LoadRecord } from '../../../src/tour/load/record.ts'
@@ -64,6 +65,12 @@ export function describeLatency({ seconds }: Pick<LoadRecord, 'seconds'>, atMs: 
 export async function wipeCache(system: RunningSystem, node: RunningNode): Promise<void> {
   using admin = await adminOf(system, node)
   await admin.command('FLUSHALL')
+}
+
+/** A node of a cluster does not know at its next start that it ever was in one. */
+export async function forgetItself(system: RunningSystem, { id }: RunningNode): Promise<void> {
+  const map = JSON.parse(await readFile(join(system.dir, 'map.json'), 'utf8')) as SystemMap
+  await rm(join(String(nodeOf(map, id)?.dataDir), 'nodes.conf'))
 }
 
 /** `master` or `slave`, as Redis says it. */

@@ -1,6 +1,7 @@
 // A Redis Cluster with a replica: when its primary is killed the replica takes over, with the values that it has.
 
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
 import { RedisAdmin } from '../../../../programs/redis/admin.ts'
@@ -45,4 +46,12 @@ it('kill -9 of a primary that has a replica: its values are back when the replic
   assert.equal(await countOf('value'), keys.length - 100)
   using old = await RedisAdmin.connect(first)
   assert.equal((await old.info('replication')).get('role'), 'slave', 'who took over stays primary')
+
+  await first.kill()
+  await rm(first.files.dir, { recursive: true })
+  await first.start()
+  await healCluster(nodes, { secrets, timeoutMs: 30_000 })
+  using anew = await RedisAdmin.connect(first)
+  assert.equal((await anew.info('replication')).get('role'), 'slave', 'also when it has lost who it was')
+  assert.equal(await countOf('value'), keys.length - 100)
 })
