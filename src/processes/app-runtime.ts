@@ -75,7 +75,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const readsShared = () => map.current.sessions === 'shared'
     const sessions = cache.shared ? openCachedSessions(inDatabase, cache.shared, readsShared) : inDatabase
     const users = openUserSessions(sessions)
-    const cookieKeys = stack.keep(new FollowedCookieKeys(context, secrets.cookieKeys))
+    const cookieKeys = stack.keep(await FollowedCookieKeys.open(context))
     const queue = new QueueTier(stack.keep(openPostgresQueue(() => db.shards())), { log })
     const assets = app.assets === undefined ? undefined : await openAssets(resolve(ownDir, app.assets), home.assets)
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))

@@ -7,32 +7,54 @@
 import { stat } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { Home } from '../map/home.ts'
-import { readSecrets } from '../map/secrets.ts'
+import { readSecrets, type Secrets } from '../map/secrets.ts'
 import type { MapSubscription } from '../map/subscription.ts'
 import type { CookieKeys } from '../tiers/session/contract.ts'
 
+/** Until then, the old keys sign and are good. */
+const retryMs = 1000
+
+export interface CookieKeysContext {
+  home: Home
+  map: Pick<MapSubscription, 'current' | 'onChange'>
+  secrets: Pick<Secrets, 'cookieKeys'>
+  log: Pick<Logger, 'warn'>
+}
+
 export class FollowedCookieKeys implements CookieKeys {
   readonly #home: Home
+  readonly #log: CookieKeysContext['log']
   readonly #unsubscribe: () => void
+  #retry: NodeJS.Timeout | undefined
+  #isClosed = false
   #current: readonly string[]
-  /** Of the file that they were read from; of the first ones it is not known. */
+  /** Of the file that they were read from. */
   #mark: string | undefined
   #looking: Promise<readonly string[]> | undefined
   /** The look after the one that is under way. */
   #next: Promise<readonly string[]> | undefined
 
-  constructor(
-    { home, map, log }: { home: Home; map: Pick<MapSubscription, 'current' | 'onChange'>; log: Pick<Logger, 'warn'> },
-    first: readonly string[],
-  ) {
+  /** `secrets` may be older than the map: they are read again once its changes are followed. */
+  static async open(context: CookieKeysContext): Promise<FollowedCookieKeys> {
+    const keys = new FollowedCookieKeys(context)
+    try {
+      await keys.refresh()
+      return keys
+    } catch (error) {
+      await keys.close()
+      throw error
+    }
+  }
+
+  private constructor({ home, map, secrets, log }: CookieKeysContext) {
     this.#home = home
-    this.#current = first
+    this.#log = log
+    this.#current = secrets.cookieKeys
     let known = map.current.cookieKeysVersion ?? 0
     this.#unsubscribe = map.onChange(({ cookieKeysVersion = 0 }) => {
       if (cookieKeysVersion <= known) return
       known = cookieKeysVersion
-      // Until it can be read, the old keys sign and are good.
-      this.refresh().catch((error: unknown) => log.warn({ err: error }, 'the new cookie keys could not be read'))
+      this.#readUntilRead()
     })
   }
 
@@ -52,8 +74,21 @@ export class FollowedCookieKeys implements CookieKeys {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#unsubscribe()
+    clearTimeout(this.#retry)
     await this.#looking?.catch(() => {})
+  }
+
+  /** A key that somebody else has must not stay good here because a file could not be opened once. */
+  #readUntilRead(): void {
+    clearTimeout(this.#retry)
+    this.refresh().catch((error: unknown) => {
+      if (this.#isClosed) return
+      this.#log.warn({ err: error }, 'the new cookie keys could not be read; trying again')
+      this.#retry = setTimeout(() => this.#readUntilRead(), retryMs)
+      this.#retry.unref()
+    })
   }
 
   #look(): Promise<readonly string[]> {
