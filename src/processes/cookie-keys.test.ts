@@ -27,7 +27,7 @@ async function newContext(t: TestContext) {
     },
   }
   const warnings: string[] = []
-  const log = { warn: (_: unknown, text: string) => void warnings.push(text) }
+  const log = { warn: (_: unknown, text?: unknown) => void warnings.push(String(text)) }
   return {
     context: { home, secrets, map, log },
     warnings,
