@@ -47,10 +47,11 @@ export class RequestSession implements Session {
       // A login right after a logout starts from nothing.
       this.#isDestroyed = false
       this.#needsNewId = true
-      this.#changes = Object.fromEntries(Object.keys(this.#loaded).map((name) => [name, null]))
+      this.#changes = noChanges()
+      for (const name of Object.keys(this.#loaded)) this.#changes[name] = null
     }
     if (field === 'userId') this.#needsNewId = true
-    this.#changes ??= Object.create(null) as Record<string, SessionValue | null>
+    this.#changes ??= noChanges()
     this.#changes[field] = value ?? null
   }
 
@@ -85,6 +86,11 @@ export interface SessionChanges {
   changes: Readonly<Record<string, SessionValue | null>>
   /** Every field as it is now. */
   whole: SessionFields
+}
+
+/** Any name is a field, `__proto__` too. */
+function noChanges(): Record<string, SessionValue | null> {
+  return Object.create(null)
 }
 
 function check(field: string, value: SessionValue | undefined): void {

@@ -57,7 +57,7 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
     isSecure: boolean,
   ): Promise<string | undefined> {
     const leftMs = isTouchDue(session) ? idleMs : session.idleLeftMs
-    if (!(await engine.merge(id, changes, leftMs))) return undefined
+    if (!(await engine.merge(id, changes, leftMs)) || !isStillSigned(session)) return undefined
     return isTouchDue(session) || hasOldCookie(session) ? cookieFor(id, isSecure, leftMs) : undefined
   }
 
@@ -67,6 +67,11 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
 
   function hasOldCookie({ id, cookieKey }: RequestSession): boolean {
     return id !== undefined && cookieKey !== signingKey(keys)
+  }
+
+  /** Whoever made a cookie with a key that was dropped must not get a good one because a request was under way then. */
+  function isStillSigned({ cookieKey }: RequestSession): boolean {
+    return cookieKey !== undefined && keys.current.includes(cookieKey)
   }
 
   return {
@@ -81,7 +86,8 @@ export function openSessions(engine: SessionEngine, { idleMs, cookieKeys }: Sess
       if (session.hasChanges || isTouchDue(session)) return store(session, isSecure)
       // Nothing is stored for this: the session stays as it is, and its cookie no longer needs the old key.
       const { id, idleLeftMs } = session
-      return id !== undefined && hasOldCookie(session) ? cookieFor(id, isSecure, idleLeftMs) : undefined
+      const isSignedAnew = id !== undefined && hasOldCookie(session) && isStillSigned(session)
+      return isSignedAnew ? cookieFor(id, isSecure, idleLeftMs) : undefined
     },
   }
 }
