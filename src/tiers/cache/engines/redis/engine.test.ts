@@ -8,7 +8,7 @@ import type { Change, Lease, SharedCacheEngine } from '../../shared/contract.ts'
 import { keptOf, openOver, startServers } from './testing.ts'
 
 const minuteMs = 60_000
-const waitMs = 5000
+const waitMs = 10_000
 
 for (const count of [1, 3])
   describe(`the redis engine over ${count} plain nodes`, () => {
@@ -69,9 +69,9 @@ for (const count of [1, 3])
     })
 
     it('forgets a value when its time is over, to the millisecond', async () => {
-      await cache.set('short', keptOf(1), 40)
+      await cache.set('short', keptOf(1), 400)
       assert.equal((await cache.get('short'))?.value, 1)
-      await waitUntil(async () => (await cache.get('short')) === undefined, { what: 'expiry', timeoutMs: 500 })
+      await waitUntil(async () => (await cache.get('short')) === undefined, { what: 'expiry', timeoutMs: waitMs })
     })
 
     it('does not keep what is too large, and drops what was there before', async () => {
@@ -129,6 +129,21 @@ for (const count of [1, 3])
       assert.equal(await cache.extend(short, 5000), false)
       assert.equal(await other.fill(next, keptOf('right'), minuteMs), true)
     })
+
+    for (const isChange of [false, true])
+      it(`a change ends the lease of who ${isChange ? 'changes it too' : 'loads'}: nobody fills it before it is over, also if who changes it dies`, async () => {
+        const key = `changing:${isChange}`
+        const first = await cache.claim(key, { leaseMs: 60_000, isChange })
+        assert.equal(first.outcome, 'lease')
+        assert.deepEqual(await other.claim(key, { leaseMs: 500, isChange: true }), { outcome: 'wait' })
+        assert.equal(await cache.fill((first as { lease: Lease }).lease, keptOf('old'), minuteMs), false)
+        assert.equal(await cache.get(key), undefined)
+        // Whoever changes it is heard of no more.
+        await waitUntil(async () => (await cache.claim(key, { leaseMs: 5000 })).outcome === 'lease', {
+          what: 'the end of the lease',
+          timeoutMs: waitMs,
+        })
+      })
 
     it('a value can be renewed by one process before it ends', async () => {
       await cache.set('renewed', keptOf('old'), minuteMs)

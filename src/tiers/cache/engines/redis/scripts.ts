@@ -48,7 +48,8 @@ return done
 
 /**
  * KEYS value, lease. ARGV who, ms, refresh, change. The value, or the new lease as 'L' and its token, or nothing: wait.
- * Before a change the value is left no longer than the lease.
+ * Before a change the value is left no longer than the lease, and a lease of somebody else becomes nobody's: what he loads, or
+ * stored before this change, must not be kept should whoever changes it die before he has deleted it.
  */
 export const claimScript = script(`
 if ARGV[4] == '1' and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -58,6 +59,7 @@ if ARGV[3] == '0' then
 end
 local token = digits(now) .. ARGV[1]
 if redis.call('SET', KEYS[2], token, 'NX', 'PX', ARGV[2]) then return 'L' .. token end
+if ARGV[4] == '1' then redis.call('SET', KEYS[2], 'nobody', 'PX', ARGV[2]) end
 return false
 `)
 
