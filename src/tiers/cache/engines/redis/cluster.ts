@@ -25,6 +25,7 @@ interface SlotRange extends RedisAddress {
 /** How often the slots are asked for while a primary is down, and how often when all is well. */
 const searchMs = 200
 const refreshMs = 5000
+const question = ['CLUSTER', 'SLOTS']
 
 export class Cluster implements Servers {
   readonly #options: ClusterOptions
@@ -85,10 +86,7 @@ export class Cluster implements Servers {
     }
   }
 
-  /**
-   * Who has which slot may have changed. Asked for as often as in a search at most: every call to a server that hangs comes here,
-   * and each question is a connection to every node.
-   */
+  /** Who has which slot may have changed. Every call to a server that hangs comes here: asked for no more often than in a search. */
   #doubt(): void {
     if (systemClock.monotonic() - this.#askedAt >= searchMs) void this.#refresh()
   }
@@ -125,12 +123,7 @@ export class Cluster implements Servers {
 
   async #learn(): Promise<void> {
     this.#askedAt = systemClock.monotonic()
-    const { nodes, username, password, limits } = this.#options
-    const known = [...this.#ranges, ...nodes].map(({ address, port }) => ({ address, port }))
-    const asked = [...new Map(known.map((node) => [nameOf(node), node])).values()]
-    const question = ['CLUSTER', 'SLOTS']
-    const credentials = { username, password }
-    const ranges = await askAny(asked, credentials, question, { timeoutMs: limits.connectMsMax, read: rangesIn })
+    const ranges = await this.#askMembers().catch(() => this.#askAnybody())
     for (const range of ranges) {
       if (this.#members.has(nameOf(range)) || this.#closing.signal.aborted) continue
       const { address, port } = range
@@ -138,6 +131,26 @@ export class Cluster implements Servers {
       this.#members.set(nameOf(range), await Member.open({ ...this.#options, locate }))
     }
     this.#adopt(ranges)
+  }
+
+  /** Over the links that there are: a search goes on for seconds, and a new connection to every node each time would be felt. */
+  #askMembers(): Promise<SlotRange[]> {
+    const up = [...this.#members.values()].filter(({ isUp }) => isUp)
+    return Promise.any(
+      up.map(async (member) => {
+        const ranges = rangesIn(await member.send(question))
+        if (!ranges) throw new Error('it does not know')
+        return ranges
+      }),
+    )
+  }
+
+  #askAnybody(): Promise<SlotRange[]> {
+    const { nodes, username, password, limits } = this.#options
+    const known = [...this.#ranges, ...nodes].map(({ address, port }) => ({ address, port }))
+    const asked = [...new Map(known.map((node) => [nameOf(node), node])).values()]
+    const credentials = { username, password }
+    return askAny(asked, credentials, question, { timeoutMs: limits.connectMsMax, read: rangesIn })
   }
 
   #adopt(ranges: readonly SlotRange[]): void {
