@@ -35,9 +35,10 @@ describe('a request with an Idempotency-Key', () => {
   const keyOfSlot = (slot: number) => {
     for (let key = 0; ; key++) if (slotOfInteger(key) === slot) return key
   }
-  const request = (key: string) =>
+  const request = (key: string, userId?: string) =>
     ({
       headers: { 'idempotency-key': key },
+      session: { userId },
       method: 'POST',
       url: '/tips',
       body: undefined,
@@ -81,6 +82,14 @@ describe('a request with an Idempotency-Key', () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => once(request('k3'), database.db.of('a'), work)))
     assert.equal(runs, 1)
     assert.deepEqual(new Set(answers.map((answer) => JSON.stringify(answer))), new Set([JSON.stringify(answers[0])]))
+  })
+
+  test('is of its user, whatever users and keys are called', async () => {
+    const once = openOnce<TestTables>({ keyOfSlot, repeatMsMax: () => timeoutMs })
+    const requests = [request('b:c', 'a'), request('c', 'a:b'), request('c', 'a%3Ab'), request('a:b:c')]
+    const answers = []
+    for (const [i, each] of requests.entries()) answers.push(await once(each, database.db.of('a'), async () => i))
+    assert.deepEqual(answers, [0, 1, 2, 3])
   })
 
   test('whose first ones fail runs in turn, until one of them does not', async () => {

@@ -36,8 +36,7 @@ export function openOnce<DB>({ keyOfSlot, repeatMsMax }: OnceOptions): Once<DB> 
   return async <T>(request: FastifyRequest, db: SlotDatabase<DB>, work: (tx: Transaction<DB>) => Promise<T>) => {
     const given = request.headers['idempotency-key']
     if (given === undefined) return db.transaction(work)
-    // Two users may choose one key.
-    const key = `${request.session?.userId ?? ''}:${checkKey(given)}`
+    const key = keyOf(request.session?.userId, checkKey(given))
     const slotKey = keyOfSlot(db.slot)
     const fingerprint = fingerprintOf(request)
     const run = async (tx: Transaction<DB>) => {
@@ -121,6 +120,12 @@ async function repeat<T>(tx: Transaction<OnceTables>, slotKey: number, key: stri
   if (kept.fingerprint !== fingerprint)
     throw new TenfoldError('conflict', 'this Idempotency-Key was used for another request; choose a new key')
   return kept.answer?.value as T
+}
+
+/** Two users may choose one key. No user's name ends where another's goes on: `a:b` with `c` is not `a` with `b:c`. */
+function keyOf(userId = '', given: string): string {
+  const name = userId.replace(/[%:]/g, encodeURIComponent)
+  return `${name}:${given}`
 }
 
 function checkKey(given: string | string[]): string {
