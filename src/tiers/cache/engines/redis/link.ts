@@ -46,6 +46,8 @@ interface Call {
 
 interface Connection {
   client: Client
+  /** Calls that were sent and not answered, those that were given up too: the server, and the client's queue, have them still. */
+  unanswered: number
   /** Resolves when it is no use any more. */
   lost: Promise<void>
   lose(): void
@@ -98,12 +100,8 @@ export class RedisLink {
     return this.#wasDown ? systemClock.monotonic() - this.#upSince : Number.POSITIVE_INFINITY
   }
 
-  get callsUnderWay(): number {
-    return this.#calls.size
-  }
-
   /**
-   * @throws unavailable at once when it is down or silent, overloaded at once when too many calls are under way, timeout within
+   * @throws unavailable at once when it is down or silent, overloaded at once when too many calls are unanswered, timeout within
    * `callMsMax`, and what the server says (`isServerError`). After a timeout, or unavailable while it was under way, a
    * write may have happened, and may still.
    */
@@ -111,24 +109,27 @@ export class RedisLink {
     const connection = this.#connection
     const { callMsMax, callsMax } = this.#options.limits
     if (connection === undefined) return Promise.reject(new TenfoldError('unavailable', 'the Redis server is down'))
+    if (connection.unanswered >= callsMax)
+      return Promise.reject(new TenfoldError('overloaded', `${callsMax} calls to one Redis server are unanswered`))
     if (this.#silentSince !== undefined)
       return Promise.reject(new TenfoldError('unavailable', 'the Redis server does not answer'))
-    if (this.#calls.size >= callsMax)
-      return Promise.reject(new TenfoldError('overloaded', `${callsMax} calls to one Redis server are under way`))
     return new Promise((resolve, reject) => {
       const call: Call = {
         until: systemClock.monotonic() + callMsMax,
         giveUp: () => reject(new TenfoldError('timeout', `Redis took longer than ${callMsMax} ms`)),
       }
       this.#calls.add(call)
+      connection.unanswered++
       if (this.#timer === undefined) this.#watch(callMsMax)
       connection.client.sendCommand(args as Array<string | Buffer>).then(
         (answer) => {
+          connection.unanswered--
           this.#calls.delete(call)
           this.#heard(connection)
           resolve(answer)
         },
         (error: unknown) => {
+          connection.unanswered--
           this.#calls.delete(call)
           if (!this.isServerError(error))
             return reject(new TenfoldError('unavailable', `the Redis server went away: ${describeError(error)}`))
@@ -183,7 +184,7 @@ export class RedisLink {
     const { address, port } = await withTimeout(this.#options.locate(), connectMsMax, 'finding the Redis server')
     const client = this.#createClient(address, port)
     const { promise: lost, resolve: lose } = Promise.withResolvers<void>()
-    const connection: Connection = { client, lost, lose }
+    const connection: Connection = { client, unanswered: 0, lost, lose }
     const onEnd = () => {
       if (this.#connection === connection) this.reconnect()
     }
@@ -217,11 +218,14 @@ export class RedisLink {
   async #endFormer(client: Client): Promise<void> {
     const [id, info] = await Promise.all([client.sendCommand(['CLIENT', 'ID']), client.sendCommand(['INFO', 'server'])])
     const run = /run_id:(\w+)/.exec(String(info))?.[1] ?? ''
-    const former = this.#former
+    if (this.#former?.run === run) {
+      const killing = client.sendCommand(['CLIENT', 'KILL', 'ID', this.#former.id])
+      await killing.catch((error: unknown) => {
+        // A server whose users are not ours may not allow it. When there was no answer, the next connection ends the former one.
+        if (!this.isServerError(error)) throw error
+      })
+    }
     this.#former = { id: String(id), run }
-    if (former?.run !== run) return
-    // A server whose users are not ours may not allow it.
-    await client.sendCommand(['CLIENT', 'KILL', 'ID', former.id]).catch(() => {})
   }
 
   #createClient(host: string, port: number): Client {

@@ -23,7 +23,7 @@ export interface RedisCacheOptions {
 export interface RedisCacheLimits {
   /** Nobody waits longer than this for a server: what takes longer is a miss. */
   callMsMax: number
-  /** Calls under way at one server; more are misses at once, so that no queue grows before one that is slow. */
+  /** Calls that one server has not answered; more are misses at once, so that no queue grows before one that is slow. */
   callsMax: number
   /** A server that has answered nothing for this long although it was asked: a new connection is tried. */
   hangMsMax: number
