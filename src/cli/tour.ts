@@ -11,6 +11,7 @@ import type { TourReport } from '../tour/report/report.ts'
 import { tourSystemOf } from '../tour/system.ts'
 import { runTour, type TourProgress } from '../tour/tour.ts'
 import { type Command, type TargetSystem, UsageError, wholeNumber } from './command.ts'
+import { highestRungHere } from './highest-rung.ts'
 
 const progressIntervalMs = 5000
 
@@ -23,13 +24,14 @@ export const tour: Command = {
     const minutes = values['minutes'] === undefined ? 3 : Number(values['minutes'])
     if (!(minutes > 0)) throw new UsageError(`--minutes must be a number above 0, got ${values['minutes']}`)
     const ratePerSecond = values['rate'] === undefined ? 200 : wholeNumber(String(values['rate']), '--rate')
+    const rungMax = await highestRungHere((text) => target.note(text))
     const dir = resolve(typeof values['report'] === 'string' ? values['report'] : 'tour')
     const isOurs = !(await isRunning(target))
     if (isOurs) {
       target.note('no system runs; starting one for the tour')
       await runCommand(target, ['up', '--detach'])
     }
-    const report = await travel(target, { minutes, ratePerSecond }).finally(async () => {
+    const report = await travel(target, { minutes, ratePerSecond, rungMax }).finally(async () => {
       if (isOurs) await runCommand(target, ['down'])
     })
     await mkdir(dir, { recursive: true })
@@ -42,7 +44,7 @@ export const tour: Command = {
 
 async function travel(
   target: TargetSystem,
-  { minutes, ratePerSecond }: { minutes: number; ratePerSecond: number },
+  { minutes, ratePerSecond, rungMax }: { minutes: number; ratePerSecond: number; rungMax: number },
 ): Promise<TourReport> {
   const client = await target.client()
   const { urls } = await client.status()
@@ -51,6 +53,7 @@ async function travel(
     baseUrl: urls.app,
     minutes,
     ratePerSecond,
+    rungMax,
     onProgress: showProgress(target),
   })
 }
