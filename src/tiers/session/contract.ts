@@ -55,7 +55,10 @@ export interface ListedSession extends StoredSession {
 export interface UserSessions {
   /** Of whoever has this `userId`; what was used last comes first. At most `sessionsListedMax`. */
   list(userId: string): Promise<ListedSession[]>
-  /** Ends one. It is over for every request that begins after this resolves. False when there was none. */
+  /**
+   * Ends one. It is over for every request that begins after this resolves, but for those that a replica answers which is
+   * behind (database.replicaLagMsMax), or a copy that could not be told (engines/cached). False when there was none.
+   */
   revoke(id: string): Promise<boolean>
   /** Ends all of a user, but `except` ("log out everywhere else"). Answers how many there were. */
   revokeAll(userId: string, options?: { except?: string | undefined }): Promise<number>
