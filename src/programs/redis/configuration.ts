@@ -12,6 +12,9 @@ const connectionsMaxDefault = 10_000
 const memoryBytesMin = 1024 * 1024
 /** A replica that says nothing for this long does not count as one that follows (min-replicas-max-lag, whole seconds). */
 const replicaLagSecondsMax = 2
+/** Of what a client has not read: at any moment, above the largest answer there is (64 values of 1 MiB); and for longer than `unreadSeconds`. */
+const unreadBytesMax = [128 * 1024 * 1024, 8 * 1024 * 1024]
+const unreadSeconds = 5
 /** A node of a cluster is thought dead after this; it has to outlast a pause of the machine. */
 const clusterTimeoutMs = 2000
 
@@ -38,6 +41,8 @@ export function configurationOf(settings: RedisSettings, files: RedisFiles, secr
     ['tcp-keepalive', 30],
     ['timeout', 0],
     ['shutdown-timeout', 3],
+    // Word of changes for a process that stands still would take the place of all values, and it has to start anew anyhow.
+    ['client-output-buffer-limit', 'normal', ...unreadBytesMax, unreadSeconds],
     ['maxmemory', memory.bytesMax],
     ['maxmemory-policy', memory.whenFull],
     ['lazyfree-lazy-eviction', 'yes'],

@@ -2,13 +2,15 @@
 // persists stays, and whoever comes later finds it.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClient } from 'redis'
+import { waitUntil } from '../../base/limits.ts'
 import { isProcessAlive } from '../process.ts'
 import { RedisAdmin } from './admin.ts'
 import { checkRedis, findRedis } from './binary.ts'
@@ -51,6 +53,28 @@ test('nobody comes in without a name and its password, and the app does not admi
   using replica = await clientOf(server, 'replica', secrets.replica)
   await assert.rejects(replica.get('key'), /NOPERM/)
   await assert.rejects(RedisAdmin.connect({ ...server, secrets: testSecrets() }), { code: 'unauthorized' })
+})
+
+test('a client that does not read what it is told is cut off before that takes the place of values', async () => {
+  await using server = await startTestRedis()
+  const deaf = connect(server.port, server.address)
+  try {
+    deaf.on('error', () => {})
+    deaf.write(`HELLO 3 AUTH app ${server.secrets.app} SETNAME deaf\r\nCLIENT TRACKING ON BCAST\r\n`)
+    await once(deaf, 'data')
+    deaf.pause()
+    using admin = await RedisAdmin.connect(server)
+    const clients = async () => String(await admin.command('CLIENT', 'LIST'))
+    assert.match(await clients(), /name=deaf/)
+    const names = Array.from({ length: 50 }, (_, i) => 'k'.repeat(100_000) + i)
+    const isGone = async () => {
+      await Promise.all(names.map((name) => admin.command('SET', name, '')))
+      return !(await clients()).includes('name=deaf')
+    }
+    await waitUntil(isGone, { what: 'the end of its connection', timeoutMs: 30_000, intervalMs: 250 })
+  } finally {
+    deaf.destroy()
+  }
 })
 
 test('secrets stand in files of the server alone and on no command line', async () => {
