@@ -1,4 +1,5 @@
-// Steps of the shared cache. Each may be run again after a crash at any point.
+// Steps of the shared cache. Each may be run again after a crash at any point. A node that dies under one is started again by
+// the watcher, and is waited for.
 
 import { TenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
@@ -8,16 +9,21 @@ import { clearServer } from '../../tiers/cache/engines/redis/scan.ts'
 import { cacheSettingsOf } from '../../topology/cache-settings.ts'
 import type { System } from '../system.ts'
 
+const timeoutMs = 60_000
+const intervalMs = 200
 /** Nodes of a cluster find each other by gossip, several rounds of a second. */
-const formTimeoutMs = 60_000
-/** A node that is down is started again by the watcher. */
-const clearTimeoutMs = 60_000
+const formAttemptMs = 20_000
 
-export async function tuneCache({ keeper, redis }: System, id: string): Promise<void> {
-  const node = keeper.node(id)
-  if (!node) return
-  // One that is down is started with them.
-  if (node.pid !== null) await redis.tune(node)
+type CacheSystem = Pick<System, 'keeper' | 'redis' | 'secrets' | 'stopping'>
+
+export async function tuneCache({ keeper, redis, stopping }: CacheSystem, id: string): Promise<void> {
+  const tune = async () => {
+    const node = keeper.node(id)
+    // One that is down is started with them.
+    if (node && node.pid !== null) await redis.tune(node)
+    return true
+  }
+  await waitUntil(tune, { what: `the new settings of ${id}`, timeoutMs, intervalMs, signal: stopping() })
   const settings = cacheSettingsOf(keeper.map.topology)
   await keeper.change((draft) => {
     const found = nodeOf(draft, id)
@@ -25,18 +31,22 @@ export async function tuneCache({ keeper, redis }: System, id: string): Promise<
   })
 }
 
-export async function formCluster({ keeper, secrets }: System, ids: readonly string[]): Promise<void> {
+export async function formCluster({ keeper, secrets, stopping }: CacheSystem, ids: readonly string[]): Promise<void> {
   const nodes = ids.map((id) => {
     const node = keeper.node(id)
     if (node?.busPort === undefined) throw new TenfoldError('not-found', `the map has no node ${id} of a cluster`)
     const standsBy = node.standsBy === undefined ? undefined : keeper.node(node.standsBy)
     return { address: node.address, port: node.port, busPort: node.busPort, standsBy }
   })
-  await healCluster(nodes, { secrets: secrets.redis, timeoutMs: formTimeoutMs })
+  const form = async () => {
+    await healCluster(nodes, { secrets: secrets.redis, timeoutMs: formAttemptMs })
+    return true
+  }
+  await waitUntil(form, { what: `one cluster of ${ids.join(', ')}`, timeoutMs, intervalMs, signal: stopping() })
 }
 
 /** Values and the right to load them, not locks and counts. A replica follows its primary. */
-export async function clearCache({ keeper, redis }: System, ids: readonly string[]): Promise<void> {
+export async function clearCache({ keeper, redis, stopping }: CacheSystem, ids: readonly string[]): Promise<void> {
   const clear = async (id: string) => {
     const node = keeper.node(id)
     if (!node) return true
@@ -45,8 +55,9 @@ export async function clearCache({ keeper, redis }: System, ids: readonly string
     if (!isReplica) await clearServer((args) => admin.command(...(args.map(String) as [string, ...string[]])))
     return true
   }
+  const signal = stopping()
   await Promise.all(
-    ids.map((id) => waitUntil(() => clear(id), { what: `an empty ${id}`, timeoutMs: clearTimeoutMs, intervalMs: 200 })),
+    ids.map((id) => waitUntil(() => clear(id), { what: `an empty ${id}`, timeoutMs, intervalMs, signal })),
   )
   await keeper.change((draft) => {
     delete draft.cache?.mixed
