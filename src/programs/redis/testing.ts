@@ -96,12 +96,12 @@ export async function startTestRedis(
 }
 
 /**
- * Below the ports that the system gives to outgoing connections (32768 and up on Linux): a server that is started again
+ * Beside those of whole systems under test (test/running-system.ts), and below the ports that the system gives to outgoing connections (32768 and up on Linux): a server that is started again
  * would else find its port taken by a connection of somebody.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(12_000, 32_000)
+    const port = randomInt(22_200, 32_000)
     const server = createServer()
     const isFree = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false))
