@@ -60,7 +60,8 @@ test('a topology that new fronts could not start with changes nothing; one witho
   let changes = 0
   const keeper = { map, change: () => changes++, changeEverywhere: () => changes++ }
   let checks = 0
-  const system = { home, keeper, events: { emit() {} } } as unknown as System
+  const stopping = () => new AbortController().signal
+  const system = { home, keeper, events: { emit() {} }, stopping } as unknown as System
   const executor = new Executor(system, async (_, roles) => {
     if (!roles.has('front')) return
     checks++

@@ -59,6 +59,7 @@ export class Executor {
       carryOut: (step) => this.#carryOutOfClimb(step),
       replan: (journal, error) => this.#replan(journal, error),
       onChange: () => this.#announce(),
+      isStopping: () => system.stopping().aborted,
     })
   }
 
@@ -253,6 +254,7 @@ export class Executor {
         nameOf: () => `the repair of ${id}`,
         events: this.#system.events,
         carryOut: (step) => carryOutStep(this.#system, step),
+        isStopping: () => this.#system.stopping().aborted,
       })
       this.#repairs.set(id, lane)
     }

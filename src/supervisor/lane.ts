@@ -17,6 +17,8 @@ export interface LaneOptions {
   /** Steps to go on with instead of what is left, before a step or after its failure (then with the error). */
   replan?(journal: Journal, error?: unknown): Promise<Step[] | undefined>
   onChange?(): void
+  /** The supervisor is about to stop: a step that gives up now is gone on with by the next one. */
+  isStopping?(): boolean
 }
 
 export class Lane {
@@ -129,7 +131,7 @@ export class Lane {
       if (journal.done === journal.steps.length) journal.finishedAt = new Date().toISOString()
     } catch (error) {
       // Given up since the supervisor stops: the next one goes on.
-      if (!this.#isStopped) {
+      if (!this.#isStopped && !this.#options.isStopping?.()) {
         journal.failure = describeError(error)
         this.#lastError = error
         events.emit('error', `${nameOf(journal)} stopped: ${journal.failure}`)

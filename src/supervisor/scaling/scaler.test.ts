@@ -133,7 +133,8 @@ class Tier implements NodeDriver {
     this.keeper = new MapKeeper(this.home, map)
     const events = new EventLog(pino({ level: 'silent' }))
     this.#fleet = new Fleet(this.keeper, events, () => this)
-    this.#system = { home: this.home, keeper: this.keeper, fleet: this.#fleet, events } as unknown as System
+    const stopping = () => new AbortController().signal
+    this.#system = { home: this.home, keeper: this.keeper, fleet: this.#fleet, events, stopping } as unknown as System
     this.executor = this.succeed()
     this.scaler = new Scaler(this.#system, this.executor, { lookIntervalMs: 50 })
   }
