@@ -35,8 +35,9 @@ export const sessionsRevoke: Command = {
 export const sessionsRotateKey: Command = {
   name: 'sessions rotate-key',
   usage: '[--drop-old]',
-  summary:
-    'let a new key sign cookies, in every web process; nobody is logged out, but with --drop-old, if somebody else has the keys, everybody',
+  summary: 'let a new key sign cookies, live; nobody is logged out, but with --drop-old everybody',
+  details: `Old keys verify as long as what they signed can live, and are dropped by a later rotation. --drop-old drops them at once: when
+somebody else may have them.`,
   options: { 'drop-old': { type: 'boolean' } },
   words: [0, 0],
   async run(target, _words, values) {
