@@ -1,7 +1,7 @@
 // What one Redis of ours has on disk. The directory is closed to everybody but the user that the server runs as: it holds
 // the password of replication, and the data.
 
-import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { TenfoldError } from '../../base/errors.ts'
 
@@ -13,6 +13,8 @@ export interface RedisFiles {
   /** Written by the server when it starts, removed when it stops in order. */
   pid: string
   log: string
+  /** What it would read at its start, by the names that Redis has for them: its log of writes, and what it was sent as a replica. */
+  kept: readonly string[]
   /** There while the app is kept out, see fence.ts. */
   fence: string
 }
@@ -31,6 +33,7 @@ export function redisFilesOf(directory: string): RedisFiles {
     users: join(dir, 'users.acl'),
     pid: join(dir, 'redis.pid'),
     log: join(dir, 'redis.log'),
+    kept: [join(dir, 'appendonlydir'), join(dir, 'dump.rdb')],
     fence: join(dir, 'fenced'),
   }
 }
@@ -39,6 +42,11 @@ export async function makeRedisDir({ dir }: RedisFiles, owner: RedisOwner | unde
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await chmod(dir, 0o700)
   if (owner) await chown(dir, owner.uid, owner.gid)
+}
+
+/** For a server that is to keep nothing: else its next start would bring back what it had, however long ago that was. */
+export async function forgetKept({ kept }: RedisFiles): Promise<void> {
+  await Promise.all(kept.map((path) => rm(path, { recursive: true, force: true })))
 }
 
 /** Whole or not at all, and for the server's user only. */

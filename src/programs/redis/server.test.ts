@@ -135,6 +135,28 @@ test('with aof an acknowledged write survives kill -9, without it nothing does',
   }
 })
 
+test('a server that is to keep nothing finds nothing either: no old log of writes, and no copy that it began with as a replica', async () => {
+  await using server = await startTestRedis({ persistence: 'aof' })
+  const keyAt = async (at: TestRedis) => {
+    using app = await clientOf(at, 'app', at.secrets.app)
+    return await app.get('key')
+  }
+  {
+    using app = await clientOf(server, 'app', server.secrets.app)
+    await app.set('key', 'old')
+  }
+  await using replica = await startTestRedis({ secrets: server.secrets, replicaOf: server })
+  await waitUntil(async () => (await keyAt(replica)) === 'old', { what: 'the copy', timeoutMs: 20_000 })
+  await replica.kill()
+  await replica.start({ replicaOf: undefined })
+  assert.equal(await keyAt(replica), null)
+  for (const persistence of ['off', 'aof'] as const) {
+    await server.kill()
+    await server.start({ persistence })
+    assert.equal(await keyAt(server), null, persistence)
+  }
+})
+
 test('full memory evicts under allkeys-lfu and refuses under noeviction', async () => {
   await using server = await startTestRedis({ memory: { bytesMax: 4 * 1024 * 1024, whenFull: 'allkeys-lfu' } })
   const fill = async () => {

@@ -12,7 +12,7 @@ import { RedisAdmin } from './admin.ts'
 import { findRedis } from './binary.ts'
 import { configurationOf, usersOf } from './configuration.ts'
 import type { RedisBinary, RedisSecrets, RedisSettings } from './contract.ts'
-import { findRedisOwner, makeRedisDir, type RedisFiles, type RedisOwner, writeSecret } from './files.ts'
+import { findRedisOwner, forgetKept, makeRedisDir, type RedisFiles, type RedisOwner, writeSecret } from './files.ts'
 
 const pollMs = 10
 const killWaitMs = 5000
@@ -54,6 +54,7 @@ export async function startRedis({ binary, files, settings, secrets, timeoutMs }
       `the user that Redis runs as cannot reach ${files.dir}: use another directory`,
     )
   await rm(files.pid, { force: true })
+  if (settings.persistence === 'off') await forgetKept(files)
   await writeSecret(files.configuration, configurationOf(settings, files, secrets), owner)
   await writeSecret(files.users, usersOf(secrets, { isFenced: await isThere(files.fence) }), owner)
   const log = await openLog(files)

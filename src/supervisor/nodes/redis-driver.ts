@@ -6,7 +6,7 @@ import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { RedisAdmin } from '../../programs/redis/admin.ts'
 import type { RedisSettings } from '../../programs/redis/contract.ts'
-import { type RedisFiles, redisFilesOf } from '../../programs/redis/files.ts'
+import { forgetKept, type RedisFiles, redisFilesOf } from '../../programs/redis/files.ts'
 import { redisPid, startRedis, stopRedis, waitForRedis } from '../../programs/redis/server.ts'
 import { cacheSettingsOf } from '../../topology/cache-settings.ts'
 import type { NodeDriver } from './driver.ts'
@@ -75,6 +75,7 @@ export class RedisDriver implements NodeDriver {
     await admin.command('CONFIG', 'SET', 'maxmemory-policy', memory.whenFull)
     await admin.command('CONFIG', 'SET', 'maxmemory', memory.bytesMax)
     await admin.command('CONFIG', 'SET', 'appendonly', persistence === 'aof' ? 'yes' : 'no')
+    if (persistence === 'off') await forgetKept(this.filesOf(node))
   }
 
   /** The caller closes it. */
