@@ -17,7 +17,6 @@ import type { Supervisor } from '../supervisor/supervisor.ts'
 import { mergeTopology, presetOf, rungOf } from '../topology/rungs.ts'
 import type { Topology } from '../topology/schema.ts'
 import { resolveTopology } from '../topology/topology.ts'
-import { withCount } from '../topology/with-count.ts'
 import type { ControlEvents, Plan, Target } from './api.ts'
 import { addBackupRoutes } from './backup-routes.ts'
 import { addCacheRoutes, renderCache } from './cache-routes.ts'
@@ -140,7 +139,10 @@ export class ControlServer extends Lifecycle {
     })
     http.post('/api/scale', async (request, reply) => {
       const { role, count } = parse(bodies.scale, request.body)
-      const topology = withCount(keeper.map.topology, role, count)
+      const topology = resolveTopology(
+        mergeTopology(keeper.map.topology, { [role]: { count } }),
+        `scale ${role} ${count}`,
+      )
       reply.status(202)
       return describePlan(keeper.map.rung, topology.rung, await executor.accept(topology))
     })

@@ -8,7 +8,6 @@ import { isTenfoldError } from '../base/errors.ts'
 import { topologyReference } from './reference.ts'
 import { highestBuiltRung, presetOf, rungs } from './rungs.ts'
 import { resolveTopology } from './topology.ts'
-import { withCount } from './with-count.ts'
 
 test('every rung is a whole topology that could be written by hand', () => {
   for (const { number } of rungs) {
@@ -16,16 +15,6 @@ test('every rung is a whole topology that could be written by hand', () => {
     assert.deepEqual(resolveTopology(whole), whole, `rung ${number} printed and read again`)
     assert.equal(whole.rung, number)
   }
-})
-
-test('a role is scaled to any number, also beyond what the load may ask for', () => {
-  const seven = resolveTopology({ rung: 7 })
-  assert.deepEqual([seven.web.count, seven.web.max], [3, 6])
-  const { web } = withCount(seven, 'web', 8)
-  assert.deepEqual([web.count, web.max], [8, 8])
-  assert.deepEqual(withCount(seven, 'web', 4).web, { ...seven.web, count: 4 })
-  assert.equal(withCount(resolveTopology({ rung: 3 }), 'web', 4).web.max, undefined)
-  assert.equal(withCount(seven, 'worker', 2).worker.count, 2)
 })
 
 test('each built rung adds to the one below it', () => {
