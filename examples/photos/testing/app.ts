@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { homeOf } from '../../../src/map/home.ts'
 import { type MapNode, nodeOf, type SystemMap } from '../../../src/map/map.ts'
+import { writeSecrets } from '../../../src/map/secrets.ts'
 import { writeMap } from '../../../src/map/store.ts'
 import { MapSubscription } from '../../../src/map/subscription.ts'
 import { openWebRole } from '../../../src/processes/web.ts'
@@ -26,18 +27,20 @@ export async function startTestPhotos(options: { logLevel?: string } = {}): Prom
   await mkdir(home.doors, { recursive: true })
   const port = await freePort()
   await writeMap(home.map, mapOf(port, postgres))
+  const secrets = {
+    postgres: postgres.secrets,
+    redis: { admin: '', app: '', replica: '' },
+    cookieKeys: ['a key of the tests'],
+    controlToken: '',
+  }
+  await writeSecrets(home, secrets)
   const map = new MapSubscription(home.map)
   await map.start()
   const self = nodeOf(map.current, nodeId) as MapNode
   const role = await openWebRole({
     home,
     map,
-    secrets: {
-      postgres: postgres.secrets,
-      redis: { admin: '', app: '', replica: '' },
-      cookieKeys: ['a key of the tests'],
-      controlToken: '',
-    },
+    secrets,
     log: pino({ level: options.logLevel ?? 'fatal' }),
     nodeId,
     self: () => self,
