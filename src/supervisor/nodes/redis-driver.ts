@@ -6,6 +6,7 @@ import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { RedisAdmin } from '../../programs/redis/admin.ts'
 import type { RedisSettings } from '../../programs/redis/contract.ts'
+import { takeOver } from '../../programs/redis/failover.ts'
 import { forgetKept, type RedisFiles, redisFilesOf } from '../../programs/redis/files.ts'
 import { redisPid, startRedis, stopRedis, waitForRedis } from '../../programs/redis/server.ts'
 import { cacheSettingsOf } from '../../topology/cache-settings.ts'
@@ -17,6 +18,8 @@ const startTimeoutMs = 60_000
 /** What it writes to disk at its end is its log of writes, if it has one. */
 const stopTimeoutMs = 5000
 const beatTimeoutMs = 1000
+/** Its votes are there in some milliseconds, or not at all while most of the cluster is down. */
+const takeOverTimeoutMs = 3000
 
 export class RedisDriver implements NodeDriver {
   readonly #home: Home
@@ -31,6 +34,7 @@ export class RedisDriver implements NodeDriver {
 
   /** One that runs already, started by a supervisor that died before the map had its pid, is taken over. */
   async start(node: MapNode): Promise<number> {
+    await this.#leaveToHeirs(node)
     const { pid } = await startRedis({
       files: this.filesOf(node),
       settings: this.#settingsOf(node),
@@ -91,6 +95,19 @@ export class RedisDriver implements NodeDriver {
   /** Its log lies beside those of the other nodes. */
   filesOf(node: MapNode): RedisFiles {
     return { ...redisFilesOf(dataDirOf(node)), log: logFileOf(this.#home, node.id) }
+  }
+
+  /** Without them it starts all the same: then what it had is lost, which a cache may. */
+  async #leaveToHeirs(node: MapNode): Promise<void> {
+    const { topology, nodes } = this.#map()
+    const isEmpty = topology.cache.persistence === 'off' && redisPid(this.filesOf(node)) === undefined
+    const heirs = isEmpty ? nodes.filter(({ id, standsBy }) => id === node.standsBy || standsBy === node.id) : []
+    for (const heir of heirs.filter(({ pid }) => pid !== null)) {
+      try {
+        using admin = await this.admin(heir, beatTimeoutMs)
+        await takeOver(admin, node, takeOverTimeoutMs)
+      } catch {}
+    }
   }
 
   #settingsOf({ address, port, busPort }: MapNode): RedisSettings {

@@ -6,6 +6,7 @@ import { it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
 import { RedisAdmin } from '../../../../programs/redis/admin.ts'
 import { healCluster } from '../../../../programs/redis/cluster.ts'
+import { takeOver } from '../../../../programs/redis/failover.ts'
 import type { TestRedis } from '../../../../programs/redis/testing.ts'
 import { keptOf } from '../../testing/kept.ts'
 import { openOver, startServers } from './testing.ts'
@@ -29,13 +30,7 @@ it('kill -9 of a primary that has a replica: its values are back when the replic
   assert.equal(await countOf('value'), keys.length)
   {
     using replica = await RedisAdmin.connect(fourth)
-    const isReplica = async () => {
-      const info = await replica.info('replication')
-      return info.get('role') === 'slave' && info.get('master_link_status') === 'up'
-    }
-    await waitUntil(isReplica, { what: 'the replica', timeoutMs: waitMs })
-    const behind = async () => Number(await replica.command('DBSIZE')) > keys.length / 5
-    await waitUntil(behind, { what: 'the values at the replica', timeoutMs: waitMs })
+    await untilCopied(replica)
   }
   await first.kill()
   await waitUntil(async () => (await countOf('value')) < keys.length, { what: 'the loss', timeoutMs: waitMs })
@@ -54,4 +49,24 @@ it('kill -9 of a primary that has a replica: its values are back when the replic
   using anew = await RedisAdmin.connect(first)
   assert.equal((await anew.info('replication')).get('role'), 'slave', 'also when it has lost who it was')
   assert.equal(await countOf('value'), keys.length - 100)
+
+  // One that is started again at once is back, with nothing, before the others believe it dead.
+  await untilCopied(anew)
+  await fourth.kill()
+  await takeOver(anew, fourth, waitMs)
+  await fourth.start()
+  await healCluster(nodes, { secrets, timeoutMs: 30_000 })
+  await waitUntil(async () => (await countOf('value')) === keys.length - 100, { what: 'all values', timeoutMs: waitMs })
+  await takeOver(anew, fourth, waitMs)
+  assert.equal((await anew.info('replication')).get('role'), 'master', 'who leads already is left alone')
 })
+
+async function untilCopied(replica: RedisAdmin): Promise<void> {
+  const isReplica = async () => {
+    const info = await replica.info('replication')
+    return info.get('role') === 'slave' && info.get('master_link_status') === 'up'
+  }
+  await waitUntil(isReplica, { what: 'the replica', timeoutMs: waitMs })
+  const hasCopy = async () => Number(await replica.command('DBSIZE')) > keys.length / 10
+  await waitUntil(hasCopy, { what: 'the values at the replica', timeoutMs: waitMs })
+}
