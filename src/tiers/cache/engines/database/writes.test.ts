@@ -260,10 +260,12 @@ describe('write-back in the database', () => {
         }
       }
       await Promise.all(keys.map(write))
-    } finally {
       isOver = true
       t.diagnostic(`${await cutting} connections were cut`)
       await waitUntil(() => isEmpty('cut', keys), { what: 'all stores', timeoutMs })
+    } finally {
+      isOver = true
+      await cutting.catch(() => {}) // told above
       for (const tier of tiers) await tier.stop(timeoutMs)
     }
     for (const key of keys) {
