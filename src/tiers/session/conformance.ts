@@ -1,6 +1,7 @@
 // The suite of the session tier: every engine's test calls it.
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { waitUntil } from '../../base/limits.ts'
 import type { SessionEngine } from './contract.ts'
@@ -131,6 +132,17 @@ export function sessionConformance(name: string, { engine }: SessionConformance)
       const second = await sessions.open(`a=b; ${sent(cookie)}; c=d`)
       assert.equal(second.get('theme'), 'dark')
       assert.equal(await sessions.save(second, { protocol: 'https' }), undefined, 'a read writes nothing')
+    })
+
+    it('a user has as long a name as can be looked for, and no longer', async () => {
+      const sessions = open()
+      const session = sessions.empty()
+      const longest = randomBytes(511).toString('hex') // and its quotes
+      assert.throws(() => session.set('userId', `${longest}0`), { code: 'too-large' })
+      session.userId = longest
+      const cookie = sent(await sessions.save(session, { protocol: 'http' }))
+      assert.equal((await sessions.open(cookie)).userId, longest)
+      assert.equal((await openUserSessions(engine()).list(longest)).length, 1)
     })
 
     it('gives a new id to who logs in, and ends the old one', async () => {

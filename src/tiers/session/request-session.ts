@@ -6,6 +6,8 @@ import type { SignedCookie } from './cookie.ts'
 
 const fieldCharactersMax = 128
 const valueBytesMax = 16 * 1024
+/** It is in an index, whose entries are at most a third of a page. */
+const userIdBytesMax = 1024
 
 export class RequestSession implements Session {
   /** The stored session; undefined for a visitor of whom nothing is stored. */
@@ -99,9 +101,12 @@ function check(field: string, value: SessionValue | undefined): void {
   const text = value === undefined ? '' : JSON.stringify(value)
   if (text === undefined)
     throw new TenfoldError('bad-input', `session field ${field} must be JSON, got ${typeof value}`)
-  if (Buffer.byteLength(text) > valueBytesMax)
+  const bytes = Buffer.byteLength(text)
+  if (field === 'userId' && bytes > userIdBytesMax)
+    throw new TenfoldError('too-large', `a user is named by at most ${userIdBytesMax} bytes, got ${bytes}`)
+  if (bytes > valueBytesMax)
     throw new TenfoldError(
       'too-large',
-      `session field ${field} has ${Buffer.byteLength(text)} bytes, the limit is ${valueBytesMax}: store it in a table`,
+      `session field ${field} has ${bytes} bytes, the limit is ${valueBytesMax}: store it in a table`,
     )
 }
