@@ -70,7 +70,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const probe = await stack.start(new DatabaseProbe(db))
     const slots = { slotOf: slotOfText, slotCount }
     const writeBack = new WriteBackTier(openDatabaseWrites(db, slots), { log })
-    const cache = stack.keep(await openProcessCache(map.current, secrets, db, writeBack))
+    const cache = stack.keep(await openProcessCache(map.current, secrets, db, writeBack, log))
     const inDatabase = openDatabaseSessions(db, slots)
     const readsShared = () => map.current.sessions === 'shared'
     const sessions = cache.shared ? openCachedSessions(inDatabase, cache.shared, readsShared) : inDatabase

@@ -3,9 +3,11 @@
 //
 // Nodes that are down keep nobody from starting or stopping: each is tried once, and is a miss until it is back.
 
+import type { BaseLogger } from 'pino'
 import { withTimeout } from '../../base/limits.ts'
 import { nodeOf, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
+import type { RedisAddress } from '../../programs/redis/contract.ts'
 import { openCache } from '../../tiers/cache/cache.ts'
 import type { Cache } from '../../tiers/cache/contract.ts'
 import { openDatabaseLocks } from '../../tiers/cache/engines/database/guards.ts'
@@ -39,6 +41,7 @@ export async function openProcessCache(
   secrets: Secrets,
   database: Database<unknown>,
   writeBack: WriteBackTier,
+  log: Pick<BaseLogger, 'error'>,
 ): Promise<ProcessCache> {
   const near = openMemoryCache({ bytesMax: map.topology.cache.bytesMax })
   const ofDatabase = openDatabaseLocks(database, { slotOf: slotOfText, slotCount })
@@ -54,7 +57,9 @@ export async function openProcessCache(
       report: async () => ({ near: near.insight(), far: null, writeBack: await depthOf(writeBack) }),
       close: () => near.close(),
     }
-  const redis = await openRedisCache({ servers, username: 'app', password: secrets.redis.app })
+  const onRefused = (err: Error, { address, port }: RedisAddress) =>
+    log.error({ err, address, port }, `a node of the shared cache lets this process not in: ${err.message}`)
+  const redis = await openRedisCache({ servers, username: 'app', password: secrets.redis.app, onRefused })
   const far = new CountedFar(redis)
   const levels = new TwoLevels(near, far)
   return {

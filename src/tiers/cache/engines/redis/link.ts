@@ -32,6 +32,8 @@ export interface LinkOptions {
   onUp?(): void
   /** Each time it was up and is not any more. */
   onDown?(): void
+  /** The server answers, and lets us not in (a wrong password): said once until it does, since trying again does not help. */
+  onRefused?(error: Error, server: RedisAddress): void
   /** The server's `invalidate` messages: a key, or null for all. `prepare` has to ask for them (CLIENT TRACKING). */
   onInvalidate?(key: Buffer | null): void
   random?: Random
@@ -74,6 +76,7 @@ export class RedisLink {
   /** The connection before, as the server knows it. */
   #former: Session | undefined
   #wasDown = false
+  #isRefused = false
   #keeping: Promise<void> = Promise.resolve()
 
   private constructor(module: RedisModule, options: LinkOptions) {
@@ -201,14 +204,23 @@ export class RedisLink {
       if (this.#closing.signal.aborted || !client.isReady) throw new TenfoldError('closed', 'the connection is closed')
     } catch (error) {
       destroy(client)
+      this.#noteRefusal(error, { address, port })
       throw error
     }
+    this.#isRefused = false
     this.#silentSince = undefined
     this.#upSince = systemClock.monotonic()
     this.#answeredAt = this.#upSince
     this.#connection = connection
     this.#options.onUp?.()
     return connection
+  }
+
+  #noteRefusal(error: unknown, server: RedisAddress): void {
+    // One that reads its log of writes says so until it has.
+    if (this.#isRefused || !this.isServerError(error) || error.message.startsWith('LOADING')) return
+    this.#isRefused = true
+    this.#options.onRefused?.(error, server)
   }
 
   /**

@@ -1,6 +1,7 @@
 // One server among those that hold the values: the link to it, and the deletions that it is owed.
 
 import { systemClock } from '../../../../base/clock.ts'
+import type { RedisAddress } from '../../../../programs/redis/contract.ts'
 import type { Change } from '../../shared/contract.ts'
 import type { KeyNames } from './keys.ts'
 import { type LinkOptions, RedisLink, type Send } from './link.ts'
@@ -20,6 +21,8 @@ export interface ServersOptions {
   limits: RedisCacheLimits
   /** Word of changes at any of them. */
   tell(change: Change): void
+  /** See link.ts. */
+  onRefused?(error: Error, server: RedisAddress): void
   /** See watch.ts. */
   hearDebts?(): void
 }

@@ -61,8 +61,8 @@ async function openServers(
   names: KeyNames,
   tell: (change: Change) => void,
 ): Promise<Servers> {
-  const { servers, username, password } = options
-  const shared = { username, password, names, limits: limitsOf(options), tell }
+  const { servers, username, password, onRefused } = options
+  const shared = { username, password, names, limits: limitsOf(options), tell, ...(onRefused && { onRefused }) }
   const nodes = servers.kind === 'sentinel' ? servers.sentinels : servers.nodes
   if (nodes.length === 0) throw new TenfoldError('bad-input', 'a redis cache needs at least one server')
   if (servers.kind === 'nodes') return Nodes.open({ ...shared, nodes })

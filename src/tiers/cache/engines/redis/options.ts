@@ -18,6 +18,8 @@ export interface RedisCacheOptions {
   /** Before every key, so that several systems can share a server. Default `tenfold:`. */
   prefix?: string
   limits?: Partial<RedisCacheLimits>
+  /** A server answers and lets us not in: all its keys are missing until somebody mends that. Once for each connection to it. */
+  onRefused?(error: Error, server: RedisAddress): void
 }
 
 export interface RedisCacheLimits {
