@@ -230,7 +230,7 @@ export class Executor {
     const wasTroubled = error !== undefined && isTroubled()
     if (wasTroubled) {
       const mended = { what: 'the repair of the database', timeoutMs: mendTimeoutMs, intervalMs: 50 }
-      await waitUntil(() => !isTroubled(), mended).catch(() => {})
+      await waitUntil(() => !isTroubled(), { ...mended, signal: this.#system.stopping() }).catch(() => {})
     }
     const now = primariesOf(keeper.map)
     const known = Object.fromEntries(Object.keys(journal.primaries).map((shard) => [shard, now[shard]]))

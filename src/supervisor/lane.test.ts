@@ -59,6 +59,23 @@ test('a step that gives up because the supervisor stops is gone on with by the n
   assert.deepEqual(await resumed(file), steps.slice(1))
 })
 
+test('no step begins once the supervisor is about to stop', async (t) => {
+  const file = await newFile(t)
+  const stopping = new AbortController()
+  const carriedOut: Step[] = []
+  const lane = openLane(file, {
+    isStopping: () => stopping.signal.aborted,
+    carryOut: async (step) => {
+      carriedOut.push(step)
+      stopping.abort()
+    },
+  })
+  lane.begin(journalOf())
+  await lane.idle()
+  assert.deepEqual(carriedOut, steps.slice(0, 1))
+  assert.deepEqual(await resumed(file), steps.slice(1))
+})
+
 test('a step that fails ends the plan, for the next supervisor too', async (t) => {
   const file = await newFile(t)
   const lane = openLane(file, {

@@ -17,7 +17,7 @@ export interface LaneOptions {
   /** Steps to go on with instead of what is left, before a step or after its failure (then with the error). */
   replan?(journal: Journal, error?: unknown): Promise<Step[] | undefined>
   onChange?(): void
-  /** The supervisor is about to stop: a step that gives up now is gone on with by the next one. */
+  /** The supervisor is about to stop: no step begins any more, and one that gives up is gone on with by the next supervisor. */
   isStopping?(): boolean
 }
 
@@ -111,7 +111,7 @@ export class Lane {
     const { file, events, nameOf } = this.#options
     try {
       await writeJournal(file, journal)
-      while (!this.#isStopped) {
+      while (!this.#isStopping) {
         this.#follow(journal, await this.#options.replan?.(journal))
         const step = journal.steps[journal.done]
         if (!step) break
@@ -131,7 +131,7 @@ export class Lane {
       if (journal.done === journal.steps.length) journal.finishedAt = new Date().toISOString()
     } catch (error) {
       // Given up since the supervisor stops: the next one goes on.
-      if (!this.#isStopped && !this.#options.isStopping?.()) {
+      if (!this.#isStopping) {
         journal.failure = describeError(error)
         this.#lastError = error
         events.emit('error', `${nameOf(journal)} stopped: ${journal.failure}`)
@@ -141,6 +141,10 @@ export class Lane {
     await writeJournal(file, journal).catch((error) =>
       events.emit('error', `the journal could not be written: ${describeError(error)}`),
     )
+  }
+
+  get #isStopping(): boolean {
+    return this.#isStopped || this.#options.isStopping?.() === true
   }
 
   #follow(journal: Journal, instead: Step[] | undefined): void {
