@@ -46,10 +46,11 @@ export async function openProcessCache(
   const near = openMemoryCache({ bytesMax: map.topology.cache.bytesMax })
   const ofDatabase = openDatabaseLocks(database, { slotOf: slotOfText, slotCount })
   const sweep = () => ofDatabase.sweep()
+  const parts = { writeBack, newest: database.causality.newest }
   const servers = serversOf(map)
   if (!servers)
     return {
-      cache: openCache(near, { writeBack }),
+      cache: openCache(near, parts),
       locks: ofDatabase.locks,
       limiter: ofDatabase.rateLimiter,
       shared: undefined,
@@ -63,7 +64,7 @@ export async function openProcessCache(
   const far = new CountedFar(redis)
   const levels = new TwoLevels(near, far)
   return {
-    cache: openCache(levels, { writeBack }),
+    cache: openCache(levels, parts),
     locks: redis.locks,
     limiter: redis.rateLimiter,
     shared: far,

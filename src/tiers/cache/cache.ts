@@ -35,6 +35,8 @@ const channel = openChannel('tenfold:cache')
 export interface CacheParts {
   /** What `write: 'back'` writes to unless told otherwise. */
   writeBack?: WriteBack
+  /** Runs a load so that it sees the newest: what it brings is given to others, who may have seen more than who asks. */
+  newest?: <T>(load: () => Promise<T>) => Promise<T>
   clock?: Clock
   random?: Random
 }
@@ -45,12 +47,13 @@ interface Shared {
   flights: Flights
   failures: Failures
   writeBack: WriteBack | undefined
+  newest: NonNullable<CacheParts['newest']>
   clock: Clock
   random: Random
 }
 
 export function openCache(engine: CacheEngine, parts: CacheParts = {}): Cache {
-  const { writeBack, clock = systemClock, random = systemRandom } = parts
+  const { writeBack, newest = (load) => load(), clock = systemClock, random = systemRandom } = parts
   const failures = new Failures(clock, random)
   const flights = new Flights(clock, failures)
   if (isShared(engine))
@@ -59,7 +62,7 @@ export function openCache(engine: CacheEngine, parts: CacheParts = {}): Cache {
       else if (change.kind === 'tag') flights.changedTag(change.tag)
       else flights.changedPerhapsAny()
     })
-  return new NamedCache({ engine, flights, failures, writeBack, clock, random }, '', {})
+  return new NamedCache({ engine, flights, failures, writeBack, newest, clock, random }, '', {})
 }
 
 class NamedCache implements CacheNamespace {
@@ -150,16 +153,21 @@ class NamedCache implements CacheNamespace {
   }
 
   #start(key: string, terms: Terms, work: () => Promise<unknown>, isRefresh = false): Promise<unknown> {
-    const { flights } = this.#shared
+    const { flights, newest } = this.#shared
     const engine = this.#engine
     if (isShared(engine)) {
       const load = () => this.#loadForAll(engine, key, terms, work, isRefresh)
       return flights.start(key, terms.tags, load, () => {}) // the lease says whether it is remembered
     }
-    return flights.start(key, terms.tags, work, ({ value, loadMs }) => {
-      const { kept, keepMs } = this.#keptOf(value, terms, loadMs)
-      return keepMs > 0 ? engine.set(key, kept, keepMs) : engine.delete(key)
-    })
+    return flights.start(
+      key,
+      terms.tags,
+      () => newest(work),
+      ({ value, loadMs }) => {
+        const { kept, keepMs } = this.#keptOf(value, terms, loadMs)
+        return keepMs > 0 ? engine.set(key, kept, keepMs) : engine.delete(key)
+      },
+    )
   }
 
   /** One load for all processes that share the engine. */
@@ -170,10 +178,10 @@ class NamedCache implements CacheNamespace {
     work: () => Promise<unknown>,
     isRefresh: boolean,
   ): Promise<unknown> {
-    const { clock, random } = this.#shared
+    const { clock, random, newest } = this.#shared
     const load = async () => {
       const startedAtMs = clock.monotonic()
-      const value = await work()
+      const value = await newest(work)
       return this.#keptOf(value, terms, clock.monotonic() - startedAtMs)
     }
     const options = { tags: terms.tags, clock, random }

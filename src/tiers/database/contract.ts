@@ -115,6 +115,11 @@ export interface Causality {
   open(token: string | 'unknown' | undefined): CausalScope
   /** Runs `work` in the scope: every statement that it begins, or that what it begins begins. */
   run<T>(scope: CausalScope, work: () => T): T
+  /**
+   * Runs `work` so that it reads what its user may not need: the newest, from the primary. For what is kept and then given to
+   * others, who may have seen more. The user has seen what it sees.
+   */
+  newest<T>(work: () => T): T
 }
 
 export interface CausalScope {

@@ -2,7 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Causality } from '../contract.ts'
-import { Scope } from './scope.ts'
+import { NewestScope, Scope } from './scope.ts'
 
 const storage = new AsyncLocalStorage<Scope>()
 
@@ -18,4 +18,8 @@ export function outsideOfScopes<T>(work: () => T): T {
 export const causality: Causality = {
   open: (token) => new Scope(token),
   run: (scope, work) => storage.run(scope as Scope, work),
+  newest(work) {
+    const scope = storage.getStore()
+    return scope ? storage.run(new NewestScope(scope), work) : work()
+  },
 }

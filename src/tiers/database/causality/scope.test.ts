@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Scope } from './scope.ts'
+import { NewestScope, Scope } from './scope.ts'
 
 const at = (lsn: bigint, timeline = 1) => ({ timeline, lsn })
 
@@ -49,4 +49,21 @@ test('a write whose position was lost makes its shard unknown, and says so to th
   const unknown = new Scope('unknown')
   unknown.forget('s1')
   assert.equal(unknown.token, undefined, 'there was nothing to lose')
+})
+
+test('the newest is read from the primary, and who reads it has seen it, save somebody anonymous, who has what they write', () => {
+  const known = new Scope('s1.1.10')
+  const newest = new NewestScope(known)
+  assert.deepEqual([newest.neededOf('s1'), newest.remembers('s1')], [undefined, true])
+  newest.note('s1', at(32n), 'read')
+  assert.deepEqual([newest.neededOf('s1'), known.token, known.grewBy], [at(32n), 's1.1.20', 'read'])
+  newest.forget('s1')
+  assert.equal(known.neededOf('s1'), undefined)
+
+  const anonymous = new Scope(undefined)
+  const theirs = new NewestScope(anonymous)
+  theirs.note('s1', at(16n), 'read')
+  assert.deepEqual([anonymous.neededOf('s1'), anonymous.token], ['anything', undefined])
+  theirs.note('s1', at(32n), 'write')
+  assert.deepEqual([anonymous.token, anonymous.grewBy], ['s1.1.20', 'write'])
 })

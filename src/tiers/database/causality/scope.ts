@@ -60,3 +60,26 @@ export class Scope implements CausalScope {
     this.grewBy = 'write'
   }
 }
+
+/**
+ * Reads go to the primary, whatever the user needs. What is seen and written there, the user has seen and written too; who is
+ * anonymous stays it as long as nothing is written.
+ */
+export class NewestScope extends Scope {
+  readonly #user: Scope
+
+  constructor(user: Scope) {
+    super(unknownToken)
+    this.#user = user
+  }
+
+  override note(shard: string, position: Position, by: 'read' | 'write'): void {
+    super.note(shard, position, by)
+    if (by === 'write' || this.#user.remembers(shard)) this.#user.note(shard, position, by)
+  }
+
+  override forget(shard: string): void {
+    super.forget(shard)
+    this.#user.forget(shard)
+  }
+}
