@@ -41,7 +41,8 @@ export class CacheWatch extends Lifecycle {
   #look(): void {
     const { cache, nodes } = this.#system.keeper.map
     // A climb makes its own cluster; what it leaves is looked at when it has arrived.
-    if (cache?.layout !== 'cluster' || this.#executor.progress !== null) return
+    const isClimbing = this.#executor.progress !== null && !this.#executor.isScaling
+    if (cache?.layout !== 'cluster' || isClimbing) return
     if (this.#executor.isRepairing(repairName)) return
     if (this.#mending !== undefined) {
       if (this.#executor.lastErrorOf(repairName) === undefined) this.#whole = this.#mending

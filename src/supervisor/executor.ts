@@ -31,7 +31,7 @@ const mendTimeoutMs = 60_000
 const makeWayTimeoutMs = 25_000
 
 /** What a watch may ask for. */
-export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | 'apply' | 'progress'>
+export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | 'apply' | 'progress' | 'isScaling'>
 
 /** What the scaler may ask for. */
 export type Scaling = Pick<Executor, 'scale' | 'endScaling' | 'isScaling' | 'progress' | 'isHalfWay' | 'scalingFailure'>

@@ -5,6 +5,7 @@
 // number, and waits for a whole window before it wants fewer.
 
 import { systemClock } from '../../base/clock.ts'
+import { describeError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { wantedWebs, webRange } from '../../plan/plan-scale.ts'
 import type { Topology } from '../../topology/schema.ts'
@@ -63,9 +64,11 @@ export class Scaler extends Lifecycle {
   protected async open(): Promise<void> {
     this.#scaling = new WebScaling()
     this.#timer = setInterval(() => {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined
-      })
+      this.#looking ??= this.#look()
+        .catch((error) => this.#tell(describeError(error)))
+        .finally(() => {
+          this.#looking = undefined
+        })
     }, this.#lookIntervalMs)
   }
 
@@ -75,7 +78,7 @@ export class Scaler extends Lifecycle {
   }
 
   async #look(): Promise<void> {
-    const { home, keeper, events } = this.#system
+    const { home, keeper } = this.#system
     const { map } = keeper
     if (isFixed(map.topology) || map.rung === 0) {
       this.#scaling = new WebScaling()
@@ -86,8 +89,13 @@ export class Scaler extends Lifecycle {
     // It may have been told to stop, or the topology may have changed, while it asked.
     if (!this.isRunning || isFixed(keeper.map.topology)) return
     this.#scaling.see(look, rulesOf(keeper.map.topology))
-    const trouble = this.#act(look.atMs)
-    if (trouble !== null && trouble !== this.#trouble) events.emit('warn', `the web tier does not scale: ${trouble}`)
+    this.#tell(this.#act(look.atMs))
+  }
+
+  /** Once, as long as it is the same. */
+  #tell(trouble: string | null): void {
+    if (trouble !== null && trouble !== this.#trouble)
+      this.#system.events.emit('warn', `the web tier does not scale: ${trouble}`)
     this.#trouble = trouble
   }
 
