@@ -86,6 +86,7 @@ const idleMender: Mender = {
   lastErrorOf: () => undefined,
   apply: () => [],
   progress: null,
+  isScaling: false,
 }
 
 /** Makes each service, and tells whether it is usable. */
