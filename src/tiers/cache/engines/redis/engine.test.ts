@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
 import type { TestRedis } from '../../../../programs/redis/testing.ts'
+import { openCache } from '../../cache.ts'
 import type { Change, Lease, SharedCacheEngine } from '../../shared/contract.ts'
 import { keptOf, openOver, startServers } from './testing.ts'
 
@@ -78,14 +79,23 @@ for (const count of [1, 3])
       await cache.set('large', keptOf('small'), minuteMs)
       await cache.set('large', keptOf('x'.repeat(1024 * 1024 + 1)), minuteMs)
       assert.equal(await cache.get('large'), undefined)
-      await assert.rejects(
-        cache.set(
-          'function',
-          keptOf(() => 1),
-          minuteMs,
-        ),
-        { code: 'bad-input' },
-      )
+    })
+
+    it('does not keep what cannot be written, and says so once', async () => {
+      const warnings: string[] = []
+      const onWarning = ({ message }: Error) => warnings.push(message)
+      process.on('warning', onWarning)
+      try {
+        const value = { act: () => 1 }
+        await cache.set('function', keptOf(1), minuteMs)
+        await cache.set('function', keptOf(value), minuteMs)
+        assert.equal(await cache.get('function'), undefined)
+        assert.equal(await openCache(cache).wrap('acting', { ttl: '1m' }, async () => value), value)
+        await waitUntil(() => warnings.length > 0, { what: 'the warning', timeoutMs: waitMs })
+      } finally {
+        process.off('warning', onWarning)
+      }
+      assert.equal(warnings.filter((text) => /function is not kept.*a function/.test(text)).length, 1)
     })
 
     it('one process holds the lease, the others wait, and then find', async () => {

@@ -32,6 +32,8 @@ export class RedisCache {
   readonly #limits: RedisCacheLimits
   /** Makes tokens and versions of ours differ from those of other processes in the same microsecond. */
   readonly #who = randomBytes(8).toString('hex')
+  /** Reasons for which a value was not kept, each told once. */
+  readonly #told = new Set<string>()
 
   constructor(servers: Servers, names: KeyNames, limits: RedisCacheLimits) {
     this.#servers = servers
@@ -57,10 +59,9 @@ export class RedisCache {
     return Promise.all(keys.map((key) => this.get(key)))
   }
 
-  /** @throws bad-input for a value that cannot be written (a function, a symbol). */
   async set(key: string, kept: Kept, keepMs: number): Promise<void> {
     const tags = await this.#tagVersions(kept.tags).catch(() => undefined)
-    const written = tags && this.#written(this.#keptIn(this.#servers.place(key), kept), tags)
+    const written = tags && this.#written(key, this.#keptIn(this.#servers.place(key), kept), tags)
     if (!written) return this.delete(key)
     const names = this.#namesOf(key)
     await this.#change(key, (place) =>
@@ -118,7 +119,7 @@ export class RedisCache {
     { isChange = false }: { isChange?: boolean } = {},
   ): Promise<boolean> {
     const place = this.#servers.place(key)
-    const written = this.#written(this.#keptIn(place, kept), tags)
+    const written = this.#written(key, this.#keptIn(place, kept), tags)
     if (!written) {
       await this.delete(key)
       return false
@@ -160,13 +161,16 @@ export class RedisCache {
     return String(await runScript(place.send, tagScript, [name], [this.#who, this.#msIn(place, tagMs)]))
   }
 
-  /** Undefined when it is too large to be kept. */
-  #written(kept: Kept, tags: TagVersions) {
+  /** Undefined when it is too large to be kept, or holds what cannot be written: an app that works without us works with us. */
+  #written(key: string, kept: Kept, tags: TagVersions) {
     try {
       return write(kept, tags, this.#limits.valueBytesMax)
     } catch (error) {
-      if (isTenfoldError(error, 'too-large')) return undefined
-      throw error
+      if (!isTenfoldError(error)) throw error
+      if (!this.#told.has(error.code))
+        process.emitWarning(`${key} is not kept: ${error.message}`, { code: 'TENFOLD_CACHE' })
+      this.#told.add(error.code)
+      return undefined
     }
   }
 
