@@ -4,7 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 
-/** False for a zombie too: where nobody reaps orphans, a dead process keeps its pid. */
+/**
+ * False for a zombie too: where nobody reaps orphans, a dead process keeps its pid. One that has more threads is not dead yet:
+ * its sockets are open until the last of them has ended.
+ */
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -12,8 +15,8 @@ export function isProcessAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   if (process.platform !== 'linux') return true
-  const state = stateOfProcess(pid)
-  return state !== '' && state !== 'Z'
+  const [state, threads] = statOf(pid) ?? []
+  return state !== undefined && (state !== 'Z' || Number(threads) > 1)
 }
 
 /** The letter that the operating system gives (proc(5), ps(1)): R, S, D, T stopped, Z zombie. Empty when it is gone. */
@@ -21,11 +24,21 @@ export function stateOfProcess(pid: number): string {
   try {
     if (process.platform !== 'linux')
       return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' })
-    // The state follows the command's closing parenthesis; the command may hold spaces itself.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.charAt(stat.lastIndexOf(')') + 2)
+    return statOf(pid)?.[0] ?? ''
   } catch {
     return ''
+  }
+}
+
+/** State and number of threads, fields 3 and 20 of proc(5). */
+function statOf(pid: number): [state: string, threads: string] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // They follow the command's closing parenthesis; the command may hold spaces itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return [fields[0] ?? '', fields[17] ?? '']
+  } catch {
+    return undefined
   }
 }
 
