@@ -15,6 +15,7 @@ import {
   forgetItself,
   logInPeople,
   nodesOf,
+  type RunningNode,
   roleOf,
   wipeCache,
 } from './cache-system.ts'
@@ -72,8 +73,21 @@ async function climb(t: TestContext, to: number, cacheNodes: number): Promise<vo
   await systemClock.sleep(holdMs)
 }
 
-test('4 -> 5, kill -9 of a cache node, one that stands still and one that is wiped, 5 -> 7: no request fails', async (t) => {
+/** As another process. */
+async function untilBack({ id, pid: former }: RunningNode): Promise<void> {
+  await system.waitStatus(`the return of ${id}`, ({ nodes }) =>
+    nodes.some(({ id: other, pid, state }) => other === id && state === 'ready' && pid !== former),
+  )
+}
+
+test('4 -> 5 with one cache node, which dies, then three, of which one dies, one stands still and one is wiped, 5 -> 7: no request fails', async (t) => {
   await underLoad(t, false, async (mark) => {
+    await apply(system, { rung: 5, cache: { nodes: 1 } })
+    const [only, ...others] = await nodesOf(system, 'redis')
+    assert.ok(only && others.length === 0)
+    mark('kill -9 of the only cache node')
+    process.kill(only.pid, 'SIGKILL')
+    await untilBack(only)
     await climb(t, 5, 3)
     const { names } = await (await system.client()).cache()
     assert.ok(
@@ -84,9 +98,7 @@ test('4 -> 5, kill -9 of a cache node, one that stands still and one that is wip
     assert.ok(killed && paused && wiped)
     mark('kill -9 of a cache node')
     process.kill(killed.pid, 'SIGKILL')
-    await system.waitStatus(`the return of ${killed.id}`, ({ nodes }) =>
-      nodes.some(({ id, pid, state }) => id === killed.id && state === 'ready' && pid !== killed.pid),
-    )
+    await untilBack(killed)
     mark('SIGSTOP of a cache node')
     process.kill(paused.pid, 'SIGSTOP')
     await systemClock.sleep(holdMs)
@@ -105,9 +117,7 @@ test('on rung 7 each web server is killed in turn, the cache is wiped, the prima
     for (const web of webs) {
       process.kill(web.pid, 'SIGKILL')
       await allAreLoggedIn(system, cookies)
-      await system.waitStatus(`the return of ${web.id}`, ({ nodes }) =>
-        nodes.some(({ id, pid, state }) => id === web.id && state === 'ready' && pid !== web.pid),
-      )
+      await untilBack(web)
     }
     for (const node of await nodesOf(system, 'redis')) await wipeCache(system, node)
     await allAreLoggedIn(system, cookies)
@@ -140,9 +150,7 @@ test('7 -> 6 with a cluster in place of the ring, a primary of it dies and forge
     await waitUntil(tookOver, { what: `${replica.id} taking over`, timeoutMs: 60_000, intervalMs: 100 })
     await forgetItself(system, primary)
     process.kill(primary.pid, 'SIGKILL')
-    await system.waitStatus(`the return of ${primary.id}`, (status) =>
-      status.nodes.some(({ id, pid, state }) => id === primary.id && state === 'ready' && pid !== primary.pid),
-    )
+    await untilBack(primary)
     const follows = async () => (await roleOf(system, primary)) === 'slave'
     await waitUntil(follows, { what: `${primary.id} following`, timeoutMs: 60_000, intervalMs: 100 })
     await climb(t, 4, 0)
