@@ -1,19 +1,22 @@
 // A whole system for tests, started and steered by the real command line, on ports and data of its own.
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from '../src/base/limits.ts'
 import type { Status } from '../src/control/api.ts'
 import { ControlClient } from '../src/control/client.ts'
+import { isProcessAlive } from '../src/programs/process.ts'
 
 export const repository = join(import.meta.dirname, '..')
 const sampleApp = join(repository, 'examples/photos')
 const commandTimeoutMs = 120_000
 /** Below the ports of Redis servers under test and those of outgoing connections, and without 10080, which fetch refuses. */
 const portBases = { from: 10_200, to: 22_000, step: 200 }
+/** Which test file has which ports: those of a system that is down for a while look free to the file beside it. */
+const reservations = join(tmpdir(), 'tenfold-test-ports')
 
 export interface Said {
   code: number
@@ -105,6 +108,7 @@ export class RunningSystem implements AsyncDisposable {
   async down(): Promise<void> {
     await this.tryTenfold('down', '--erase')
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5 })
+    await rm(join(reservations, String(this.portBase)), { force: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,12 +118,28 @@ export class RunningSystem implements AsyncDisposable {
 
 async function freePortBase(): Promise<number> {
   const { from, to, step } = portBases
-  const first = from + Math.floor(Math.random() * ((to - from) / step)) * step
-  for (let base = first; base < to; base += step) {
+  const count = (to - from) / step
+  const first = Math.floor(Math.random() * count)
+  for (let n = 0; n < count; n++) {
+    const base = from + ((first + n) % count) * step
     const ports = [base + 443, base + 53, base + 70, base + 80, base + 100, base + 101, base + 102]
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base
+    if ((await reserve(base)) && (await Promise.all(ports.map(isFree))).every(Boolean)) return base
   }
-  throw new Error(`no free ports from ${first} to ${to}`)
+  throw new Error(`no free ports from ${from} to ${to}`)
+}
+
+/** For this process, until `down` or its end. */
+async function reserve(base: number): Promise<boolean> {
+  const file = join(reservations, String(base))
+  await mkdir(reservations, { recursive: true })
+  const owner = Number(await readFile(file, 'utf8').catch(() => '0'))
+  if (owner > 0 && isProcessAlive(owner)) return false
+  await rm(file, { force: true })
+  const isMade = writeFile(file, String(process.pid), { flag: 'wx' })
+  return isMade.then(
+    () => true,
+    () => false, // another one was quicker
+  )
 }
 
 function isFree(port: number): Promise<boolean> {
