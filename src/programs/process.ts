@@ -4,6 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 
+/** Among the fields from the state on. */
+const threadsField = 17
+
 /**
  * False for a zombie too: where nobody reaps orphans, a dead process keeps its pid. One that has more threads is not dead yet:
  * its sockets are open until the last of them has ended.
@@ -15,8 +18,8 @@ export function isProcessAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   if (process.platform !== 'linux') return true
-  const [state, threads] = statOf(pid) ?? []
-  return state !== undefined && (state !== 'Z' || Number(threads) > 1)
+  const fields = statFieldsOf(pid)
+  return fields !== undefined && (fields[0] !== 'Z' || Number(fields[threadsField]) > 1)
 }
 
 /** The letter that the operating system gives (proc(5), ps(1)): R, S, D, T stopped, Z zombie. Empty when it is gone. */
@@ -24,19 +27,18 @@ export function stateOfProcess(pid: number): string {
   try {
     if (process.platform !== 'linux')
       return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' })
-    return statOf(pid)?.[0] ?? ''
+    return statFieldsOf(pid)?.[0] ?? ''
   } catch {
     return ''
   }
 }
 
-/** State and number of threads, fields 3 and 20 of proc(5). */
-function statOf(pid: number): [state: string, threads: string] | undefined {
+/** The fields of proc(5) from the third on, the state; undefined when the process is gone. Linux only. */
+export function statFieldsOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // They follow the command's closing parenthesis; the command may hold spaces itself.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return [fields[0] ?? '', fields[17] ?? '']
+    // They follow the command's closing parenthesis; the command may hold spaces and parentheses itself.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }

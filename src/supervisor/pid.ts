@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
-import { isProcessAlive } from '../programs/process.ts'
+import { isProcessAlive, statFieldsOf } from '../programs/process.ts'
 
 const pollIntervalMs = 20
 
@@ -35,13 +35,8 @@ function isOfNode(pid: number, home: Home, nodeId: string): boolean {
 
 /** Every process of ours is started as the leader of a session of its own; its children are in it. */
 function sessionOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // pid (command) state ppid pgrp session, proc(5); the command may hold spaces and parentheses itself.
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
-  } catch {
-    return undefined
-  }
+  const fields = statFieldsOf(pid) // state, parent, group, session
+  return fields && Number(fields[3])
 }
 
 export async function waitForExit(pid: number, timeoutMs: number): Promise<boolean> {
