@@ -7,17 +7,15 @@ import { seededRandom } from '../../../../src/base/random.ts'
 import { openCache } from '../../../../src/tiers/cache/cache.ts'
 import { openFromEnvironment } from '../../../../src/tiers/cache/engines/database/testing/process.ts'
 import { openDatabaseWrites } from '../../../../src/tiers/cache/engines/database/writes.ts'
-import { openMemoryCache } from '../../../../src/tiers/cache/engines/memory/engine.ts'
-import { openRedisCache } from '../../../../src/tiers/cache/engines/redis/open.ts'
-import { TwoLevels } from '../../../../src/tiers/cache/shared/two-levels.ts'
 import { WriteBackTier } from '../../../../src/tiers/cache/write-back/write-back.ts'
 import { slotCount, slotOfText } from '../../../../src/tiers/database/hash.ts'
 import { nowMs, type Operation } from '../operation.ts'
 import type { FromProcess, ProcessConfig, ToProcess, Work } from '../processes.ts'
 import { openTruth } from '../truth.ts'
+import { openLevels } from './open-levels.ts'
 
 const config = JSON.parse(process.env['CACHE_PROCESS'] ?? '') as ProcessConfig
-const { name, index, processCount, keyCount, ports, userName, password, limits, seed, logPath } = config
+const { name, index, processCount, keyCount, seed, logPath } = config
 const bytesMax = 1024 * 1024
 const ttl = '1h'
 const pauseMs = 20
@@ -25,13 +23,7 @@ const pauseMs = 20
 const log = openSync(logPath, 'a')
 const random = seededRandom(seed)
 const truth = await openTruth(config.truth)
-const far = await openRedisCache({
-  servers: { kind: 'nodes', nodes: ports.map((port) => ({ address: '127.0.0.1', port })) },
-  username: userName,
-  password,
-  limits,
-})
-const engine = new TwoLevels(openMemoryCache({ bytesMax }), far)
+const engine = await openLevels(config, { bytesMax })
 const { db } = await openFromEnvironment()
 const writeBack = new WriteBackTier(openDatabaseWrites(db, { slotOf: slotOfText, slotCount }), {
   log: { warn() {}, error() {} },

@@ -6,15 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '../../../../src/base/random.ts'
 import { openCache } from '../../../../src/tiers/cache/cache.ts'
 import type { Through } from '../../../../src/tiers/cache/contract.ts'
-import { openMemoryCache } from '../../../../src/tiers/cache/engines/memory/engine.ts'
-import { openRedisCache } from '../../../../src/tiers/cache/engines/redis/open.ts'
-import { TwoLevels } from '../../../../src/tiers/cache/shared/two-levels.ts'
 import { nowMs, type Operation, type Read } from '../operation.ts'
 import type { FromProcess, ProcessConfig, ToProcess, Work } from '../processes.ts'
 import { openTruth } from '../truth.ts'
+import { openLevels } from './open-levels.ts'
 
 const config = JSON.parse(process.env['CACHE_PROCESS'] ?? '') as ProcessConfig
-const { name, index, processCount, keyCount, ports, userName, password, limits, seed, logPath } = config
+const { name, index, processCount, keyCount, seed, logPath } = config
 const bytesMax = 4 * 1024 * 1024
 const tagCount = 20
 /** At the end. */
@@ -28,13 +26,7 @@ const ttl = '1h'
 const log = openSync(logPath, 'a')
 const random = seededRandom(seed)
 const truth = await openTruth(config.truth)
-const far = await openRedisCache({
-  servers: { kind: 'nodes', nodes: ports.map((port) => ({ address: '127.0.0.1', port })) },
-  username: userName,
-  password,
-  limits,
-})
-const engine = new TwoLevels(openMemoryCache({ bytesMax }), far)
+const engine = await openLevels(config, { bytesMax })
 const cache = openCache(engine)
 let [reads, writes] = [0, 0]
 
