@@ -67,7 +67,7 @@ export const rungs: readonly Rung[] = [
     title: 'message queue',
     appears: 'a durable queue, workers of their own',
     isBuilt: false,
-    change: { queue: { engine: 'jetstream' }, worker: { count: 2 } },
+    change: { queue: { engine: 'jetstream', nodes: 3 }, worker: { count: 2 } },
   },
   {
     number: 10,

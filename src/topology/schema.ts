@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { isNetwork } from '../net/network.ts'
 import { durationMs } from './duration.ts'
+import { queueSchema, workerSchema } from './queue-schema.ts'
 import { webSchema } from './web-schema.ts'
 
 const name = z
@@ -114,12 +115,6 @@ const front = z.strictObject({
     .default('off')
     .describe('One line for each request, in logs/NODE.access.'),
   tls: tls.prefault({}).describe('Encrypted connections.'),
-})
-
-const worker = z.strictObject({
-  count: count(256)
-    .default(0)
-    .describe('Processes that only work jobs off. 0: the web processes do it beside requests.'),
 })
 
 const backup = z.strictObject({
@@ -268,10 +263,6 @@ const session = z.strictObject({
     .describe('A session unused for so long ends.'),
 })
 
-const queue = z.strictObject({
-  engine: z.enum(['postgres', 'jetstream']).default('postgres').describe('Where jobs are kept.'),
-})
-
 const telemetry = z.strictObject({
   collect: z.boolean().default(false).describe('Gather logs, metrics and traces of every process in one place.'),
 })
@@ -293,20 +284,32 @@ export const topologySchema = z
       .describe('Data centers.'),
     front: front.prefault({}).describe('Edge and balancer: the processes on the public address.'),
     web: webSchema.prefault({}).describe('Web processes: the app.'),
-    worker: worker.prefault({}).describe('Worker processes: its jobs.'),
+    worker: workerSchema.prefault({}).describe('Worker processes: its jobs.'),
     database: database.prefault({}).describe('PostgreSQL.'),
     cache: cache.prefault({}).describe('Remembered values.'),
     edge: edge.prefault({}).describe('The CDN.'),
     session: session.prefault({}).describe('Who is logged in.'),
-    queue: queue.prefault({}).describe('Work for later.'),
+    queue: queueSchema.prefault({}).describe('Work for later.'),
     telemetry: telemetry.prefault({}).describe('What happened.'),
   })
   .check((context) => {
-    const { front, web, database, edge, cache, session } = context.value
+    const { front, web, worker, database, edge, cache, session } = context.value
     const refuse = (path: string[], message: string, input: unknown) =>
       context.issues.push({ code: 'custom', path, message, input })
     if (web.max !== undefined && web.max < web.count)
       refuse(['web', 'max'], `it is below web.count ${web.count}: set it to ${web.count} or more`, web.max)
+    if (worker.max !== undefined && worker.max < worker.count)
+      refuse(
+        ['worker', 'max'],
+        `it is below worker.count ${worker.count}: set it to ${worker.count} or more`,
+        worker.max,
+      )
+    if (worker.max !== undefined && worker.count === 0)
+      refuse(
+        ['worker', 'max'],
+        'without a worker the web processes do its work, however much there is: set worker.count to 1 or more',
+        worker.max,
+      )
     if (web.max !== undefined && web.max > 1 && front.count === 0)
       refuse(['web', 'max'], 'web processes that come and go need a balancer: set front.count to 1 (rung 3)', web.max)
     if (web.count > 1 && front.count === 0)

@@ -8,5 +8,6 @@ export function webSettingsOf({ app, web, cache, session, queue }: Topology, cac
   const { command, bodyBytesMax } = web
   // A program of the user's has no cache of ours, and no sessions.
   if (command !== undefined) return JSON.stringify([command])
-  return JSON.stringify([app, bodyBytesMax, cache.bytesMax, session.idleMs, queue, ...cacheNodes.toSorted()])
+  const { engine } = queue
+  return JSON.stringify([app, bodyBytesMax, cache.bytesMax, session.idleMs, { engine }, ...cacheNodes.toSorted()])
 }
