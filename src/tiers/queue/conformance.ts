@@ -23,7 +23,9 @@ const quiet = { warn() {}, error() {} }
 export function queueConformance(name: string, { engine, transaction }: QueueConformance): void {
   const newName = () => `test.${randomUUID()}`
   const publish = (queue: string, count: number) =>
-    engine().publish(Array.from({ length: count }, (_, n) => ({ queue, payload: { n }, options: {} })))
+    engine().publish(Array.from({ length: count }, (_, n) => ({ queue, body: JSON.stringify({ n }), options: {} })))
+  const take = (queue: string, max: number, leaseMs: number) =>
+    engine().take({ queue, max, leaseMs, holder: 'r/web-1' })
   const depthOf = async (queue: string) => (await engine().depth()).find((depth) => depth.queue === queue)
 
   /** Runs `work` with a tier whose workers are stopped at its end. */
@@ -39,7 +41,7 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
   describe(`queue engine ${name}`, () => {
     it('hands a job to one taker only, with what was published', async () => {
       const queue = newName()
-      await engine().publish([{ queue, payload: { deep: [1, 'é', null] }, options: {} }])
+      await engine().publish([{ queue, body: JSON.stringify({ deep: [1, 'é', null] }), options: {} }])
       const taken = await takeAll(queue, 10)
       assert.equal(taken.length, 1)
       const { payload, attempt, publishedAt } = taken[0] as TakenJob
@@ -50,7 +52,7 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
     it('never hands out more than was asked for, nor one job twice, to many takers at the same time', async () => {
       const queue = newName()
       await publish(queue, 300)
-      const batches = await Promise.all(Array.from({ length: 30 }, () => engine().take(queue, 7, leaseMs)))
+      const batches = await Promise.all(Array.from({ length: 30 }, () => take(queue, 7, leaseMs)))
       assert.ok(batches.every((batch) => batch.length <= 7))
       const ids = batches.flat().map(({ id }) => id)
       assert.equal(new Set(ids).size, ids.length)
@@ -60,17 +62,17 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
     it('hands a job out again when its lease ran out, and the late one cannot renew', async () => {
       const queue = newName()
       await publish(queue, 1)
-      const [first] = await engine().take(queue, 1, 30)
+      const [first] = await take(queue, 1, 30)
       assert.ok(first)
-      const second = await waitUntil(async () => (await engine().take(queue, 1, leaseMs))[0], {
+      const second = await waitUntil(async () => (await take(queue, 1, leaseMs))[0], {
         what: 'the end of a lease',
         timeoutMs,
       })
       assert.deepEqual([second.id, second.attempt], [first.id, 2])
-      assert.equal(await engine().renew(first, leaseMs), false)
+      assert.deepEqual(await engine().renew([first], leaseMs), [{ job: first, why: 'lost' }])
       await engine().done([first])
       await engine().retry(first, 0, 'too late')
-      assert.equal(await engine().renew(second, leaseMs), true, 'whoever is late changes nothing')
+      assert.deepEqual(await engine().renew([second], leaseMs), [], 'whoever is late changes nothing')
       await engine().done([second])
       assert.equal(await depthOf(queue), undefined)
     })
@@ -78,22 +80,22 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
     it('keeps a renewed lease', async () => {
       const queue = newName()
       await publish(queue, 1)
-      const [job] = await engine().take(queue, 1, 200)
-      assert.ok(job && (await engine().renew(job, leaseMs)))
+      const [job] = await take(queue, 1, 200)
+      assert.deepEqual(await engine().renew([job as TakenJob], leaseMs), [])
       await new Promise((resolve) => setTimeout(resolve, 250))
-      assert.deepEqual(await engine().take(queue, 1, leaseMs), [])
+      assert.deepEqual(await take(queue, 1, leaseMs), [])
     })
 
     it('keeps a delayed job back until its time', async () => {
       const queue = newName()
-      await engine().publish([{ queue, payload: {}, options: { delayMs: 150 } }])
-      assert.deepEqual(await engine().take(queue, 1, leaseMs), [])
-      await waitUntil(async () => (await engine().take(queue, 1, leaseMs)).length === 1, { what: 'the job', timeoutMs })
+      await engine().publish([{ queue, body: '{}', options: { delayMs: 150 } }])
+      assert.deepEqual(await take(queue, 1, leaseMs), [])
+      await waitUntil(async () => (await take(queue, 1, leaseMs)).length === 1, { what: 'the job', timeoutMs })
     })
 
     it('keeps one job per deduplication id, of many published at the same time', async () => {
       const queue = newName()
-      const job = (n: number) => ({ queue, payload: { n }, options: { deduplicationId: `id-${n % 5}` } })
+      const job = (n: number) => ({ queue, body: JSON.stringify({ n }), options: { deduplicationId: `id-${n % 5}` } })
       await Promise.all(Array.from({ length: 20 }, (_, n) => engine().publish([job(n), job(n + 1)])))
       const taken = await takeAll(queue, 50)
       assert.equal(taken.length, 5)
@@ -107,15 +109,15 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
     it('a job that is handed back with refund has lost no attempt; a dead one stays, with its reason counted', async () => {
       const queue = newName()
       await publish(queue, 1)
-      const [first] = await engine().take(queue, 1, leaseMs)
+      const [first] = await take(queue, 1, leaseMs)
       await engine().retry(first as TakenJob, 0, 'the worker stopped', true)
-      const [second] = await engine().take(queue, 1, leaseMs)
+      const [second] = await take(queue, 1, leaseMs)
       assert.equal(second?.attempt, 1)
       await engine().retry(second, 0, 'failed')
-      const [third] = await engine().take(queue, 1, leaseMs)
+      const [third] = await take(queue, 1, leaseMs)
       assert.equal(third?.attempt, 2)
       await engine().dead(third, 'failed for good')
-      assert.deepEqual(await engine().take(queue, 1, leaseMs), [])
+      assert.deepEqual(await take(queue, 1, leaseMs), [])
       const depth = await depthOf(queue)
       assert.deepEqual([depth?.waiting, depth?.leased, depth?.dead], [0, 0, 1])
     })
@@ -125,14 +127,14 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
         const queue = newName()
         const publishIn = (n: number, isFine: boolean) =>
           transaction(async (tx) => {
-            await engine().publishIn(tx, queue, { n }, {})
-            assert.deepEqual(await engine().take(queue, 1, leaseMs), [], 'nobody sees it before the commit')
+            await engine().publishIn(tx, [{ queue, body: JSON.stringify({ n }), options: {} }])
+            assert.deepEqual(await take(queue, 1, leaseMs), [], 'nobody sees it before the commit')
             if (!isFine) throw new Error('rolled back')
           })
         await assert.rejects(publishIn(1, false), /rolled back/)
         assert.equal(await depthOf(queue), undefined)
         await publishIn(2, true)
-        assert.deepEqual((await engine().take(queue, 1, leaseMs))[0]?.payload, { n: 2 })
+        assert.deepEqual((await take(queue, 1, leaseMs))[0]?.payload, { n: 2 })
       })
     }
 
@@ -236,7 +238,7 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
       // Takers that die: they take and are never heard of again.
       let dying = true
       const deaths = (async () => {
-        for (let i = 0; i < 15; i++) await engine().take(queue, 5, 100)
+        for (let i = 0; i < 15; i++) await take(queue, 5, 100)
         dying = false
       })()
       await withTier(async (tier) => {
@@ -268,7 +270,7 @@ export function queueConformance(name: string, { engine, transaction }: QueueCon
   async function takeAll(queue: string, max: number): Promise<TakenJob[]> {
     const taken: TakenJob[] = []
     for (;;) {
-      const batch = await engine().take(queue, max, leaseMs)
+      const batch = await take(queue, max, leaseMs)
       if (batch.length === 0) return taken
       taken.push(...batch)
     }

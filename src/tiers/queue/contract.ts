@@ -2,6 +2,7 @@
 //
 // Job: a named payload. Lease: the time in which a worker that took a job must finish it or renew; a job whose lease
 // ran out is handed out again. Attempt: one handing out. Dead: given up after the last attempt, kept with its reason.
+// Holder: the worker process that has the lease, named so that its successor can give it back.
 
 import type { QueryExecutorProvider } from 'kysely'
 
@@ -10,8 +11,20 @@ export type Payload = Readonly<Record<string, unknown>>
 export interface PublishOptions {
   /** Not handed out before so many milliseconds from now. */
   delayMs?: number
+  /** 0 to 9, higher first; 0 unless it is given. One of a lower priority that a worker has taken already still runs before it. */
+  priority?: number
+  /** Jobs of one key are handled one after the other, in the order of publishing; a failing one is waited for. */
+  key?: string
   /** A second publish with this id, while the first job is kept, changes nothing. */
   deduplicationId?: string
+  /** ... and for so long after the first publish, whether its job is kept or not. */
+  deduplicationWindowMs?: number
+}
+
+export interface Published {
+  id: string
+  /** False when a job that was there already had the deduplication id; `id` is that one's. */
+  isNew: boolean
 }
 
 export interface Job<P extends Payload = Payload> {
@@ -21,6 +34,10 @@ export interface Job<P extends Payload = Payload> {
   /** 1 for the first. */
   readonly attempt: number
   readonly publishedAt: Date
+  readonly key: string | undefined
+  readonly priority: number
+  /** The traceparent of whoever published it. */
+  readonly trace: string | undefined
   /** Aborts when the lease is lost or the worker drains. */
   readonly signal: AbortSignal
 }
@@ -38,37 +55,110 @@ export interface HandleOptions {
 /** What apps hold. */
 export interface Queue {
   /** Resolves when the job is durable. */
-  publish(queue: string, payload: Payload, options?: PublishOptions): Promise<void>
+  publish(queue: string, payload: Payload, options?: PublishOptions): Promise<Published>
   /** Publishes inside a database transaction: the job exists if and only if the transaction commits. */
   in(tx: QueryExecutorProvider): Pick<Queue, 'publish'>
   /** Registers the handler of a queue; once per queue, in `setup`. It runs where the topology puts workers. */
   handle<P extends Payload>(queue: string, options: HandleOptions, handler: Handler<P>): void
 }
 
+/** A job as the tier gives it to an engine: checked, serialised once. */
+export interface NewJob {
+  queue: string
+  /** JSON of an object. */
+  body: string
+  options: PublishOptions
+  /** The traceparent of whoever publishes. */
+  trace?: string | undefined
+}
+
 export interface TakenJob {
   id: string
-  /** Where the engine keeps it; opaque to the caller. */
+  /** Where the engine keeps it, and under which lease; opaque to the caller. */
   home: string
   queue: string
   payload: Payload
+  /** 1 for the first. */
   attempt: number
   publishedAt: Date
+  key: string | undefined
+  priority: number
+  trace: string | undefined
+  /** The last attempt ended without a word: its worker died, or stood still. */
+  isSuspect: boolean
 }
 
-/** What an engine implements; checks, retries, backoff and channels are written once in queue.ts. All may be called at once. */
+export interface TakeRequest {
+  queue: string
+  max: number
+  leaseMs: number
+  /** Same name, same process or its successor: see `release`. */
+  holder: string
+}
+
+export interface JobFailure {
+  attempt: number
+  at: Date
+  reason: string
+  holder: string | undefined
+}
+
+export interface JobState {
+  id: string
+  queue: string
+  /** delayed: also one that waits for its next attempt. */
+  state: 'waiting' | 'delayed' | 'leased' | 'dead'
+  attempt: number
+  publishedAt: Date
+  key: string | undefined
+  priority: number
+  trace: string | undefined
+  payload: Payload
+  /** When a delayed job may be handed out, or a lease ends. */
+  until: Date | undefined
+  holder: string | undefined
+  /** The newest 10, oldest first. */
+  failures: JobFailure[]
+}
+
+/** Counts end at 100,000 each, so that looking costs little: `isMore` then. */
+export interface QueueDepth {
+  queue: string
+  /** Jobs that could be taken now, were it their key's turn. */
+  waiting: number
+  /** Not yet: published with a delay, or waiting for the next attempt. */
+  delayed: number
+  leased: number
+  dead: number
+  isMore: boolean
+  /** Age of the oldest waiting job: since when it could have been taken. */
+  oldestMs: number
+}
+
+/** What an engine implements; checks, retries, backoff, batches and channels are written once in the tier. All may be called at once. */
 export interface QueueEngine {
-  publish(jobs: ReadonlyArray<{ queue: string; payload: Payload; options: PublishOptions }>): Promise<void>
-  publishIn(tx: QueryExecutorProvider, queue: string, payload: Payload, options: PublishOptions): Promise<void>
-  /** Up to `max` jobs, each leased to this caller for `leaseMs`; empty when there are none. */
-  take(queue: string, max: number, leaseMs: number): Promise<TakenJob[]>
-  /** True while the lease still was ours. */
-  renew(job: TakenJob, leaseMs: number): Promise<boolean>
-  /** Forgets the job. Resolves too when the lease was lost; the job may then run again. */
+  /** Answers in the order of `jobs`, when all are durable. Jobs of one key keep that order. */
+  publish(jobs: readonly NewJob[]): Promise<Published[]>
+  /** They exist if and only if the transaction commits. */
+  publishIn(tx: QueryExecutorProvider, jobs: readonly NewJob[]): Promise<Published[]>
+  /** Up to `max` jobs, each leased to `holder`, in the order in which they should be handled; empty when there are none. */
+  take(request: TakeRequest): Promise<TakenJob[]>
+  /** Answers those whose lease was not ours any more, or that were canceled. */
+  renew(jobs: readonly TakenJob[], leaseMs: number): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>>
+  /** Forgets the jobs. Resolves too when a lease was lost; that job may then run again. */
   done(jobs: readonly TakenJob[]): Promise<void>
   /** Hands the job back, to be taken again after `delayMs`. Does not count as an attempt when `refund`. */
   retry(job: TakenJob, delayMs: number, reason: string, refund?: boolean): Promise<void>
+  /** Keeps the job among the dead with its reason. */
   dead(job: TakenJob, reason: string): Promise<void>
-  /** Waiting, leased and dead jobs by queue. */
-  depth(): Promise<Array<{ queue: string; waiting: number; leased: number; dead: number; oldestMs: number }>>
+  /** What a process of that name holds is free again; answers how many. 0 where an engine waits for the leases' end. */
+  release(holder: string): Promise<number>
+  /** 'canceled': it never ran, or waited for its next attempt, and is gone. 'asked': a worker has it, and hears at its next renewal. 'unknown': done, dead or never there. */
+  cancel(queue: string, id: string): Promise<'canceled' | 'asked' | 'unknown'>
+  job(queue: string, id: string): Promise<JobState | undefined>
+  /** Waiting, leased and dead jobs by queue; queues that have none are left out. */
+  depth(): Promise<QueueDepth[]>
+  /** Calls `hint` when jobs of a queue may have come, from any process. Best effort: workers poll besides. May be called again. */
+  watch(hint: (queue: string) => void): { close(): Promise<void> }
   close(): Promise<void>
 }

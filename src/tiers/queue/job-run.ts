@@ -107,7 +107,7 @@ export class JobRun {
     const { clock, log } = this.#context
     const askedAt = clock.monotonic()
     try {
-      if (await this.#engine.renew(this.#job, this.#options.leaseMs))
+      if ((await this.#engine.renew([this.#job], this.#options.leaseMs)).length === 0)
         this.#leaseEndsAt = askedAt + this.#options.leaseMs
       else this.#lose()
     } catch (error) {

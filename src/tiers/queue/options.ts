@@ -1,7 +1,7 @@
 // The defaults and bounds of a queue, in one place, and the checks of what callers give.
 
 import { TenfoldError } from '../../base/errors.ts'
-import type { HandleOptions, Payload, PublishOptions } from './contract.ts'
+import type { HandleOptions, NewJob, Payload, PublishOptions } from './contract.ts'
 
 export const handleDefaults = {
   concurrency: 4,
@@ -29,8 +29,9 @@ export function checkHandleOptions(queue: string, options: HandleOptions): Requi
   return whole
 }
 
-/** @throws bad-input, too-large */
-export function checkJob(queue: string, payload: Payload, { delayMs = 0, deduplicationId }: PublishOptions): void {
+/** The job as an engine takes it. @throws bad-input, too-large */
+export function checkJob(queue: string, payload: Payload, options: PublishOptions): NewJob {
+  const { delayMs = 0, deduplicationId } = options
   checkQueueName(queue)
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     throw new TenfoldError('bad-input', `a job of ${queue} carries an object, got ${JSON.stringify(payload)}`)
@@ -50,6 +51,7 @@ export function checkJob(queue: string, payload: Payload, { delayMs = 0, dedupli
     throw new TenfoldError('bad-input', `delayMs of a job of ${queue} is ${delayMs}; it must be 0 to ${delayMsMax}`)
   if (deduplicationId !== undefined && !/^[\x20-\x7e]{1,255}$/.test(deduplicationId))
     throw new TenfoldError('bad-input', `deduplicationId of a job of ${queue} must be 1 to 255 printable characters`)
+  return { queue, body: text, options }
 }
 
 export function checkQueueName(queue: string): void {

@@ -4,7 +4,7 @@ import type { BaseLogger } from 'pino'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
-import type { HandleOptions, Handler, Payload, Queue, QueueEngine } from './contract.ts'
+import type { HandleOptions, Handler, Payload, Published, Queue, QueueEngine } from './contract.ts'
 import { checkHandleOptions, checkJob, checkQueueName } from './options.ts'
 import { PublishBatch } from './publish-batch.ts'
 import { QueueWorker } from './worker.ts'
@@ -13,6 +13,8 @@ export interface QueueTierOptions {
   log: Pick<BaseLogger, 'warn' | 'error'>
   clock?: Clock
   random?: Random
+  /** The process's id in the map. */
+  holder?: string
 }
 
 export class QueueTier {
@@ -21,21 +23,24 @@ export class QueueTier {
   readonly #workers = new Map<string, QueueWorker>()
   #hasStarted = false
 
-  constructor(engine: QueueEngine, { log, clock = systemClock, random = systemRandom }: QueueTierOptions) {
+  constructor(
+    engine: QueueEngine,
+    { log, clock = systemClock, random = systemRandom, holder = 'nobody' }: QueueTierOptions,
+  ) {
     this.#engine = engine
     const batch = new PublishBatch(engine)
     const hint = (queue: string) => this.#workers.get(queue)?.hint()
     this.queue = {
       async publish(queue, payload, options = {}) {
-        checkJob(queue, payload, options)
-        await batch.add({ queue, payload, options })
+        const published = await batch.add(checkJob(queue, payload, options))
         hint(queue)
+        return published
       },
       in: (tx) => ({
         async publish(queue, payload, options = {}) {
-          checkJob(queue, payload, options)
-          await engine.publishIn(tx, queue, payload, options)
+          const [published] = await engine.publishIn(tx, [checkJob(queue, payload, options)])
           hint(queue) // before the commit, which nobody tells us of: the worker looks often for a moment
+          return published as Published
         },
       }),
       handle: <P extends Payload>(queue: string, options: HandleOptions, handler: Handler<P>) => {
@@ -44,7 +49,10 @@ export class QueueTier {
           throw new TenfoldError('conflict', `handle('${queue}') came after the workers had started: call it in setup`)
         if (this.#workers.has(queue)) throw new TenfoldError('conflict', `queue ${queue} has a handler already`)
         const whole = checkHandleOptions(queue, options)
-        this.#workers.set(queue, new QueueWorker(engine, queue, handler as Handler, whole, { log, clock, random }))
+        this.#workers.set(
+          queue,
+          new QueueWorker(engine, queue, handler as Handler, whole, { log, clock, random, holder }),
+        )
       },
     }
   }

@@ -8,4 +8,6 @@ export interface WorkerContext {
   log: Pick<BaseLogger, 'warn' | 'error'>
   clock: Clock
   random: Random
+  /** Who has the leases of this process's jobs. */
+  holder: string
 }

@@ -72,7 +72,12 @@ export class QueueWorker {
 
   async #take(max: number): Promise<number> {
     try {
-      const jobs = await this.#engine.take(this.#queue, max, this.#options.leaseMs)
+      const jobs = await this.#engine.take({
+        queue: this.#queue,
+        max,
+        leaseMs: this.#options.leaseMs,
+        holder: this.#context.holder,
+      })
       for (const job of jobs) {
         const run = new JobRun(this.#engine, job, this.#handler, this.#options, this.#context)
         this.#runs.add(run)

@@ -1,14 +1,14 @@
 // How much lies in each queue, summed over the shards.
 
-import type { QueueEngine } from '../../contract.ts'
+import type { QueueDepth } from '../../contract.ts'
 
-type Depth = Awaited<ReturnType<QueueEngine['depth']>>[number]
-export type DepthRow = Omit<Depth, 'oldestMs'> & { oldest_ms: number }
+export type DepthRow = Omit<QueueDepth, 'oldestMs' | 'isMore'> & { oldest_ms: number }
 
-export function sumByQueue(rows: readonly DepthRow[]): Depth[] {
-  const byQueue = new Map<string, Depth>()
-  for (const { queue, waiting, leased, dead, oldest_ms } of rows) {
-    const sum = byQueue.get(queue) ?? { queue, waiting: 0, leased: 0, dead: 0, oldestMs: 0 }
+export function sumByQueue(rows: readonly DepthRow[]): QueueDepth[] {
+  const byQueue = new Map<string, QueueDepth>()
+  for (const { queue, waiting, delayed, leased, dead, oldest_ms } of rows) {
+    const sum = byQueue.get(queue) ?? { queue, waiting: 0, delayed: 0, leased: 0, dead: 0, isMore: false, oldestMs: 0 }
+    sum.delayed += delayed
     sum.waiting += waiting
     sum.leased += leased
     sum.dead += dead

@@ -26,7 +26,9 @@ queueConformance('postgres', {
 
 it('claims no more than it may while a table of many jobs has not been analysed', async () => {
   const queue = 'fresh'
-  await engine.publish(Array.from({ length: 5000 }, (_, n) => ({ queue, payload: { n }, options: {} })))
-  const batches = await Promise.all(Array.from({ length: 8 }, () => engine.take(queue, 64, 60_000)))
+  await engine.publish(Array.from({ length: 5000 }, (_, n) => ({ queue, body: JSON.stringify({ n }), options: {} })))
+  const batches = await Promise.all(
+    Array.from({ length: 8 }, () => engine.take({ queue, max: 64, leaseMs: 60_000, holder: 'r/web-1' })),
+  )
   assert.deepEqual(new Set(batches.map((batch) => batch.length)), new Set([64]))
 })

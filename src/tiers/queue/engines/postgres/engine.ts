@@ -1,15 +1,18 @@
 // The queue inside PostgreSQL: a table on each shard, so that publishing belongs to the caller's transaction.
 
 import { fileURLToPath } from 'node:url'
-import { type QueryExecutorProvider, sql } from 'kysely'
+import { CompiledQuery } from 'kysely'
+import { TenfoldError } from '../../../../base/errors.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
-import type { Payload, PublishOptions, QueueEngine, TakenJob } from '../../contract.ts'
+import type { JobState, NewJob, Payload, Published, QueueEngine, TakenJob } from '../../contract.ts'
 import { type DepthRow, sumByQueue } from './depth.ts'
 import { homeOf, Rotation, shardFor } from './shards.ts'
 import {
+  cancelStatement,
   deadStatement,
   depthStatement,
   doneStatement,
+  jobStatement,
   publishStatement,
   renewStatement,
   retryStatement,
@@ -18,6 +21,13 @@ import {
 
 /** SQL files of this engine, run on every shard before it is opened. */
 export const postgresQueueMigrations = fileURLToPath(new URL('migrations', import.meta.url))
+
+interface PublishedRow {
+  id: string
+  is_new: boolean
+}
+
+type StateRow = Pick<JobState, 'id' | 'queue' | 'state' | 'attempt' | 'publishedAt' | 'payload' | 'until'>
 
 interface JobRow {
   id: string
@@ -42,19 +52,32 @@ export function openPostgresQueue(shards: () => readonly ShardDatabase[]): Queue
       payload,
       attempt,
       publishedAt: published_at,
+      key: undefined,
+      priority: 0,
+      trace: undefined,
+      isSuspect: false,
     }))
   }
 
   return {
     async publish(jobs) {
       const all = shards()
-      const byShard = Map.groupBy(jobs, ({ options }) => shardFor(all, options.deduplicationId, rotation))
-      await Promise.all([...byShard].map(([shard, its]) => shard.query(publishStatement, columnsOf(its))))
+      const published: Published[] = new Array(jobs.length)
+      const numbered = jobs.map((job, number) => ({ job, number }))
+      const byShard = Map.groupBy(numbered, ({ job }) => shardFor(all, job.options.deduplicationId, rotation))
+      await Promise.all(
+        [...byShard].map(async ([shard, its]) => {
+          const rows = await shard.query<PublishedRow>(publishStatement, columnsOf(its.map(({ job }) => job)))
+          for (const [i, { number }] of its.entries()) published[number] = publishedOf(rows[i])
+        }),
+      )
+      return published
     },
-    async publishIn(tx, queue, payload, options) {
-      await insertInto(tx, queue, payload, options)
+    async publishIn(tx, jobs) {
+      const { rows } = await tx.getExecutor().executeQuery(CompiledQuery.raw(publishStatement, columnsOf(jobs)))
+      return (rows as PublishedRow[]).map(publishedOf)
     },
-    async take(queue, max, leaseMs) {
+    async take({ queue, max, leaseMs }) {
       const taken: TakenJob[] = []
       for (const shard of rotation.of(shards())) {
         if (taken.length >= max) break
@@ -62,9 +85,15 @@ export function openPostgresQueue(shards: () => readonly ShardDatabase[]): Queue
       }
       return taken
     },
-    async renew(job, leaseMs) {
-      const { shard, lease } = homeOf(job, shards())
-      return (await shard.query(renewStatement, [job.id, lease, leaseMs])).length === 1
+    async renew(jobs, leaseMs) {
+      const all = shards()
+      const kept = await Promise.all(
+        jobs.map(async (job) => {
+          const { shard, lease } = homeOf(job, all)
+          return (await shard.query(renewStatement, [job.id, lease, leaseMs])).length === 1
+        }),
+      )
+      return jobs.flatMap((job, i) => (kept[i] ? [] : [{ job, why: 'lost' as const }]))
     },
     async done(jobs) {
       const all = shards()
@@ -84,32 +113,39 @@ export function openPostgresQueue(shards: () => readonly ShardDatabase[]): Queue
       const { shard, lease } = homeOf(job, shards())
       await shard.query(deadStatement, [job.id, lease, reason])
     },
+    async release() {
+      return 0
+    },
+    async cancel(queue, id) {
+      const answers = await Promise.all(shards().map((shard) => shard.query(cancelStatement, [queue, id])))
+      return answers.flat().length > 0 ? 'canceled' : 'unknown'
+    },
+    async job(queue, id) {
+      const answers = await Promise.all(shards().map((shard) => shard.query<StateRow>(jobStatement, [queue, id])))
+      const [row] = answers.flat()
+      return row && { ...row, ...{ key: undefined, priority: 0, trace: undefined, holder: undefined, failures: [] } }
+    },
     async depth() {
       const answers = await Promise.all(shards().map((shard) => shard.query<DepthRow>(depthStatement)))
       return sumByQueue(answers.flat())
+    },
+    watch() {
+      return { async close() {} }
     },
     async close() {},
   }
 }
 
-function columnsOf(jobs: Parameters<QueueEngine['publish']>[0]): unknown[] {
+function columnsOf(jobs: readonly NewJob[]): unknown[] {
   return [
     jobs.map((job) => job.queue),
-    jobs.map((job) => JSON.stringify(job.payload)),
+    jobs.map((job) => job.body),
     jobs.map((job) => job.options.delayMs ?? 0),
     jobs.map((job) => job.options.deduplicationId ?? null),
   ]
 }
 
-async function insertInto(
-  tx: QueryExecutorProvider,
-  queue: string,
-  payload: Payload,
-  options: PublishOptions,
-): Promise<void> {
-  const { delayMs = 0, deduplicationId = null } = options
-  await sql`
-    insert into tenfold.jobs (queue, payload, run_at, deduplication_id)
-    values (${queue}, ${JSON.stringify(payload)}::jsonb, now() + ${delayMs}::float8 * interval '1 ms', ${deduplicationId})
-    on conflict (queue, deduplication_id) where deduplication_id is not null do nothing`.execute(tx)
+function publishedOf(row: PublishedRow | undefined): Published {
+  if (!row) throw new TenfoldError('outcome-unknown', 'a publish was answered with too few rows')
+  return { id: row.id, isNew: row.is_new }
 }

@@ -3,12 +3,24 @@
 // The claim is `= ANY(ARRAY(SELECT ... FOR UPDATE SKIP LOCKED))`: the array is built once. The form `IN (SELECT ...)`
 // may be run again for each outer row, and claims more than its LIMIT (seen: 4324 rows for LIMIT 64).
 
-/** $1 queues, $2 payloads, $3 delays in ms, $4 deduplication ids or nulls. */
+/** $1 queues, $2 bodies, $3 delays in ms, $4 deduplication ids or nulls. Answers a row per job, in their order. */
 export const publishStatement = `
-insert into tenfold.jobs (queue, payload, run_at, deduplication_id)
-select queue, payload::jsonb, now() + delay_ms * interval '1 ms', deduplication_id
-from unnest($1::text[], $2::text[], $3::float8[], $4::text[]) as job (queue, payload, delay_ms, deduplication_id)
-on conflict (queue, deduplication_id) where deduplication_id is not null do nothing`
+with fresh as materialized (
+  select number, uuidv7() as id, queue, body, delay_ms, deduplication_id
+  from unnest($1::text[], $2::text[], $3::float8[], $4::text[])
+    with ordinality as job (queue, body, delay_ms, deduplication_id, number)
+  order by number
+), kept as (
+  insert into tenfold.jobs (id, queue, payload, run_at, deduplication_id)
+  select id, queue, body::jsonb, now() + delay_ms * interval '1 ms', deduplication_id from fresh
+  on conflict (queue, deduplication_id) where deduplication_id is not null do nothing
+  returning id
+)
+select coalesce(kept.id, earlier.id, fresh.id) as id, kept.id is not null as is_new
+from fresh left join kept using (id)
+left join tenfold.jobs earlier on kept.id is null
+  and earlier.queue = fresh.queue and earlier.deduplication_id = fresh.deduplication_id
+order by fresh.number`
 
 /** $1 queue, $2 max, $3 lease in ms. */
 export const takeStatement = `
@@ -41,9 +53,23 @@ export const deadStatement = `
 update tenfold.jobs set lease = null, dead_at = now(), reason = $3
 where id = $1 and lease = $2 and dead_at is null`
 
+/** $1 queue, $2 id. */
+export const cancelStatement = `
+delete from tenfold.jobs where queue = $1 and id = $2 and dead_at is null and (lease is null or run_at <= now())
+returning id`
+
+/** $1 queue, $2 id. */
+export const jobStatement = `
+select id, queue, attempt, published_at as "publishedAt", payload,
+  case when dead_at is not null then 'dead' when lease is not null and run_at > now() then 'leased'
+    when run_at > now() then 'delayed' else 'waiting' end as state,
+  case when dead_at is null and run_at > now() then run_at end as until
+from tenfold.jobs where queue = $1 and id = $2`
+
 export const depthStatement = `
 select queue,
-  count(*) filter (where dead_at is null and lease is null)::integer as waiting,
+  count(*) filter (where dead_at is null and lease is null and run_at <= now())::integer as waiting,
+  count(*) filter (where dead_at is null and lease is null and run_at > now())::integer as delayed,
   count(*) filter (where dead_at is null and lease is not null)::integer as leased,
   count(*) filter (where dead_at is not null)::integer as dead,
   coalesce(extract(epoch from now() - min(run_at) filter (where dead_at is null and run_at <= now())) * 1000, 0)::float8
