@@ -3,15 +3,16 @@
 // restart. What a client sees of it: its connection ends, and the next one is refused (WRONGPASS).
 
 import { rm } from 'node:fs/promises'
+import { writePrivate } from '../private-files.ts'
 import { RedisAdmin } from './admin.ts'
 import { usersOf } from './configuration.ts'
 import type { RedisAddress, RedisSecrets } from './contract.ts'
-import { findRedisOwner, type RedisFiles, writeSecret } from './files.ts'
+import { findRedisOwner, type RedisFiles } from './files.ts'
 import { redisPid } from './server.ts'
 
 /** @throws timeout when the server runs and hangs: only its end is a fence then. May be called again. */
 export async function raiseFence(files: RedisFiles, at: RedisAddress & { secrets: RedisSecrets }): Promise<void> {
-  await writeSecret(files.fence, 'the app is kept out of this server\n', await findRedisOwner())
+  await writePrivate(files.fence, 'the app is kept out of this server\n', await findRedisOwner())
   await setFence(files, at, true)
 }
 
@@ -25,7 +26,7 @@ async function setFence(
   { address, port, secrets }: RedisAddress & { secrets: RedisSecrets },
   isFenced: boolean,
 ): Promise<void> {
-  await writeSecret(files.users, usersOf(secrets, { isFenced }), await findRedisOwner())
+  await writePrivate(files.users, usersOf(secrets, { isFenced }), await findRedisOwner())
   if (redisPid(files) === undefined) return
   using admin = await RedisAdmin.connect({ address, port, secrets })
   // Not ACL LOAD: before 7.2 it ends every connection, those of replication too.

@@ -7,16 +7,16 @@ import { access, open, rm } from 'node:fs/promises'
 import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { canReach } from '../postgres/owner.ts'
+import { makePrivateDir, readNewLog, type Unprivileged, writePrivate } from '../private-files.ts'
 import { endsBy, isProcessAlive } from '../process.ts'
 import { RedisAdmin } from './admin.ts'
 import { findRedis } from './binary.ts'
 import { configurationOf, usersOf } from './configuration.ts'
 import type { RedisBinary, RedisSecrets, RedisSettings } from './contract.ts'
-import { findRedisOwner, forgetKept, makeRedisDir, type RedisFiles, type RedisOwner, writeSecret } from './files.ts'
+import { findRedisOwner, forgetKept, type RedisFiles } from './files.ts'
 
 const pollMs = 10
 const killWaitMs = 5000
-const logBytesShown = 4096
 const logLinesShown = 8
 
 export interface StartOptions {
@@ -47,7 +47,7 @@ export async function startRedis({ binary, files, settings, secrets, timeoutMs }
   }
   const { path } = binary ?? (await findRedis())
   const owner = await findRedisOwner()
-  await makeRedisDir(files, owner)
+  await makePrivateDir(files.dir, owner)
   if (owner && !(await canReach(files.dir, { user: 'redis', ...owner })))
     throw new TenfoldError(
       'program-failed',
@@ -55,8 +55,8 @@ export async function startRedis({ binary, files, settings, secrets, timeoutMs }
     )
   await rm(files.pid, { force: true })
   if (settings.persistence === 'off') await forgetKept(files)
-  await writeSecret(files.configuration, configurationOf(settings, files, secrets), owner)
-  await writeSecret(files.users, usersOf(secrets, { isFenced: await isThere(files.fence) }), owner)
+  await writePrivate(files.configuration, configurationOf(settings, files, secrets), owner)
+  await writePrivate(files.users, usersOf(secrets, { isFenced: await isThere(files.fence) }), owner)
   const log = await openLog(files)
   try {
     const server = await launch(path, files, log.file.fd, owner)
@@ -128,7 +128,7 @@ async function launch(
   path: string,
   files: RedisFiles,
   logFd: number,
-  owner: RedisOwner | undefined,
+  owner: Unprivileged | undefined,
 ): Promise<ChildProcess> {
   const server = spawn(path, [files.configuration], {
     cwd: files.dir,
@@ -154,15 +154,7 @@ function isServerOf(pid: number, files: RedisFiles): boolean {
 async function openLog({ log }: RedisFiles) {
   const file = await open(log, 'a+', 0o600)
   const { size } = await file.stat()
-  return {
-    file,
-    async readNew(): Promise<string> {
-      const end = (await file.stat()).size
-      const start = Math.max(size, end - logBytesShown)
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
-      return buffer.toString('utf8', 0, bytesRead)
-    },
-  }
+  return { file, readNew: () => readNewLog(file, size) }
 }
 
 function explainExit(output: string, { dir, log }: RedisFiles, { address, port }: RedisSettings): TenfoldError {

@@ -114,7 +114,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** A shell that reads from a pipe of ours wakes when we are gone, and ends the server. */
-function guardAgainstOurDeath(dir: string, files: RedisFiles): ChildProcess {
+export function guardAgainstOurDeath(dir: string, files: { pid: string }): ChildProcess {
   const script = 'read _; kill -KILL "$(head -n 1 "$1")"; sleep 1; rm -rf "$0"'
   const guard = spawn('/bin/sh', ['-c', script, dir, files.pid], {
     stdio: ['pipe', 'ignore', 'ignore'],
