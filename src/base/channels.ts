@@ -1,7 +1,7 @@
 // What tiers tell the world, by node:diagnostics_channel: a tier publishes, telemetry listens, neither knows the other.
 // Publishing without a listener costs one property read.
 
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 
 export interface ChannelMessages {
   'tenfold:request': {
@@ -14,10 +14,28 @@ export interface ChannelMessages {
   }
   'tenfold:query': { node: string; durationMs: number; error?: string }
   'tenfold:hold': { heldMs: number; waiting: number }
-  'tenfold:job': { queue: string; outcome: 'done' | 'retry' | 'dead'; durationMs: number; attempt: number }
+  'tenfold:job': JobMessage
   'tenfold:cache': { name: string; outcome: 'hit' | 'miss' | 'stale' }
   'tenfold:kpi': { name: string; value: number; subject?: string }
   'tenfold:upstream': { node: string; event: 'up' | 'down' | 'ejected' | 'retried'; reason?: string }
+}
+
+/**
+ * What happened to a job. failed: a run of it, before `retried` or `dead`. lost: its lease ended, somebody else may have it.
+ * A job published in a transaction is told of before the commit, and may not come to be.
+ */
+export interface JobMessage {
+  event: 'published' | 'taken' | 'done' | 'failed' | 'retried' | 'dead' | 'handed-back' | 'lost' | 'canceled'
+  queue: string
+  id: string
+  /** 0 when it is published. */
+  attempt: number
+  trace?: string | undefined
+  /** Of the run: done, failed. */
+  durationMs?: number
+  reason?: string
+  /** Until the next attempt. */
+  delayMs?: number
 }
 
 export interface TypedChannel<Message> {
@@ -27,16 +45,28 @@ export interface TypedChannel<Message> {
 }
 
 export function openChannel<Name extends keyof ChannelMessages>(name: Name): TypedChannel<ChannelMessages[Name]> {
-  const inner = channel(name)
-  return {
-    get hasSubscribers() {
-      return inner.hasSubscribers
-    },
-    publish: (message) => inner.publish(message),
-    subscribe(listener) {
-      const onMessage = (message: unknown) => listener(message as ChannelMessages[Name])
-      inner.subscribe(onMessage)
-      return () => inner.unsubscribe(onMessage)
-    },
+  return new NodeChannel<ChannelMessages[Name]>(channel(name))
+}
+
+/** A class, since V8 keeps an object literal with a getter as a dictionary, and never inlines a read of it. */
+class NodeChannel<Message> implements TypedChannel<Message> {
+  readonly #inner: Channel
+
+  constructor(inner: Channel) {
+    this.#inner = inner
+  }
+
+  get hasSubscribers(): boolean {
+    return this.#inner.hasSubscribers
+  }
+
+  publish(message: Message): void {
+    this.#inner.publish(message)
+  }
+
+  subscribe(listener: (message: Message) => void): () => void {
+    const onMessage = (message: unknown) => listener(message as Message)
+    this.#inner.subscribe(onMessage)
+    return () => this.#inner.unsubscribe(onMessage)
   }
 }

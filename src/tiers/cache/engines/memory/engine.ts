@@ -8,7 +8,7 @@ import type { CacheEngine, Kept } from '../../contract.ts'
 import { CoarseTicks } from './coarse-ticks.ts'
 import { Entry } from './entry.ts'
 import { type EvictionName, evictions } from './eviction/policies.ts'
-import { askedWord, calmWord, HitTable, hashWord, seenWord, wordsEach } from './hit-table.ts'
+import { HitTable } from './hit-table.ts'
 import { HotKeys } from './hot-keys.ts'
 import { type MemoryInsight, measureInsight } from './insight.ts'
 import { hashKey } from './key-hash.ts'
@@ -62,31 +62,26 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
 
   function peek(key: string): unknown {
     const index = indexes.get(key)
-    if (index === undefined || (table.words[index * wordsEach + calmWord] as number) <= ticks.now()) return undefined
-    countHit(index)
+    if (index === undefined || table.calmUntil(index) <= ticks.now()) return undefined
+    tell(index, table.count(index))
     return table.values[index]
   }
 
   function peekAwaited(key: string): Promise<unknown> | undefined {
     const index = indexes.get(key)
-    if (index === undefined || (table.words[index * wordsEach + calmWord] as number) <= ticks.now()) return undefined
-    countHit(index)
+    if (index === undefined || table.calmUntil(index) <= ticks.now()) return undefined
+    tell(index, table.count(index))
     return table.promises[index] ?? table.promiseOf(index)
   }
 
-  function countHit(index: number): void {
-    const { words } = table
-    const at = index * wordsEach
-    const hash = words[at + hashWord] as number
-    words[at + askedWord] = (words[at + askedWord] as number) + 1
+  /** Of a hit, whoever wants to know. */
+  function tell(index: number, hash: number): void {
     if (hash <= eviction.touchUpTo) touch(index)
     if (hash < reuse.below) reuse.record(hash, (entries[index] as Entry).bytes)
   }
 
-  /** The policy counts itself, so that what was counted above is taken as seen. */
   function touch(index: number): void {
-    const at = index * wordsEach + seenWord
-    table.words[at] = (table.words[at] as number) + 1
+    table.uncount(index)
     eviction.touch(entries[index] as Entry)
   }
 
@@ -97,7 +92,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
       hot.add(key, 1)
       return undefined
     }
-    countHit(index)
+    tell(index, table.count(index))
     return (entries[index] as Entry).kept
   }
 
@@ -178,12 +173,10 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
     }
     if (kept.tags.length > 0) tags.add(kept.tags, entry)
     if (entry.hash < reuse.below) reuse.record(entry.hash, bytes)
-    table.values[entry.index] = kept.value
-    table.promises[entry.index] = undefined
     // What is too long ago for a whole word is not calm either.
     const calmMs = Math.max(0, nowMs + Math.min(kept.calmUntil - Date.now(), keepMs))
     // A remembered nothing is never calm: undefined says that there is none.
-    table.words[entry.index * wordsEach + calmWord] = kept.value === undefined ? 0 : Math.floor(calmMs / tickMs)
+    table.put(entry.index, kept.value, kept.value === undefined ? 0 : Math.floor(calmMs / tickMs))
     wakeAt(wheel.add(entry, nowMs + keepMs))
     makeRoom(nowMs)
   }

@@ -4,7 +4,7 @@
 import type { Kept } from '../../contract.ts'
 import { hitsMax } from './eviction/eviction.ts'
 import type { Place, PlaceQueue } from './eviction/place-queue.ts'
-import { askedWord, type HitTable, seenWord, wordsEach } from './hit-table.ts'
+import type { HitTable } from './hit-table.ts'
 import type { NameCounts } from './name-counts.ts'
 
 export class Entry implements Place {
@@ -50,26 +50,17 @@ export class Entry implements Place {
 
   /** As policies count: since they last looked, and to `hitsMax`. */
   get hits(): number {
-    const { words } = this.#table
-    const at = this.index * wordsEach
-    // Both counts go round after four billion, their difference does not.
-    return Math.min(hitsMax, ((words[at + askedWord] as number) - (words[at + seenWord] as number)) >>> 0)
+    return Math.min(hitsMax, this.#table.unseen(this.index))
   }
 
   set hits(hits: number) {
-    const { words } = this.#table
-    const at = this.index * wordsEach
-    words[at + seenWord] = (words[at + askedWord] as number) - hits
+    this.#table.see(this.index, hits)
   }
 
   /** Moves what was counted to the counts of its name, and answers how much that was. */
   settle(): number {
-    const { words } = this.#table
-    const at = this.index * wordsEach
-    const asked = words[at + askedWord] as number
-    this.counts.hits += asked >>> 0
-    words[at + askedWord] = 0
-    words[at + seenWord] = (words[at + seenWord] as number) - asked
-    return asked >>> 0
+    const asked = this.#table.settle(this.index)
+    this.counts.hits += asked
+    return asked
   }
 }
