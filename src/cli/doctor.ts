@@ -8,6 +8,8 @@ import { delimiter, join } from 'node:path'
 import { describeError } from '../base/errors.ts'
 import { appPortOffset, controlPortOffset, readSupervisorRecord } from '../control/status.ts'
 import { findHaproxy } from '../programs/haproxy/binary.ts'
+import { findNats } from '../programs/nats/binary.ts'
+import { syncsAlways } from '../programs/nats/contract.ts'
 import { findPostgres } from '../programs/postgres/binaries.ts'
 import { findRedis } from '../programs/redis/binary.ts'
 import type { Command, TargetSystem } from './command.ts'
@@ -19,9 +21,8 @@ interface Finding {
   detail: string
 }
 
-/** Programs that later rungs and tests use, with the packages that bring them. */
+/** Programs that tests use, with the packages that bring them. */
 const programs = [
-  { name: 'nats-server', purpose: 'message queue (rung 9)', apt: 'nats-server', brew: 'nats-server' },
   { name: 'chromium', purpose: "the dashboard's browser test", apt: 'chromium', brew: '--cask chromium' },
 ]
 const freeBytesMin = 2 * 1024 ** 3
@@ -45,6 +46,7 @@ export const doctor: Command = {
       } as const,
       await checkHaproxy(),
       await checkRedis(),
+      await checkNats(),
       ...(await Promise.all(programs.map(checkProgram))),
     ]
     target.print(findings, findings.map(describe).join('\n'))
@@ -130,6 +132,21 @@ async function checkRedis(): Promise<Finding> {
     return { what: 'redis-server', state: 'ok', detail: `${version} at ${path}` }
   } catch (error) {
     return { what: 'redis-server', state: 'missing', detail: `for the cache tier (rung 5): ${describeError(error)}` }
+  }
+}
+
+/** As for Redis; what an older one does not promise is said here, before anybody relies on it. */
+async function checkNats(): Promise<Finding> {
+  try {
+    const { version, path } = await findNats()
+    const weakness = '; before 2.10 a machine that goes down may lose the last two minutes of what it alone had'
+    return {
+      what: 'nats-server',
+      state: 'ok',
+      detail: `${version} at ${path}${syncsAlways(version) ? '' : weakness}`,
+    }
+  } catch (error) {
+    return { what: 'nats-server', state: 'missing', detail: `for the message queue (rung 9): ${describeError(error)}` }
   }
 }
 

@@ -8,6 +8,8 @@ import { haproxyDirOf } from '../map/home.ts'
 import { type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
 import { readMap } from '../map/store.ts'
 import { stopLeftHaproxy } from '../programs/haproxy/left.ts'
+import { natsFilesOf } from '../programs/nats/files.ts'
+import { natsPid } from '../programs/nats/server.ts'
 import { isServerAlive } from '../programs/postgres/server.ts'
 import { redisFilesOf } from '../programs/redis/files.ts'
 import { redisPid } from '../programs/redis/server.ts'
@@ -53,7 +55,7 @@ async function stopBySupervisor(target: TargetSystem, { pid }: SupervisorRecord)
 /** The supervisor is gone and its processes go on. SIGINT stops each as part of the whole, PostgreSQL by a fast shutdown. */
 async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string[]> {
   const stopped: string[] = []
-  for (const role of ['front', 'web', 'worker', 'redis', 'postgres'] as const) {
+  for (const role of ['front', 'web', 'worker', 'nats', 'redis', 'postgres'] as const) {
     for (const node of nodesOf(map, role)) {
       // A pid of the map may be another program's by now, after the machine was started anew for example.
       const pids = processesOf(target.home, node.id).map(({ pid }) => pid)
@@ -70,5 +72,6 @@ async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string
 
 function isOurs(target: TargetSystem, { id, role, dataDir }: MapNode, pid: number): boolean {
   if (role === 'redis') return redisPid(redisFilesOf(dataDir ?? '')) === pid
+  if (role === 'nats') return natsPid(natsFilesOf(dataDir ?? '')) === pid
   return role === 'postgres' ? isServerAlive(pid, dataDir ?? '') : runsNode(pid, target.home, id)
 }

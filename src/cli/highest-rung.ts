@@ -3,24 +3,37 @@
 
 import { describeError, isTenfoldError } from '../base/errors.ts'
 import { checkCache } from '../supervisor/check-cache.ts'
+import { checkQueue } from '../supervisor/check-queue.ts'
 import { rungs } from '../topology/rungs.ts'
+import type { Topology } from '../topology/schema.ts'
 import { resolveTopology } from '../topology/topology.ts'
 
+interface Need {
+  isNeeded(topology: Topology): boolean
+  /** @throws program-missing when it is not here. */
+  check(): Promise<void>
+}
+
+const needs: readonly Need[] = [
+  { isNeeded: ({ cache }) => cache.nodes > 0, check: checkCache },
+  { isNeeded: ({ queue }) => queue.engine === 'jetstream', check: checkQueue },
+]
+
 /** `note` is told why it is not the last rung that is built. */
-export async function highestRungHere(note: (text: string) => void, check = checkCache): Promise<number> {
-  const highest = (hasCache: boolean) =>
-    Math.max(
-      ...rungs.flatMap(({ number, isBuilt }) =>
-        isBuilt && (hasCache || resolveTopology({ rung: number }).cache.nodes === 0) ? number : [],
-      ),
-    )
-  try {
-    await check()
-    return highest(true)
-  } catch (error) {
-    if (!isTenfoldError(error, 'program-missing')) throw error
-    const rung = highest(false)
-    note(`the tour ends at rung ${rung}, for what comes after it is not on this machine: ${describeError(error)}`)
-    return rung
+export async function highestRungHere(note: (text: string) => void, checks = needs): Promise<number> {
+  let built = rungs.filter(({ isBuilt }) => isBuilt).map(({ number }) => number)
+  for (const { isNeeded, check } of checks) {
+    try {
+      await check()
+    } catch (error) {
+      if (!isTenfoldError(error, 'program-missing')) throw error
+      const first = built.find((rung) => isNeeded(resolveTopology({ rung })))
+      if (first === undefined) continue
+      built = built.filter((rung) => rung < first)
+      note(
+        `the tour ends at rung ${built.at(-1)}, for what comes after it is not on this machine: ${describeError(error)}`,
+      )
+    }
   }
+  return Math.max(...built)
 }

@@ -7,10 +7,10 @@ import type { Topology } from '../topology/schema.ts'
 
 export type Durability = Topology['database']['durability']
 
-export type Role = 'front' | 'web' | 'worker' | 'postgres' | 'redis'
+export type Role = 'front' | 'web' | 'worker' | 'postgres' | 'redis' | 'nats'
 /** Whether it is a process of ours, which can be asked and told (processes/door). */
 export function hasDoor(role: Role): boolean {
-  return role !== 'postgres' && role !== 'redis'
+  return role !== 'postgres' && role !== 'redis' && role !== 'nats'
 }
 
 export type NodeState = 'starting' | 'ready' | 'draining' | 'down'
@@ -40,8 +40,10 @@ export interface MapNode {
    * (web-settings.ts). Of a redis node: what it is configured to be (cache-settings.ts).
    */
   settings?: string
-  /** Of a redis node in a cluster: where the nodes of the cluster talk to each other. */
+  /** Of a redis or nats node in a cluster: where the nodes of the cluster talk to each other. */
   busPort?: number
+  /** Of a nats node in a cluster: where those talk that founded it with this one, `address:port`; its own is among them. */
+  peers?: string[]
   /** Of a redis node in a cluster: the node whose replica it began as. Who is primary now the cluster decides. */
   standsBy?: string
   /** Of a postgres node. */
@@ -96,6 +98,14 @@ export interface MapCache {
   mixed?: string[]
 }
 
+/** The brokers that have jobs beside the database. */
+export interface MapQueue {
+  /** Ids of the nodes that processes use that start now; empty: they use the database alone. */
+  nodes: string[]
+  /** Those of earlier processes, each queue by itself: emptied when the last such process is gone. */
+  left?: string[][]
+}
+
 export interface MapRegion {
   id: string
   healthy: boolean
@@ -122,6 +132,8 @@ export interface SystemMap {
   shards: MapShard[]
   /** Absent while there is no shared cache. */
   cache?: MapCache
+  /** Absent while all jobs lie in the database. */
+  queue?: MapQueue
   /** From where sessions are read; absent: the database. */
   sessions?: 'database' | 'shared'
   /** How many processes the load asks for, where the topology lets it ask (`web.max`); absent: nothing was asked for yet. */
@@ -146,6 +158,16 @@ export function cacheNodesOf({ nodes, cache }: Pick<SystemMap, 'nodes' | 'cache'
   return nodes
     .filter(({ id }) => cache?.nodes.includes(id))
     .map(({ address, port }) => `${cache?.layout} ${address}:${port}`)
+}
+
+/** The brokers of the queue, as a process reads them at its start. */
+export function queueNodesOf({ nodes, queue }: Pick<SystemMap, 'nodes' | 'queue'>): string[] {
+  return nodes.filter(({ id }) => queue?.nodes.includes(id)).map(({ address, port }) => `nats ${address}:${port}`)
+}
+
+/** Everything in it that a process reads at its start (topology/web-settings.ts). */
+export function sharedNodesOf(map: Pick<SystemMap, 'nodes' | 'cache' | 'queue'>): string[] {
+  return [...cacheNodesOf(map), ...queueNodesOf(map)]
 }
 
 /** Offset of the public TLS port from the port base: 8443 where that is 8000. */

@@ -25,4 +25,9 @@ test('what came since is added once, for the owner only, and nothing else change
   assert.equal((await stat(home.secrets)).mode & 0o777, 0o600)
   assert.equal(await completeSecrets(home, whole), whole)
   assert.equal(JSON.parse(await readFile(home.secrets, 'utf8')).redis.app, redis.app)
+
+  const { nats: __, ...withoutQueue } = made
+  const again = await completeSecrets(home, withoutQueue as Secrets)
+  assert.deepEqual({ ...again, nats: undefined }, { ...made, nats: undefined })
+  assert.equal(new Set([...Object.values(again.nats), made.nats.app]).size, 4)
 })

@@ -9,6 +9,8 @@ export interface Secrets {
   postgres: { superuser: string; replicator: string; owner: string; app: string }
   /** Passwords of the users of the shared cache's servers. */
   redis: { admin: string; app: string; replica: string }
+  /** Passwords of the users of the queue's servers, and of those servers among each other. */
+  nats: { admin: string; app: string; route: string }
   /** Keys that sign cookies: the first signs, all of them verify. */
   cookieKeys: string[]
   /** When each of them was made, ISO 8601; empty where it is not known. Absent until they are rotated (cookie-keys.ts). */
@@ -24,8 +26,9 @@ export async function readSecrets(home: Home): Promise<Secrets> {
 
 /** What an earlier version of ours made lacks those that came since: they are added, and nothing else changes. */
 export async function completeSecrets(home: Home, secrets: Secrets): Promise<Secrets> {
-  if ((secrets as Partial<Secrets>).redis) return secrets
-  const whole = { ...secrets, redis: redisSecrets() }
+  const { redis, nats }: Partial<Secrets> = secrets
+  if (redis && nats) return secrets
+  const whole = { ...secrets, redis: redis ?? redisSecrets(), nats: nats ?? natsSecrets() }
   await writeSecrets(home, whole)
   return whole
 }
@@ -34,6 +37,7 @@ export async function makeSecrets(home: Home): Promise<Secrets> {
   const secrets: Secrets = {
     postgres: { superuser: secret(), replicator: secret(), owner: secret(), app: secret() },
     redis: redisSecrets(),
+    nats: natsSecrets(),
     cookieKeys: [secret()],
     controlToken: secret(),
   }
@@ -50,6 +54,10 @@ export function writeSecrets(home: Home, secrets: Secrets): Promise<void> {
 
 function redisSecrets(): Secrets['redis'] {
   return { admin: secret(), app: secret(), replica: secret() }
+}
+
+function natsSecrets(): Secrets['nats'] {
+  return { admin: secret(), app: secret(), route: secret() }
 }
 
 function secret(): string {

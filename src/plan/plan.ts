@@ -1,10 +1,10 @@
 // From what is true (the map) to what is wanted (a topology): the steps between, in an order in which no request fails.
 //
-// The order: what serves is started before what it replaces is stopped; a database moves and a cache is there before the web
-// tier grows; and whoever answers the public address leaves it only when another already accepts on the same socket.
+// The order: what serves is started before what it replaces is stopped; a database moves, a cache and a queue are there before
+// the web tier grows; and whoever answers the public address leaves it only when another already accepts on the same socket.
 
 import { TenfoldError } from '../base/errors.ts'
-import { cacheNodesOf, type MapNode, nodesOf, type SystemMap } from '../map/map.ts'
+import { type MapNode, nodesOf, type SystemMap, sharedNodesOf } from '../map/map.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { rungOf } from '../topology/rungs.ts'
 import type { Topology } from '../topology/schema.ts'
@@ -12,6 +12,7 @@ import { webSettingsOf } from '../topology/web-settings.ts'
 import { homeRegion, Placement } from './placement.ts'
 import { planCache } from './plan-cache.ts'
 import { planDatabase } from './plan-database.ts'
+import { planQueue } from './plan-queue.ts'
 import { wantedWebs } from './plan-scale.ts'
 import type { NodeSpec, Step } from './step.ts'
 
@@ -22,8 +23,10 @@ export function plan(map: SystemMap, topology: Topology): Step[] {
   const database = planDatabase(map, topology, placement)
   const moves = database.some((step) => step.kind === 'switch-primary')
   const cache = planCache(map, topology, placement)
-  const processes = planProcesses(map, topology, placement, { databaseMoves: moves, cacheNodes: cache.nodes })
-  const steps = [...database, ...cache.before, ...processes, ...cache.after]
+  const queue = planQueue(map, topology, placement)
+  const sharedNodes = [...cache.nodes, ...queue.nodes]
+  const processes = planProcesses(map, topology, placement, { databaseMoves: moves, sharedNodes })
+  const steps = [...database, ...cache.before, ...queue.before, ...processes, ...cache.after, ...queue.after]
   const isSettled = JSON.stringify(map.topology) === JSON.stringify(topology) && map.rung === topology.rung
   if (steps.length === 0 && isSettled) return []
   return [{ kind: 'set-topology', topology }, ...steps, { kind: 'reach-rung', rung: topology.rung }]
@@ -39,7 +42,7 @@ function refuseWhatIsNotBuilt(topology: Topology): void {
   if (topology.cache.nodes > 0 && !rungOf(5).isBuilt) refuse(`cache.nodes ${topology.cache.nodes}`, 5)
   if (topology.session.store === 'shared' && !rungOf(7).isBuilt) refuse('session.store shared', 7)
   if (topology.regions.length > 1) refuse(`${topology.regions.length} regions`, 8)
-  if (topology.queue.engine === 'jetstream') refuse('queue.engine jetstream', 9)
+  if (topology.queue.engine === 'jetstream' && !rungOf(9).isBuilt) refuse('queue.engine jetstream', 9)
   if (topology.telemetry.collect) refuse('telemetry.collect', 10)
   if (topology.database.shards > 1) refuse(`database.shards ${topology.database.shards}`, 11)
   const rung = rungOf(topology.rung)
@@ -50,7 +53,7 @@ function planProcesses(
   map: SystemMap,
   topology: Topology,
   placement: Placement,
-  { databaseMoves, cacheNodes }: { databaseMoves: boolean; cacheNodes: readonly string[] },
+  { databaseMoves, sharedNodes }: { databaseMoves: boolean; sharedNodes: readonly string[] },
 ): Step[] {
   const region = homeRegion(topology)
   const start = (node: NodeSpec): Step => ({ kind: 'start-node', node })
@@ -66,8 +69,8 @@ function planProcesses(
   const isMisled = (web: MapNode) =>
     isCommand &&
     (databaseMoves || (web.primary !== undefined && !map.shards.some(({ primary }) => primary === web.primary)))
-  const wantedOfApp = webSettingsOf(topology, cacheNodes)
-  const hasRead = (node: MapNode) => node.settings ?? webSettingsOf(map.topology, cacheNodesOf(map))
+  const wantedOfApp = webSettingsOf(topology, sharedNodes)
+  const hasRead = (node: MapNode) => node.settings ?? webSettingsOf(map.topology, sharedNodesOf(map))
   const wanted = frontSettingsOf(topology)
   const isAsWanted = (front: MapNode) => (front.settings ?? frontSettingsOf(map.topology)) === wanted
   const keptFronts = fronts.filter((front) => front.entry && isAsWanted(front)).toSorted(readyFirst)

@@ -1,12 +1,12 @@
 // A step: one resumable change between two topologies. Pure data that leaves no choices for later.
 
-import type { Durability, MapCache, MapNode } from '../map/map.ts'
+import type { Durability, MapCache, MapNode, MapQueue } from '../map/map.ts'
 import type { Topology } from '../topology/schema.ts'
 
 /** All that is decided about a node before it exists. */
 export type NodeSpec = Pick<
   MapNode,
-  'id' | 'role' | 'region' | 'host' | 'address' | 'port' | 'entry' | 'busPort' | 'standsBy'
+  'id' | 'role' | 'region' | 'host' | 'address' | 'port' | 'entry' | 'busPort' | 'peers' | 'standsBy'
 >
 
 export type Step =
@@ -38,6 +38,10 @@ export type Step =
   | { kind: 'clear-cache'; nodes: string[] }
   /** From where sessions are read from now on. Every process forgets what it changes in the shared cache all the while. */
   | { kind: 'move-sessions'; to: 'database' | 'shared' }
+  /** Processes that start from now on have jobs in these brokers too. They serve before anybody is told of them. */
+  | { kind: 'use-queue'; queue: MapQueue }
+  /** Whatever jobs and entries are left in these brokers are moved to the database. No process uses them any more. */
+  | { kind: 'empty-broker'; nodes: string[] }
   /** As many web processes as the load asks for. */
   | { kind: 'set-scale'; web: number }
   | { kind: 'start-node'; node: NodeSpec }
@@ -81,6 +85,12 @@ export function titleOf(step: Step): string {
       return `forget what ${step.nodes.join(', ')} kept while processes with another cache were there`
     case 'move-sessions':
       return step.to === 'shared' ? 'read sessions from the shared cache' : 'read sessions from the database'
+    case 'use-queue':
+      return step.queue.nodes.length > 0
+        ? `processes that start have jobs in the JetStream of ${step.queue.nodes.length === 1 ? 'one node' : `${step.queue.nodes.length} nodes`}`
+        : 'processes that start have all jobs in the database'
+    case 'empty-broker':
+      return `move what is left in ${step.nodes.join(', ')} to the database`
     case 'set-scale':
       return `the load asks for ${step.web} web ${step.web === 1 ? 'process' : 'processes'}`
     case 'start-node':

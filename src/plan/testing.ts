@@ -1,7 +1,7 @@
 // Plans for tests: written in short, and carried out on a map as if all went well.
 
 import assert from 'node:assert/strict'
-import { cacheNodesOf, type MapNode, type SystemMap } from '../map/map.ts'
+import { cacheNodesOf, type MapNode, type SystemMap, sharedNodesOf } from '../map/map.ts'
 import { cacheSettingsOf } from '../topology/cache-settings.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { resolveTopology } from '../topology/topology.ts'
@@ -34,9 +34,23 @@ export function assertCacheIsSound(map: SystemMap): void {
       assert.ok(addresses.includes(String(address)), `a process uses ${address}, which is gone`)
   if (map.sessions !== 'shared') return
   assert.ok(map.cache)
-  const wanted = webSettingsOf(map.topology, cacheNodesOf(map))
-  for (const { settings } of webs)
-    assert.equal(settings, wanted, 'sessions are read from a cache that somebody does not know')
+  for (const { settings = '' } of webs)
+    assert.deepEqual(
+      [...settings.matchAll(/"((?:ring|cluster) [^"]+)"/g)].map(([, word]) => word),
+      cacheNodesOf(map).toSorted(),
+      'sessions are read from a cache that somebody does not know',
+    )
+}
+
+/** Whoever uses a broker finds it, and none goes that has something. */
+export function assertQueueIsSound(map: SystemMap): void {
+  const ids = map.nodes.map(({ id }) => id)
+  const { nodes = [], left = [] } = map.queue ?? {}
+  for (const id of [...nodes, ...left.flat()]) assert.ok(ids.includes(id), `${id} has jobs and is gone`)
+  const addresses = map.nodes.filter(({ role }) => role === 'nats').map(({ address, port }) => `${address}:${port}`)
+  for (const { settings = '' } of map.nodes)
+    for (const [, address] of settings.matchAll(/"nats ([^"]+)"/g))
+      assert.ok(addresses.includes(String(address)), `a process uses ${address}, which is gone`)
 }
 
 export function kindsTo(map: SystemMap, rung: number): string[] {
@@ -49,7 +63,8 @@ export function describe(steps: Step[]): string[] {
     if (step.kind === 'set-durability') return `${step.kind} ${step.durability}`
     if (step.kind === 'move-sessions') return `${step.kind} ${step.to}`
     if (step.kind === 'use-cache') return `${step.kind} ${step.cache?.nodes.length ?? 0}`
-    if (step.kind === 'clear-cache') return `${step.kind} ${step.nodes}`
+    if (step.kind === 'clear-cache' || step.kind === 'empty-broker') return `${step.kind} ${step.nodes}`
+    if (step.kind === 'use-queue') return `${step.kind} ${step.queue.nodes.length}`
     if (!('node' in step)) return step.kind
     return `${step.kind} ${typeof step.node === 'string' ? step.node : step.node.id}`
   })
@@ -108,7 +123,7 @@ export function carryOut(before: SystemMap, step: Step): SystemMap {
       break
     case 'start-node':
       if (!map.nodes.some(({ id }) => id === step.node.id))
-        add(step.node, { settings: settingsOf(map, step.node.role) })
+        add(step.node, step.node.role === 'nats' ? {} : { settings: settingsOf(map, step.node.role) })
       break
     case 'tune-cache':
       for (const node of map.nodes) if (node.id === step.node) node.settings = cacheSettingsOf(map.topology)
@@ -117,6 +132,14 @@ export function carryOut(before: SystemMap, step: Step): SystemMap {
       if (step.cache) map.cache = step.cache
       else delete map.cache
       break
+    case 'use-queue':
+      map.queue = step.queue
+      break
+    case 'empty-broker': {
+      const left = map.queue?.left?.filter((queue) => !queue.some((id) => step.nodes.includes(id))) ?? []
+      map.queue = { nodes: map.queue?.nodes ?? [], ...(left.length > 0 && { left }) }
+      break
+    }
     case 'clear-cache':
       if (map.cache) delete map.cache.mixed
       break
@@ -141,5 +164,5 @@ export function carryOut(before: SystemMap, step: Step): SystemMap {
 
 function settingsOf(map: SystemMap, role: MapNode['role']): string {
   if (role === 'front') return frontSettingsOf(map.topology)
-  return role === 'redis' ? cacheSettingsOf(map.topology) : webSettingsOf(map.topology, cacheNodesOf(map))
+  return role === 'redis' ? cacheSettingsOf(map.topology) : webSettingsOf(map.topology, sharedNodesOf(map))
 }

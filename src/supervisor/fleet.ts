@@ -27,7 +27,7 @@ const readyTimeoutMs = 60_000
 const restartBackoff: Backoff = { baseMs: 250, capMs: 3000 }
 const forgivenAfterMs = 10_000
 
-const startOrder: readonly Role[][] = [['postgres', 'redis'], ['web', 'worker'], ['front']]
+const startOrder: readonly Role[][] = [['postgres', 'redis', 'nats'], ['web', 'worker'], ['front']]
 
 /** What the supervisor keeps about a node beyond the map. */
 interface Watched {

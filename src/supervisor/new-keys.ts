@@ -1,7 +1,7 @@
 // What an earlier version of ours wrote lacks the keys of the topology that came since: they get their defaults.
 
 import { isDeepStrictEqual } from 'node:util'
-import { cacheNodesOf, type MapNode, type SystemMap } from '../map/map.ts'
+import { type MapNode, type SystemMap, sharedNodesOf } from '../map/map.ts'
 import type { Step } from '../plan/step.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { resolveTopology } from '../topology/topology.ts'
@@ -11,7 +11,7 @@ import type { Journal } from './journal.ts'
 /** The same map when it lacks nothing. `source` is for errors. */
 export function withNewKeys(map: SystemMap, source: string): SystemMap {
   const topology = resolveTopology(map.topology, source)
-  const ofApp = webSettingsOf(topology, cacheNodesOf(map))
+  const ofApp = webSettingsOf(topology, sharedNodesOf(map))
   const settings: Partial<Record<MapNode['role'], string>> = {
     front: frontSettingsOf(topology),
     web: ofApp,

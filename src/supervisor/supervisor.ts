@@ -14,6 +14,7 @@ import { CacheControl } from './cache.ts'
 import { CacheWatch } from './cache-watch.ts'
 import { checkCache } from './check-cache.ts'
 import { checkFronts } from './check-fronts.ts'
+import { checkQueue } from './check-queue.ts'
 import { EdgeControl } from './edge.ts'
 import { EntrySocket, isTlsEntryWanted } from './entry.ts'
 import { EventLog } from './events.ts'
@@ -25,6 +26,7 @@ import { LogRotation } from './log-rotation.ts'
 import { MapKeeper } from './map-keeper.ts'
 import { CommandDriver } from './nodes/command-driver.ts'
 import type { NodeDriver } from './nodes/driver.ts'
+import { NatsDriver } from './nodes/nats-driver.ts'
 import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
 import { RedisDriver } from './nodes/redis-driver.ts'
@@ -48,6 +50,7 @@ export class Supervisor extends Lifecycle {
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
   readonly #redis: RedisDriver
+  readonly #nats: NatsDriver
   readonly #cacheWatch: CacheWatch
   #drivers: { process: ProcessDriver; command: CommandDriver } | undefined
   #entry: EntrySocket | undefined
@@ -65,6 +68,7 @@ export class Supervisor extends Lifecycle {
     this.#rotation = new LogRotation(home.logs)
     this.#postgres = new PostgresDriver(home, secrets, () => this.keeper.map)
     this.#redis = new RedisDriver(home, secrets, () => this.keeper.map)
+    this.#nats = new NatsDriver(home, secrets, () => this.keeper.map)
     this.#fleet = new Fleet(
       this.keeper,
       this.events,
@@ -81,6 +85,7 @@ export class Supervisor extends Lifecycle {
       stopping: () => this.#stopping.signal,
       postgres: this.#postgres,
       redis: this.#redis,
+      nats: this.#nats,
     }
     this.executor = new Executor(system, (topology, roles) => this.#check(topology, roles))
     this.replication = new ReplicationWatch(system, this.executor)
@@ -185,6 +190,7 @@ export class Supervisor extends Lifecycle {
   /** `roles`: what new nodes are started of. */
   async #check(topology: Topology, roles: ReadonlySet<Role>): Promise<void> {
     if (roles.has('redis')) await checkCache()
+    if (roles.has('nats')) await checkQueue()
     if (!roles.has('front')) return
     await checkFronts(topology, { home: this.home, appDir: this.keeper.map.appDir })
     if (topology.front.tls.enabled) this.#entry?.checkTls()
@@ -193,6 +199,7 @@ export class Supervisor extends Lifecycle {
   #driverOf(node: MapNode): NodeDriver {
     if (node.role === 'postgres') return this.#postgres
     if (node.role === 'redis') return this.#redis
+    if (node.role === 'nats') return this.#nats
     if (!this.#drivers) throw new Error('drivers are made by start()')
     const isCommand = node.role === 'web' && this.keeper.map.topology.web.command !== undefined
     return isCommand ? this.#drivers.command : this.#drivers.process

@@ -6,6 +6,7 @@ import type { EventLog } from './events.ts'
 import type { Fleet } from './fleet.ts'
 import type { Locks } from './locks.ts'
 import type { MapKeeper } from './map-keeper.ts'
+import type { NatsDriver } from './nodes/nats-driver.ts'
 import type { PostgresDriver } from './nodes/postgres-driver.ts'
 import type { RedisDriver } from './nodes/redis-driver.ts'
 
@@ -20,4 +21,5 @@ export interface System {
   stopping(): AbortSignal
   postgres: PostgresDriver
   redis: RedisDriver
+  nats: NatsDriver
 }

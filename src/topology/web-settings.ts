@@ -3,11 +3,11 @@
 
 import type { Topology } from './schema.ts'
 
-/** As one word to compare. `cacheNodes`: the shared cache nodes that it knows, each with its address. */
-export function webSettingsOf({ app, web, cache, session, queue }: Topology, cacheNodes: readonly string[]): string {
+/** As one word to compare. `nodes`: those of the shared cache and of the queue that it knows, each with its address. */
+export function webSettingsOf({ app, web, cache, session, queue }: Topology, nodes: readonly string[]): string {
   const { command, bodyBytesMax } = web
-  // A program of the user's has no cache of ours, and no sessions.
+  // A program of the user's has no cache of ours, no sessions and no jobs.
   if (command !== undefined) return JSON.stringify([command])
   const { engine } = queue
-  return JSON.stringify([app, bodyBytesMax, cache.bytesMax, session.idleMs, { engine }, ...cacheNodes.toSorted()])
+  return JSON.stringify([app, bodyBytesMax, cache.bytesMax, session.idleMs, { engine }, ...nodes.toSorted()])
 }

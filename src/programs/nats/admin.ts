@@ -69,7 +69,9 @@ export class NatsAdmin {
   /** Undefined when it has caught up with its cluster and serves every stream that it has a copy of; else why not. */
   async trouble(): Promise<string | undefined> {
     const { status = '', error = 'it does not say why' } = await this.#ask<{ status: string; error: string }>('HEALTHZ')
-    return status === 'ok' ? undefined : error
+    if (status !== 'ok') return error
+    // It also calls itself well before the servers of its cluster have agreed on anything.
+    return (await this.figures()).leader === '' ? 'the servers of its cluster have not agreed on a leader' : undefined
   }
 
   async figures(): Promise<JetStreamFigures> {

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { type Home, logFileOf } from '../../map/home.ts'
-import { cacheNodesOf, type MapNode, type SystemMap } from '../../map/map.ts'
+import { type MapNode, type SystemMap, sharedNodesOf } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
 import { webSettingsOf } from '../../topology/web-settings.ts'
 import { processesOf, runsNode, signal, waitForExit } from '../pid.ts'
@@ -66,7 +66,7 @@ export class CommandDriver implements NodeDriver {
   factsAtStart(): Partial<MapNode> {
     const map = this.#map()
     const [shard] = map.shards
-    const settings = webSettingsOf(map.topology, cacheNodesOf(map))
+    const settings = webSettingsOf(map.topology, sharedNodesOf(map))
     return { settings, ...(shard && { primary: shard.primary }) }
   }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { type Home, haproxyDirOf, logFileOf } from '../../map/home.ts'
-import { cacheNodesOf, type MapNode, type Role, type SystemMap } from '../../map/map.ts'
+import { type MapNode, type Role, type SystemMap, sharedNodesOf } from '../../map/map.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import { stopLeftHaproxy } from '../../programs/haproxy/left.ts'
 import { frontSettingsOf } from '../../topology/front-settings.ts'
@@ -58,7 +58,7 @@ export class ProcessDriver implements NodeDriver {
     const map = this.#map()
     const { topology } = map
     const isFront = node.role === 'front'
-    return { settings: isFront ? frontSettingsOf(topology) : webSettingsOf(topology, cacheNodesOf(map)) }
+    return { settings: isFront ? frontSettingsOf(topology) : webSettingsOf(topology, sharedNodesOf(map)) }
   }
 
   async waitReady(node: MapNode, pid: number, timeoutMs: number): Promise<void> {

@@ -8,6 +8,7 @@ import { clearCache, formCluster, tuneCache } from './cache-steps.ts'
 import { cloneDatabase, createDatabase, removeDatabase } from './database-steps.ts'
 import { failOver } from './fail-over.ts'
 import { leaveEntry, startNode, stopNode } from './process-steps.ts'
+import { emptyBroker, useQueue } from './queue-steps.ts'
 import { rebuildReplica, salvageWrites } from './rebuild-replica.ts'
 import { switchPrimary } from './switch-primary.ts'
 
@@ -53,6 +54,10 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
       return system.keeper.changeEverywhere((draft) => {
         draft.sessions = step.to
       })
+    case 'use-queue':
+      return useQueue(system, step.queue)
+    case 'empty-broker':
+      return emptyBroker(system, step.nodes)
     case 'set-scale':
       return system.keeper.change((draft) => {
         draft.scale = { web: step.web }

@@ -17,9 +17,9 @@ export async function startNode(system: System, spec: NodeSpec): Promise<void> {
   const { keeper, fleet, events } = system
   if (!keeper.node(spec.id)) {
     const since = new Date().toISOString()
-    // Redis may run as another user than we do, who has to reach its directory.
-    const isRedis = spec.role === 'redis'
-    const dataDir = isRedis ? await placeDataDir(system.home.dir, keeper.map.system, spec.id) : undefined
+    // They may run as another user than we do, who has to reach their directory.
+    const hasDir = spec.role === 'redis' || spec.role === 'nats'
+    const dataDir = hasDir ? await placeDataDir(system.home.dir, keeper.map.system, spec.id) : undefined
     await keeper.change((draft) => {
       draft.nodes.push({ ...spec, pid: null, state: 'starting', since, restarts: 0, ...(dataDir && { dataDir }) })
     })
