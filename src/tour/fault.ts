@@ -43,6 +43,6 @@ function isPossible({ role, database }: TourNode, { victim }: FaultAct): boolean
 }
 
 function roleOf(victim: FaultAct['victim']): TourNode['role'] {
-  if (victim === 'cache') return 'redis'
-  return victim === 'web' || victim === 'front' ? victim : 'postgres'
+  const roles = { cache: 'redis', broker: 'nats', primary: 'postgres', replica: 'postgres' } as const
+  return victim in roles ? roles[victim as keyof typeof roles] : (victim as TourNode['role'])
 }

@@ -19,7 +19,7 @@ export interface FaultAct {
   kind: 'fault'
   rung: number
   fault: 'kill' | 'pause'
-  victim: 'front' | 'web' | 'cache' | 'primary' | 'replica'
+  victim: 'front' | 'web' | 'worker' | 'cache' | 'broker' | 'primary' | 'replica'
   nth: number
 }
 
@@ -45,12 +45,15 @@ const trialsByRung: Readonly<Record<number, readonly Trial[]>> = {
   5: [fault(5, 'kill', 'cache')],
   6: [fault(6, 'kill', 'front', 0), { kind: 'purge', rung: 6 }, fault(6, 'kill', 'front', 1)],
   7: [fault(7, 'kill', 'web', 0), fault(7, 'kill', 'web', 1), fault(7, 'kill', 'web', 2)],
+  9: [fault(9, 'kill', 'worker'), fault(9, 'kill', 'broker'), fault(9, 'pause', 'broker', 1)],
 }
 
 const holdMsMin = 1500
-const reserveMs = { climb: 5000, fault: 3000, switchover: 2000, purge: 2500 } as const
-/** One of a database: a replica takes its place, and it comes back as a replica. */
-const databaseFaultMs = 5000
+const reserveMs = { climb: 3500, fault: 2000, switchover: 2000, purge: 2500 } as const
+/** One of a database: a replica takes its place, and it comes back as a replica. A broker has to catch up with the others. */
+const storeFaultMs = 5000
+/** A broker that stands still is given so long to move again before it is killed. */
+const brokerPauseMs = 10_000
 /** First users and photos before the load; the last answers, two verifications and a restart after it. */
 const beforeMs = 5000
 const afterMs = 20_000
@@ -73,8 +76,10 @@ export function planActs(rungMax: number): Act[] {
 }
 
 function reserveOf(act: Exclude<Act, { kind: 'hold' }>): number {
-  const isOfDatabase = act.kind === 'fault' && (act.victim === 'primary' || act.victim === 'replica')
-  return isOfDatabase ? databaseFaultMs : reserveMs[act.kind]
+  if (act.kind !== 'fault') return reserveMs[act.kind]
+  if (act.victim === 'broker' && act.fault === 'pause') return brokerPauseMs
+  const isStore = act.victim === 'primary' || act.victim === 'replica' || act.victim === 'broker'
+  return isStore ? storeFaultMs : reserveMs.fault
 }
 
 /** @throws bad-input when the acts cannot fit. */
@@ -102,7 +107,7 @@ export function titleOf(act: Act): string {
   if (act.kind === 'climb') return `${act.to > act.from ? 'climb' : 'descend'} ${act.from} → ${act.to}`
   if (act.kind === 'switchover') return 'switchover'
   if (act.kind === 'purge') return 'purge by tag'
-  const isNumbered = act.victim === 'web' || act.victim === 'front'
+  const isNumbered = act.victim === 'web' || act.victim === 'front' || act.victim === 'broker'
   const victim = isNumbered ? `${act.victim} ${act.nth + 1}` : act.victim
   return `${act.fault === 'kill' ? 'kill -9' : act.fault} ${victim}`
 }
