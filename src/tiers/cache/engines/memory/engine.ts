@@ -54,7 +54,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   const ticks = new CoarseTicks()
   const counts = new CountsByName()
   const reuse = new ReuseSketch(bytesMax)
-  const hot = new HotKeys()
+  const hot = new HotKeys(systemRandom)
   const tags = new TagIndex<Entry>()
   let timer: NodeJS.Timeout | undefined
   let wakesAtMs = Number.POSITIVE_INFINITY
@@ -89,7 +89,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
     const index = indexes.get(key)
     if (index === undefined) {
       counts.of(key).misses++
-      hot.add(key, 1)
+      hot.tell(key, 1)
       return undefined
     }
     tell(index, table.count(index))
@@ -104,7 +104,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
   /** Out of everything but the eviction's queues. */
   function forget(entry: Entry): void {
     indexes.delete(entry.key)
-    hot.add(entry.key, entry.settle())
+    hot.tell(entry.key, entry.settle())
     entries[entry.index] = undefined
     table.giveBack(entry.index)
     wheel.remove(entry)
@@ -198,7 +198,7 @@ export function openMemoryCache({ bytesMax, eviction: name = 'adaptive' }: Memor
       for (const entry of entries) if (entry?.key.startsWith(prefix)) drop(entry)
     },
     insight() {
-      for (const entry of entries) if (entry) hot.add(entry.key, entry.settle())
+      for (const entry of entries) if (entry) hot.tell(entry.key, entry.settle())
       return measureInsight({ bytesMax, bytes: eviction.bytes, counts: counts.all(), reuse, hot })
     },
     async close() {

@@ -15,7 +15,7 @@ it('counts no key below the truth or above it by more than its error, and has ea
   })
   fc.assert(
     fc.property(stream, (requests) => {
-      const hot = new HotKeys()
+      const hot = new HotKeys(seededRandom(1))
       const truth = new Map<string, number>()
       let total = 0
       for (const [n, weight] of requests) {
@@ -38,6 +38,26 @@ it('counts no key below the truth or above it by more than its error, and has ea
     }),
     { numRuns: 100 },
   )
+})
+
+it('of a sample, knows the shares of hot keys among many others about as well', () => {
+  const hot = new HotKeys(seededRandom(3))
+  const requests = 400_000
+  // Every 16th is one key, which a sample in steps would miss or take for all; another is told with its hits when it left.
+  for (let i = 0; i < requests; i++) {
+    if (i % 16 === 0) hot.tell('sixteenth', 1)
+    else if (i % 1024 === 1) hot.tell('left', 16)
+    else hot.tell(`other:${i}`, 1)
+  }
+  const found = hot.hottest()
+  assert.deepEqual(found.map(({ key }) => key).toSorted(), ['left', 'sixteenth'])
+  for (const [key, share] of [
+    ['sixteenth', 1 / 16],
+    ['left', 1 / 64],
+  ] as const) {
+    const own = found.find((each) => each.key === key)
+    assert.ok(own && own.share > share * 0.9 && own.share - own.errorMax < share * 1.1, `${key}: ${own?.share}`)
+  }
 })
 
 it('the engine finds the hottest keys among its hits and its misses, and keeps those that it can', () => {

@@ -5,12 +5,19 @@
 // above it by more than what it took over, and a key with more than its share (one of `keysMax`) of all requests has one.
 // Worked example with two counters: a a a b c leaves a: 3, and c: 2 of which up to 1 was b's.
 //
-// A hit costs nothing here: the engine counts it in its table, and tells when the value leaves or somebody looks.
+// A hit costs nothing here: the engine counts it in its table, and tells when the value leaves or somebody looks. To take a
+// counter over is a walk over all of them, so that while there are more keys than counters a sample is told, in which a few
+// requests stand for sixteen by chance (N. Duffield, C. Lund, M. Thorup, "Learn More, Sample Less: Control of Volume and
+// Variance in Network Measurement", IEEE Transactions on Information Theory, 2005): 3 requests count as 16 three times out
+// of sixteen, as nothing else; 20 count as 20. Of 10,000 requests of one key that were told one by one, 10,000 +- 400 count.
+
+import type { Random } from '../../../../base/random.ts'
 
 const keysMax = 128
 const shownMax = 20
 /** After so many requests, what was counted counts half. */
 const requestsPerHalf = 1 << 20
+const requestsPerSample = 16
 
 export interface HotKey {
   key: string
@@ -29,9 +36,20 @@ export class HotKeys {
   #requests = 0
   /** No counter is below it: counters only grow, so the first one that stands at it is a smallest one. */
   #floor = 0
+  readonly #random: Random
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  /** The same as `add`, of a sample: for whoever tells of every request. */
+  tell(key: string, requests: number): void {
+    if (requests === 0) return
+    if (requests >= requestsPerSample || this.#counters.size < keysMax) this.add(key, requests)
+    else if (this.#random.int(requestsPerSample) < requests) this.add(key, requestsPerSample)
+  }
 
   add(key: string, requests: number): void {
-    if (requests === 0) return
     const own = this.#counters.get(key)
     if (own) own.count += requests
     else if (this.#counters.size < keysMax) this.#counters.set(key, { count: requests, error: 0 })
@@ -40,7 +58,7 @@ export class HotKeys {
     while (this.#requests > requestsPerHalf) this.#halve()
   }
 
-  /** Those that certainly are above their share, the hottest first. */
+  /** Those that by what was told certainly are above their share, the hottest first. */
   hottest(): HotKey[] {
     const total = Math.max(1, this.#requests)
     return [...this.#counters]

@@ -21,10 +21,10 @@ const buckets = bucketsPerRoom * roomsShown
 /** After so many requests, what was counted counts half. */
 const requestsPerHalf = 1 << 20
 /**
- * A record costs about 300 ns. At 40 a millisecond, 1% of a processor, fewer keys are followed, down to what still says
+ * A record costs 300 to 600 ns. At 20 a millisecond, 1% of a processor, fewer keys are followed, down to what still says
  * something; when requests are few again, more.
  */
-const recordsPerMsMax = 40
+const recordsPerMsMax = 20
 const recordsPerCheck = 1024
 const keysMin = 16
 
