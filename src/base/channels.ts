@@ -15,6 +15,8 @@ export interface ChannelMessages {
   'tenfold:query': { node: string; durationMs: number; error?: string }
   'tenfold:hold': { heldMs: number; waiting: number }
   'tenfold:job': JobMessage
+  /** A call of a stream's handler. */
+  'tenfold:stream': { stream: string; group: string; outcome: 'done' | 'failed'; entries: number; durationMs: number }
   'tenfold:cache': { name: string; outcome: 'hit' | 'miss' | 'stale' }
   'tenfold:kpi': { name: string; value: number; subject?: string }
   'tenfold:upstream': { node: string; event: 'up' | 'down' | 'ejected' | 'retried'; reason?: string }
