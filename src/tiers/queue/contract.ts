@@ -38,28 +38,119 @@ export interface Job<P extends Payload = Payload> {
   readonly priority: number
   /** The traceparent of whoever published it. */
   readonly trace: string | undefined
-  /** Aborts when the lease is lost or the worker drains. */
+  /** Aborts when the lease is lost, the time is over, it was canceled, or the worker drains. */
   readonly signal: AbortSignal
+  /** How far it is, for whoever looks at the job; says as well that it goes on. Written at most once a second. */
+  progress(value: number | Payload): void
+  /** Says that it goes on: see heartbeatMs. */
+  heartbeat(): void
+}
+
+/** A job among those of one call. */
+export interface BatchJob<P extends Payload = Payload> extends Job<P> {
+  /** This one failed, whatever becomes of the others. */
+  fail(reason: unknown): void
 }
 
 export type Handler<P extends Payload = Payload> = (job: Job<P>) => Promise<void>
+/** When it throws, all of them failed. */
+export type ManyHandler<P extends Payload = Payload> = (jobs: ReadonlyArray<BatchJob<P>>) => Promise<void>
+
+export interface Rate {
+  count: number
+  perMs: number
+}
 
 export interface HandleOptions {
-  /** Jobs of this queue at once in one process. */
+  /** Jobs of this queue at once in one process; calls at once with handleMany. */
   concurrency?: number
+  /** Jobs at once in all processes together. */
+  concurrencyMax?: number
+  /** Jobs started in all processes together. */
+  rate?: Rate
+  /** ... of each key. Jobs without a key have none. */
+  keyRate?: Rate
   attemptsMax?: number
   leaseMs?: number
   backoff?: { baseMs: number; capMs: number }
+  /** A run that takes longer is aborted, and failed. */
+  timeoutMs?: number
+  /** ... as does one that says nothing (`heartbeat`, `progress`) for so long. */
+  heartbeatMs?: number
+}
+
+export interface HandleManyOptions extends HandleOptions {
+  /** Jobs of one call. */
+  batchMax?: number
+  /** How long a call waits to be full. */
+  batchWaitMs?: number
+}
+
+/** Any schema library that speaks Standard Schema (standardschema.dev): zod 4, valibot, arktype. */
+export interface PayloadSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+  }
+}
+
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: ReadonlyArray<{ readonly message: string; readonly path?: ReadonlyArray<unknown> | undefined }> }
+
+export interface QueueDefinition<Input extends Payload, Output extends Payload> {
+  /** What is published must fit it, and what fits it not when it is taken is dead at once. The handler gets what it made of it. */
+  schema?: PayloadSchema<Input, Output>
+  /** Publishes are refused with `overloaded` while about so many jobs wait. */
+  waitingMax?: number
+}
+
+/** A queue whose payloads are known. */
+export interface TypedQueue<Input extends Payload, Output extends Payload = Input> {
+  readonly name: string
+  publish(payload: Input, options?: PublishOptions): Promise<Published>
+  publishMany(jobs: ReadonlyArray<PublishOptions & { payload: Input }>): Promise<Published[]>
+  in(tx: QueryExecutorProvider): Pick<TypedQueue<Input, Output>, 'publish' | 'publishMany'>
+  handle(options: HandleOptions, handler: Handler<Output>): void
+  handleMany(options: HandleManyOptions, handler: ManyHandler<Output>): void
+}
+
+/** Where jobs are published: right away, or with a transaction. */
+export interface Publisher {
+  /**
+   * Resolves when the job is durable. May be called again with the same deduplicationId, whatever became of the first call.
+   * @throws bad-input, too-large; overloaded when too many jobs wait
+   */
+  publish(queue: string, payload: Payload, options?: PublishOptions): Promise<Published>
+  /** Many in one go, in their order. All of them exist, or none where one shard keeps them (always within a transaction). */
+  publishMany(queue: string, jobs: ReadonlyArray<PublishOptions & { payload: Payload }>): Promise<Published[]>
 }
 
 /** What apps hold. */
-export interface Queue {
-  /** Resolves when the job is durable. */
-  publish(queue: string, payload: Payload, options?: PublishOptions): Promise<Published>
+export interface Queue extends Publisher {
   /** Publishes inside a database transaction: the job exists if and only if the transaction commits. */
-  in(tx: QueryExecutorProvider): Pick<Queue, 'publish'>
+  in(tx: QueryExecutorProvider): Publisher
+  /** What payloads of a queue look like, and how many may wait. Once per queue, in `setup`, before its handler. */
+  define<Input extends Payload = Payload, Output extends Payload = Input>(
+    queue: string,
+    definition: QueueDefinition<Input, Output>,
+  ): TypedQueue<Input, Output>
   /** Registers the handler of a queue; once per queue, in `setup`. It runs where the topology puts workers. */
   handle<P extends Payload>(queue: string, options: HandleOptions, handler: Handler<P>): void
+  /** Many jobs in one call, for handlers that save by it. */
+  handleMany<P extends Payload>(queue: string, options: HandleManyOptions, handler: ManyHandler<P>): void
+  /**
+   * Off the event loop: the default export of `file` is the handler, and runs in a thread that a time-out, a lost lease
+   * or a cancel ends. `concurrency` is the number of threads.
+   */
+  handleInThread(queue: string, options: HandleOptions, file: URL): void
+  /**
+   * 'canceled': it never ran, or waited for its next attempt, and is gone. 'asked': a worker has it, and its signal aborts.
+   * 'unknown': done, dead or never there.
+   */
+  cancel(queue: string, id: string): Promise<'canceled' | 'asked' | 'unknown'>
+  /** Undefined when it is done, or never was. */
+  job(queue: string, id: string): Promise<(JobState & { progress?: unknown }) | undefined>
 }
 
 /** A job as the tier gives it to an engine: checked, serialised once. */

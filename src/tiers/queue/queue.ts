@@ -2,15 +2,25 @@
 
 import type { BaseLogger } from 'pino'
 import { type Clock, systemClock } from '../../base/clock.ts'
-import { TenfoldError } from '../../base/errors.ts'
+import { describeError } from '../../base/errors.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
-import type { HandleOptions, Handler, Payload, Published, Queue, QueueEngine } from './contract.ts'
-import { checkHandleOptions, checkJob, checkQueueName } from './options.ts'
-import { PublishBatch } from './publish-batch.ts'
-import { QueueWorker } from './worker.ts'
+import type { Queue, QueueEngine } from './contract.ts'
+import { Definitions } from './definitions.ts'
+import type { JobLedger } from './ledger/contract.ts'
+import { openPublisher } from './publisher.ts'
+import { typedQueue } from './typed-queue.ts'
+import type { WorkerContext } from './worker/context.ts'
+import { Handlers } from './worker/handlers.ts'
+import { cancel, LeaseKeeper } from './worker/lease-keeper.ts'
+import { Quarantine, type QuarantineOptions } from './worker/quarantine/quarantine.ts'
+import { serveQuarantine } from './worker/quarantine/serve.ts'
 
 export interface QueueTierOptions {
   log: Pick<BaseLogger, 'warn' | 'error'>
+  /** Without it there are no limits over all processes, no progress, and a cancel is heard at the next renewal. */
+  ledger?: JobLedger
+  /** A process of the same app that calls `serveQuarantine`. Without it suspects run beside the others. */
+  forkQuarantine?: QuarantineOptions['fork']
   clock?: Clock
   random?: Random
   /** The process's id in the map. */
@@ -20,61 +30,100 @@ export interface QueueTierOptions {
 export class QueueTier {
   readonly queue: Queue
   readonly #engine: QueueEngine
-  readonly #workers = new Map<string, QueueWorker>()
-  #hasStarted = false
+  readonly #context: WorkerContext
+  readonly #handlers: Handlers
+  readonly #keeper: LeaseKeeper
+  #watch: { close(): Promise<void> } | undefined
+  #released: Promise<void> | undefined
 
-  constructor(
-    engine: QueueEngine,
-    { log, clock = systemClock, random = systemRandom, holder = 'nobody' }: QueueTierOptions,
-  ) {
+  constructor(engine: QueueEngine, options: QueueTierOptions) {
+    const { log, ledger, forkQuarantine, clock = systemClock, random = systemRandom, holder = 'nobody' } = options
     this.#engine = engine
-    const batch = new PublishBatch(engine)
-    const hint = (queue: string) => this.#workers.get(queue)?.hint()
+    this.#context = {
+      engine,
+      done: (job) => engine.done([job]),
+      ledger,
+      quarantine: forkQuarantine && new Quarantine({ fork: forkQuarantine, log, clock, random }),
+      ...{ log, clock, random, holder },
+    }
+    const definitions = new Definitions(engine, { clock, log })
+    this.#handlers = new Handlers(this.#context, definitions)
+    this.#keeper = new LeaseKeeper(this.#context)
+    const publisher = openPublisher(engine, definitions, (queue) => this.#hint(queue))
     this.queue = {
-      async publish(queue, payload, options = {}) {
-        const published = await batch.add(checkJob(queue, payload, options))
-        hint(queue)
-        return published
+      ...publisher,
+      define: (name, definition) => {
+        definitions.add(name, definition)
+        return typedQueue(name, this.queue)
       },
-      in: (tx) => ({
-        async publish(queue, payload, options = {}) {
-          const [published] = await engine.publishIn(tx, [checkJob(queue, payload, options)])
-          hint(queue) // before the commit, which nobody tells us of: the worker looks often for a moment
-          return published as Published
-        },
-      }),
-      handle: <P extends Payload>(queue: string, options: HandleOptions, handler: Handler<P>) => {
-        checkQueueName(queue)
-        if (this.#hasStarted)
-          throw new TenfoldError('conflict', `handle('${queue}') came after the workers had started: call it in setup`)
-        if (this.#workers.has(queue)) throw new TenfoldError('conflict', `queue ${queue} has a handler already`)
-        const whole = checkHandleOptions(queue, options)
-        this.#workers.set(
-          queue,
-          new QueueWorker(engine, queue, handler as Handler, whole, { log, clock, random, holder }),
-        )
-      },
+      handle: (name, terms, handler) => this.#handlers.add(name, terms, { one: handler as never }),
+      handleMany: (name, terms, handler) => this.#handlers.add(name, terms, { many: handler as never }),
+      handleInThread: (name, terms, file) => this.#handlers.addThread(name, terms, file),
+      cancel: (name, id) => this.#cancel(name, id),
+      job: (name, id) => this.#job(name, id),
     }
   }
 
   /** Jobs that are being handled here. */
   get inFlight(): number {
-    let sum = 0
-    for (const worker of this.#workers.values()) sum += worker.inFlight
-    return sum
+    return this.#handlers.workers.reduce((sum, { inFlight }) => sum + inFlight, 0)
   }
 
+  /** May be called twice, and after stop. What an earlier process of this name held is free first. */
   startWorkers(): void {
-    this.#hasStarted = true
-    for (const worker of this.#workers.values()) worker.start()
+    const { workers } = this.#handlers
+    this.#handlers.isOpen = false
+    this.#released ??= this.#release()
+    this.#watch ??= this.#engine.watch((queue) => this.#hint(queue))
+    this.#keeper.start(workers)
+    for (const worker of workers) worker.start(this.#released)
   }
 
   /** Takes no more jobs, aborts the signals of those under way, and hands back what is not finished in `drainMs`. */
   async stopWorkers(drainMs: number): Promise<void> {
-    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(drainMs)))
+    await Promise.all(this.#handlers.workers.map((worker) => worker.stop(drainMs)))
+    await Promise.all([this.#handlers.closeThreads(), this.#context.quarantine?.close()])
+    await this.#keeper.stop()
+    const watch = this.#watch
+    this.#watch = undefined
+    await watch?.close()
+  }
+
+  /** Runs the jobs that another process sends, which has this one as its quarantine. Instead of `startWorkers`. */
+  serveQuarantine(): void {
+    serveQuarantine((queue) => this.#handlers.of(queue))
   }
 
   depth(): ReturnType<QueueEngine['depth']> {
     return this.#engine.depth()
+  }
+
+  async #cancel(queue: string, id: string): ReturnType<Queue['cancel']> {
+    const { ledger } = this.#context
+    const answer = await this.#engine.cancel(queue, id)
+    if (answer !== 'asked') return answer
+    // Whoever runs it hears of it by the ledger, sooner than by its lease; here at once.
+    await ledger?.cancels.ask(id)
+    for (const job of this.#handlers.of(queue)?.held() ?? []) if (job.id === id) cancel(job)
+    return answer
+  }
+
+  async #job(queue: string, id: string): ReturnType<Queue['job']> {
+    const [state, progress] = await Promise.all([this.#engine.job(queue, id), this.#context.ledger?.progress.get(id)])
+    return state && (progress === undefined ? state : { ...state, progress })
+  }
+
+  #hint(queue: string): void {
+    this.#handlers.of(queue)?.hint()
+  }
+
+  async #release(): Promise<void> {
+    const { holder, ledger, log } = this.#context
+    try {
+      await Promise.all([this.#engine.release(holder), ledger?.limits.release(holder)])
+    } catch (error) {
+      // Its leases end by themselves.
+      log.warn({ err: error, holder }, `could not free what an earlier process held: ${describeError(error)}`)
+    }
   }
 }

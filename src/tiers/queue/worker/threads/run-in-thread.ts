@@ -1,0 +1,24 @@
+// What a thread of the pool runs: one job, with the handler that its file exports.
+
+import { TenfoldError } from '../../../../base/errors.ts'
+import type { Handler } from '../../contract.ts'
+import type { FromThread, ThreadTask } from './protocol.ts'
+
+export async function runInThread({ file, job, port }: ThreadTask): Promise<void> {
+  const module: { default?: unknown } = await import(file)
+  if (typeof module.default !== 'function')
+    throw new TenfoldError('bad-input', `${file} needs \`export default async (job) => {...}\``)
+  const draining = new AbortController()
+  port.on('message', (reason: string) => draining.abort(new TenfoldError('closed', reason)))
+  const say = (said: FromThread) => port.postMessage(said)
+  try {
+    await (module.default as Handler)({
+      ...job,
+      signal: draining.signal,
+      progress: (value) => say({ kind: 'progress', value }),
+      heartbeat: () => say({ kind: 'heartbeat' }),
+    })
+  } finally {
+    port.close()
+  }
+}
