@@ -240,7 +240,7 @@ describe('worker processes', () => {
     const isDone = async () => new Set(await jobsOf(web)).size === total
     await waitUntil(isDone, { what: `${total} jobs`, timeoutMs })
     await waitUntil(async () => (await nameOf7()) === 'Eve', { what: 'the store', timeoutMs: 3 * timeoutMs })
-    const isEmpty = async () => (await system.sql('select 1 from tenfold.jobs')).length === 0
+    const isEmpty = async () => (await system.sql('select 1 from tenfold.queue_jobs')).length === 0
     await waitUntil(isEmpty, { what: 'the end of the leases of the dead', timeoutMs })
     assert.equal(await heir.stop(), 0)
   })

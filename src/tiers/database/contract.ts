@@ -132,6 +132,14 @@ export interface CausalScope {
   readonly grewBy: 'read' | 'write' | undefined
 }
 
+/**
+ * What the executor of a transaction (`tx.getExecutor()`) offers beside Kysely's, for tiers: `work` is called once the
+ * transaction has committed, never when it was rolled back or its outcome is unknown. It must not throw.
+ */
+export interface CommitNotice {
+  afterCommit(work: () => void): void
+}
+
 /** A shard, addressed as such: for tiers, not for apps. Same retries and errors as SlotDatabase. */
 export interface ShardDatabase {
   readonly id: string

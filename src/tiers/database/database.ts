@@ -14,7 +14,7 @@ import type {
   TransactionOptions,
 } from './contract.ts'
 import { slotCount } from './hash.ts'
-import { kyselyOf, SlotExecutor, transactionOf } from './kysely-executor.ts'
+import { kyselyOf, SlotExecutor, TransactionExecutor, transactionOf } from './kysely-executor.ts'
 import type { DatabaseRouter } from './router.ts'
 import { scatter } from './scatter.ts'
 import { SlotCompiler } from './slot-compiler.ts'
@@ -64,8 +64,7 @@ function openSlot<DB>(router: DatabaseRouter, compiler: SlotCompiler, slot: numb
     transaction: <T>(work: (tx: Transaction<DB>) => Promise<T>, options: TransactionOptions = {}) =>
       router.transaction(
         slot,
-        (session) =>
-          work(transactionOf<DB>(new SlotExecutor(compiler, target, (text, values) => session.query(text, values)))),
+        (session) => work(transactionOf<DB>(new TransactionExecutor(compiler, target, session))),
         { ...terms, ...options },
       ),
     execute: async <Row>(query: CompiledQuery<Row>, options?: { signal?: AbortSignal }) =>

@@ -17,8 +17,10 @@ import {
   Transaction,
 } from 'kysely'
 import { TenfoldError } from '../../base/errors.ts'
+import type { CommitNotice } from './contract.ts'
 import type { SlotCompiler, Target } from './slot-compiler.ts'
 import type { Statement } from './statement.ts'
+import type { TransactionSession } from './transaction-session.ts'
 
 /** Runs one compiled statement: by itself, or inside of a transaction. */
 export type Run = (text: string, values: readonly unknown[], signal?: AbortSignal) => Promise<Statement>
@@ -44,6 +46,20 @@ export class SlotExecutor extends DefaultQueryExecutor {
   // Kysely's own way takes six promises, and its abort would let a write be cancelled under way (deadline.ts).
   override executeQuery<R>(query: CompiledQuery, options?: AbortableQueryOptions): Promise<QueryResult<R>> {
     return this.#run(query.sql, query.parameters, options?.signal).then(resultOf) as Promise<QueryResult<R>>
+  }
+}
+
+/** The executor of a transaction. */
+export class TransactionExecutor extends SlotExecutor implements CommitNotice {
+  readonly #session: TransactionSession
+
+  constructor(compiler: SlotCompiler, target: Target, session: TransactionSession) {
+    super(compiler, target, (text, values) => session.query(text, values))
+    this.#session = session
+  }
+
+  afterCommit(work: () => void): void {
+    this.#session.onCommitted.push(work)
   }
 }
 

@@ -27,6 +27,8 @@ export class TransactionSession {
   isCommitting = false
   /** Where the server stood after the commit, if that was asked. */
   position: PositionReport | undefined
+  /** Called once it has committed (CommitNotice). */
+  readonly onCommitted: Array<() => void> = []
   readonly #source: Source
   readonly #router: CallRouter
   readonly #terms: SessionTerms

@@ -105,6 +105,7 @@ class TransactionRun<T> {
       if (fence) return this.#refused(source, fence)
       if (this.#isBehind(shard, source, session)) return this.#askPrimary(new Error(`${source.node} is behind`))
       this.#remember(shard, source, session)
+      for (const tell of session.onCommitted) tell()
       return { isDone: true, result }
     } catch (error) {
       if (session.fence && !session.isCommitting) return this.#refused(source, session.fence)

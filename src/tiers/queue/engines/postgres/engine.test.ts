@@ -13,11 +13,14 @@ let database: TestDatabase
 let engine: QueueEngine
 
 before(async () => {
-  database = await startTestDatabase({ sql: await readFile(join(postgresQueueMigrations, '0001-jobs.sql'), 'utf8') })
+  database = await startTestDatabase({ sql: await migrationsSql() })
   engine = openPostgresQueue(() => database.db.shards())
 })
 
-after(() => database.stop())
+after(async () => {
+  await engine.close()
+  await database.stop()
+})
 
 queueConformance('postgres', {
   engine: () => engine,
@@ -32,3 +35,8 @@ it('claims no more than it may while a table of many jobs has not been analysed'
   )
   assert.deepEqual(new Set(batches.map((batch) => batch.length)), new Set([64]))
 })
+
+async function migrationsSql(): Promise<string> {
+  const files = ['0001-jobs.sql', '0002-ring.sql']
+  return (await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))).join('\n')
+}

@@ -1,151 +1,331 @@
-// The queue inside PostgreSQL: a table on each shard, so that publishing belongs to the caller's transaction.
+// The queue inside PostgreSQL: tables on each shard, so that publishing belongs to the caller's transaction.
 
 import { fileURLToPath } from 'node:url'
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, type QueryExecutorProvider } from 'kysely'
 import { TenfoldError } from '../../../../base/errors.ts'
-import type { ShardDatabase } from '../../../database/contract.ts'
-import type { JobState, NewJob, Payload, Published, QueueEngine, TakenJob } from '../../contract.ts'
+import type { CommitNotice, ShardDatabase } from '../../../database/contract.ts'
+import type { JobState, NewJob, Published, QueueEngine, TakenJob } from '../../contract.ts'
+import { Claims } from './claims.ts'
 import { type DepthRow, sumByQueue } from './depth.ts'
-import { homeOf, Rotation, shardFor } from './shards.ts'
-import {
-  cancelStatement,
-  deadStatement,
-  depthStatement,
-  doneStatement,
-  jobStatement,
-  publishStatement,
-  renewStatement,
-  retryStatement,
-  takeStatement,
-} from './statements.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { timeOf } from './job-time.ts'
+import type { ListenPlace } from './listener.ts'
+import { type Home, homeOf, Rotation, shardFor } from './shards.ts'
+import * as statements from './statements.ts'
+import { WakeUps } from './wake-ups.ts'
 
 /** SQL files of this engine, run on every shard before it is opened. */
 export const postgresQueueMigrations = fileURLToPath(new URL('migrations', import.meta.url))
 
-interface PublishedRow {
-  id: string
-  is_new: boolean
+const depthRowsMax = 100_000
+/** Queues that this process has taken of, or heard of; more than that are forgotten, and begun anew. */
+const linesMax = 10_000
+const primary = { from: 'primary' } as const
+
+type StateRow = Pick<JobState, 'id' | 'queue' | 'state' | 'attempt'> & {
+  rank: number
+  key: string | null
+  body: string
+  trace: string | null
+  failures: Array<{ attempt: number; at: string; reason: string; holder: string | null }>
+  holder: string | null
+  until: Date | null
 }
 
-type StateRow = Pick<JobState, 'id' | 'queue' | 'state' | 'attempt' | 'publishedAt' | 'payload' | 'until'>
-
-interface JobRow {
-  id: string
-  lease: string
-  payload: Payload
-  attempt: number
-  published_at: Date
+interface PostgresQueueOptions {
+  /** Where other processes' publishes are heard of at once. Without it, workers find them when they look. */
+  listen?: ListenPlace
 }
 
 /** `shards` is asked at each call, since the map may change what it answers. */
-export function openPostgresQueue(shards: () => readonly ShardDatabase[]): QueueEngine {
-  const rotation = new Rotation()
+export function openPostgresQueue(
+  shards: () => readonly ShardDatabase[],
+  { listen }: PostgresQueueOptions = {},
+): QueueEngine {
+  return new PostgresQueue(shards, listen)
+}
 
-  async function takeFrom(shard: ShardDatabase, queue: string, max: number, leaseMs: number): Promise<TakenJob[]> {
-    const rows = await shard.query<JobRow>(takeStatement, [queue, max, leaseMs])
-    // An UPDATE answers in no order of its own; ids are uuidv7 and so in the order of publishing.
-    rows.sort((a, b) => (a.id < b.id ? -1 : 1))
-    return rows.map(({ id, lease, payload, attempt, published_at }) => ({
-      id,
-      home: `${shard.id}/${lease}`,
-      queue,
-      payload,
-      attempt,
-      publishedAt: published_at,
-      key: undefined,
-      priority: 0,
-      trace: undefined,
-      isSuspect: false,
-    }))
+class PostgresQueue implements QueueEngine {
+  readonly #shards: () => readonly ShardDatabase[]
+  readonly #rotation = new Rotation()
+  /** `<shard>/<queue>` */
+  readonly #claims = new Map<string, Claims>()
+  readonly #wakeUps: WakeUps
+  readonly #housekeeping: Housekeeping
+  readonly #watchers = new Set<(queue: string) => void>()
+
+  constructor(shards: () => readonly ShardDatabase[], listen: ListenPlace | undefined) {
+    this.#shards = shards
+    this.#wakeUps = new WakeUps(shards, listen)
+    this.#housekeeping = new Housekeeping(shards)
   }
 
-  return {
-    async publish(jobs) {
-      const all = shards()
-      const published: Published[] = new Array(jobs.length)
-      const numbered = jobs.map((job, number) => ({ job, number }))
-      const byShard = Map.groupBy(numbered, ({ job }) => shardFor(all, job.options.deduplicationId, rotation))
-      await Promise.all(
-        [...byShard].map(async ([shard, its]) => {
-          const rows = await shard.query<PublishedRow>(publishStatement, columnsOf(its.map(({ job }) => job)))
-          for (const [i, { number }] of its.entries()) published[number] = publishedOf(rows[i])
-        }),
+  async publish(jobs: readonly NewJob[]): Promise<Published[]> {
+    const all = this.#shards()
+    // Those without a key or an id of one batch go to one shard together: one statement, and in order.
+    const [turn] = this.#rotation.of(all)
+    if (all.length === 1 && turn) return this.#publishOn(turn, jobs)
+    const published: Published[] = new Array(jobs.length)
+    const byShard = Map.groupBy(jobs.keys(), (i) => shardFor(all, jobs[i] as NewJob, turn))
+    await Promise.all(
+      [...byShard].map(async ([shard, numbers]) => {
+        const its = await this.#publishOn(
+          shard,
+          numbers.map((i) => jobs[i] as NewJob),
+        )
+        for (const [n, number] of numbers.entries()) published[number] = its[n] as Published
+      }),
+    )
+    return published
+  }
+
+  async #publishOn(shard: ShardDatabase, jobs: readonly NewJob[]): Promise<Published[]> {
+    const { text, values } = publishQuery(jobs)
+    const published = publishedOf(await shard.query(text, values), jobs)
+    this.#tell([shard.id], jobs)
+    return published
+  }
+
+  async publishIn(tx: QueryExecutorProvider, jobs: readonly NewJob[]): Promise<Published[]> {
+    const { text, values } = publishQuery(jobs)
+    const executor = tx.getExecutor()
+    const { rows } = await executor.executeQuery(CompiledQuery.raw(text, values))
+    // Which shard it was the transaction knows, not we. An executor that a plugin made tells nobody of its commit.
+    const tell = () =>
+      this.#tell(
+        this.#shards().map(({ id }) => id),
+        jobs,
       )
-      return published
-    },
-    async publishIn(tx, jobs) {
-      const { rows } = await tx.getExecutor().executeQuery(CompiledQuery.raw(publishStatement, columnsOf(jobs)))
-      return (rows as PublishedRow[]).map(publishedOf)
-    },
-    async take({ queue, max, leaseMs }) {
-      const taken: TakenJob[] = []
-      for (const shard of rotation.of(shards())) {
-        if (taken.length >= max) break
-        taken.push(...(await takeFrom(shard, queue, max - taken.length, leaseMs)))
+    if ('afterCommit' in executor) (executor as unknown as CommitNotice).afterCommit(tell)
+    return publishedOf(rows, jobs)
+  }
+
+  async take(request: Parameters<QueueEngine['take']>[0]): Promise<TakenJob[]> {
+    const taken: TakenJob[] = []
+    for (const shard of this.#rotation.of(this.#shards())) {
+      const max = request.max - taken.length
+      if (max <= 0) break
+      const { jobs, canceled } = await this.#claimsOf(shard.id, request.queue).take(shard, { ...request, max })
+      taken.push(...jobs)
+      if (canceled.length > 0) await this.done(canceled)
+    }
+    return taken
+  }
+
+  async renew(jobs: readonly TakenJob[], leaseMs: number): ReturnType<QueueEngine['renew']> {
+    const kept = new Map<string, { is_canceled: boolean }>()
+    await this.#each(jobs, async (shard, homes) => {
+      const values = [...columnsOf(homes), leaseMs]
+      const rows = await shard.query<{ id: string; is_canceled: boolean }>(statements.renewStatement, values, primary)
+      for (const row of rows) kept.set(row.id, row)
+    })
+    return jobs.flatMap((job) => {
+      const row = kept.get(job.id)
+      if (row && !row.is_canceled) return []
+      return [{ job, why: row ? ('canceled' as const) : ('lost' as const) }]
+    })
+  }
+
+  async done(jobs: readonly TakenJob[]): Promise<void> {
+    await this.#each(jobs, async (shard, homes) => {
+      const plain = homes.filter(({ isNamed }) => !isNamed)
+      const named = homes.filter(({ isNamed }) => isNamed)
+      const finish = (text: string, its: Home[]) =>
+        its.length > 0 ? shard.query(text, columnsOf(its), primary) : undefined
+      await Promise.all([finish(statements.finishStatement, plain), finish(statements.finishNamedStatement, named)])
+      this.#free(shard, named)
+    })
+  }
+
+  async retry(job: TakenJob, delayMs: number, reason: string, refund = false): Promise<void> {
+    const { shard, bucket, lease } = homeOf(job, this.#shards())
+    await shard.query(statements.retryStatement, [bucket, job.id, lease, delayMs, reason, refund], primary)
+    if (delayMs > 0) return
+    this.#claimsOf(shard.id, job.queue).line.rewind()
+    this.#tell([shard.id], [{ queue: job.queue, body: '', options: { priority: job.priority } }])
+  }
+
+  dead(job: TakenJob, reason: string): Promise<void> {
+    return this.#each([job], async (shard, homes) => {
+      await shard.query(statements.buryStatement, [...columnsOf(homes), [reason]], primary)
+      this.#free(shard, homes)
+    })
+  }
+
+  async release(holder: string): Promise<number> {
+    let count = 0
+    for (const shard of this.#shards()) {
+      const rows = await shard.query<{ queue: string }>(statements.releaseStatement, [holder], primary)
+      count += rows.length
+      for (const queue of new Set(rows.map((row) => row.queue))) {
+        this.#claimsOf(shard.id, queue).line.rewind()
+        for (const watcher of this.#watchers) watcher(queue)
       }
-      return taken
-    },
-    async renew(jobs, leaseMs) {
-      const all = shards()
-      const kept = await Promise.all(
-        jobs.map(async (job) => {
-          const { shard, lease } = homeOf(job, all)
-          return (await shard.query(renewStatement, [job.id, lease, leaseMs])).length === 1
-        }),
+    }
+    return count
+  }
+
+  async cancel(queue: string, id: string): ReturnType<QueueEngine['cancel']> {
+    if (!isUuid(id)) return 'unknown'
+    for (const shard of this.#shards()) {
+      const [row] = await shard.query<{ answer: 'canceled' | 'asked' | 'unknown' }>(
+        statements.cancelStatement,
+        [queue, id],
+        primary,
       )
-      return jobs.flatMap((job, i) => (kept[i] ? [] : [{ job, why: 'lost' as const }]))
-    },
-    async done(jobs) {
-      const all = shards()
-      const homes = jobs.map((job) => ({ id: job.id, ...homeOf(job, all) }))
-      const byShard = Map.groupBy(homes, ({ shard }) => shard)
-      await Promise.all(
-        [...byShard].map(([shard, its]) =>
-          shard.query(doneStatement, [its.map(({ id }) => id), its.map(({ lease }) => lease)]),
-        ),
-      )
-    },
-    async retry(job, delayMs, reason, refund = false) {
-      const { shard, lease } = homeOf(job, shards())
-      await shard.query(retryStatement, [job.id, lease, delayMs, reason, refund ? 1 : 0])
-    },
-    async dead(job, reason) {
-      const { shard, lease } = homeOf(job, shards())
-      await shard.query(deadStatement, [job.id, lease, reason])
-    },
-    async release() {
-      return 0
-    },
-    async cancel(queue, id) {
-      const answers = await Promise.all(shards().map((shard) => shard.query(cancelStatement, [queue, id])))
-      return answers.flat().length > 0 ? 'canceled' : 'unknown'
-    },
-    async job(queue, id) {
-      const answers = await Promise.all(shards().map((shard) => shard.query<StateRow>(jobStatement, [queue, id])))
-      const [row] = answers.flat()
-      return row && { ...row, ...{ key: undefined, priority: 0, trace: undefined, holder: undefined, failures: [] } }
-    },
-    async depth() {
-      const answers = await Promise.all(shards().map((shard) => shard.query<DepthRow>(depthStatement)))
-      return sumByQueue(answers.flat())
-    },
-    watch() {
-      return { async close() {} }
-    },
-    async close() {},
+      if (row && row.answer !== 'unknown') return row.answer
+    }
+    return 'unknown'
+  }
+
+  async job(queue: string, id: string): Promise<JobState | undefined> {
+    if (!isUuid(id)) return undefined
+    for (const shard of this.#shards()) {
+      const [row] = await shard.query<StateRow>(statements.jobStatement, [queue, id], primary)
+      if (row) return stateOf(row)
+    }
+    return undefined
+  }
+
+  async depth(): ReturnType<QueueEngine['depth']> {
+    const answers = await Promise.all(
+      this.#shards().map((shard) => shard.query<DepthRow>(statements.depthStatement, [depthRowsMax], primary)),
+    )
+    return sumByQueue(answers.flat())
+  }
+
+  watch(hint: (queue: string) => void): { close(): Promise<void> } {
+    this.#watchers.add(hint)
+    const heard = this.#wakeUps.watch((queue, rank) => {
+      if (queue !== undefined) {
+        if (rank !== undefined) this.#note(queue, rank)
+        return hint(queue)
+      }
+      for (const name of new Set([...this.#claims.keys()].map((key) => key.slice(key.indexOf('/') + 1)))) hint(name)
+    })
+    return {
+      close: async () => {
+        this.#watchers.delete(hint)
+        await heard.close()
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([
+      this.#housekeeping.close(),
+      this.#wakeUps.close(),
+      ...[...this.#claims.values()].map((claims) => claims.close()),
+    ])
+    this.#claims.clear()
+  }
+
+  /** `work` for each shard that has some of them. */
+  async #each(jobs: readonly TakenJob[], work: (shard: ShardDatabase, homes: Home[]) => Promise<void>): Promise<void> {
+    const all = this.#shards()
+    const byShard = Map.groupBy(
+      jobs.map((job) => homeOf(job, all)),
+      ({ shard }) => shard,
+    )
+    await Promise.all([...byShard].map(([shard, homes]) => work(shard, homes)))
+  }
+
+  #tell(shardIds: readonly string[], jobs: readonly NewJob[]): void {
+    let last: string | undefined
+    for (const { queue, options } of jobs) {
+      const rank = 9 - (options.priority ?? 0)
+      const name = `${queue}/${rank}`
+      if (name === last) continue
+      last = name
+      this.#note(queue, rank)
+      for (const id of shardIds) this.#wakeUps.tell(id, queue, rank)
+    }
+  }
+
+  /** Jobs of that rank come: the lines that are open look for it. */
+  #note(queue: string, rank: number): void {
+    for (const { id } of this.#shards()) this.#claims.get(`${id}/${queue}`)?.line.pointTo(rank, undefined)
+  }
+
+  #free(shard: ShardDatabase, homes: readonly Home[]): void {
+    for (const { job } of homes) if (job.key !== undefined) this.#claimsOf(shard.id, job.queue).line.free(job.key)
+  }
+
+  #claimsOf(shardId: string, queue: string): Claims {
+    const name = `${shardId}/${queue}`
+    let claims = this.#claims.get(name)
+    if (claims) return claims
+    if (this.#claims.size >= linesMax) this.#forgetOne()
+    claims = new Claims(queue, () => {
+      for (const watcher of this.#watchers) watcher(queue)
+    })
+    this.#claims.set(name, claims)
+    return claims
+  }
+
+  #forgetOne(): void {
+    const [oldest] = this.#claims
+    if (!oldest) return
+    this.#claims.delete(oldest[0])
+    void oldest[1].close()
   }
 }
 
-function columnsOf(jobs: readonly NewJob[]): unknown[] {
-  return [
+function publishQuery(jobs: readonly NewJob[]): { text: string; values: unknown[] } {
+  const values: unknown[] = [
     jobs.map((job) => job.queue),
     jobs.map((job) => job.body),
+    jobs.map((job) => 9 - (job.options.priority ?? 0)),
+    jobs.map((job) => job.options.key ?? null),
     jobs.map((job) => job.options.delayMs ?? 0),
+    jobs.map((job) => job.trace ?? null),
+  ]
+  if (jobs.every((job) => job.options.deduplicationId === undefined))
+    return { text: statements.publishStatement, values }
+  values.push(
     jobs.map((job) => job.options.deduplicationId ?? null),
+    jobs.map((job) => job.options.deduplicationWindowMs ?? 0),
+  )
+  return { text: statements.publishNamedStatement, values }
+}
+
+function publishedOf(rows: readonly unknown[], jobs: readonly NewJob[]): Published[] {
+  if (rows.length !== jobs.length)
+    throw new TenfoldError('outcome-unknown', `a publish of ${jobs.length} jobs was answered with ${rows.length} rows`)
+  return (rows as Array<{ id: string; is_new?: boolean }>).map(({ id, is_new = true }) => ({ id, isNew: is_new }))
+}
+
+function columnsOf(homes: readonly Home[]): unknown[] {
+  return [
+    [...new Set(homes.map(({ bucket }) => bucket))],
+    homes.map(({ job }) => job.id),
+    homes.map(({ lease }) => lease),
   ]
 }
 
-function publishedOf(row: PublishedRow | undefined): Published {
-  if (!row) throw new TenfoldError('outcome-unknown', 'a publish was answered with too few rows')
-  return { id: row.id, isNew: row.is_new }
+function stateOf(row: StateRow): JobState {
+  const { id, queue, state, attempt } = row
+  return {
+    id,
+    queue,
+    state,
+    attempt,
+    publishedAt: new Date(timeOf(id)),
+    key: row.key ?? undefined,
+    priority: 9 - row.rank,
+    trace: row.trace ?? undefined,
+    payload: JSON.parse(row.body),
+    until: row.until ?? undefined,
+    holder: row.holder ?? undefined,
+    failures: row.failures.map((failure) => ({
+      attempt: failure.attempt,
+      at: new Date(failure.at),
+      reason: failure.reason,
+      holder: failure.holder ?? undefined,
+    })),
+  }
+}
+
+function isUuid(id: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
 }

@@ -1,8 +1,8 @@
-// Which shard keeps a job: any, turn by turn, or the one that its deduplication id names.
+// Which shard keeps a job: any, turn by turn, or the one that its key or its deduplication id names.
 
 import { TenfoldError } from '../../../../base/errors.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
-import type { TakenJob } from '../../contract.ts'
+import type { NewJob, TakenJob } from '../../contract.ts'
 
 /** Starts with another shard each time, so that none is always the last to be asked. */
 export class Rotation {
@@ -14,24 +14,39 @@ export class Rotation {
   }
 }
 
-/** One id always goes to one shard, or its second job would not meet the first. */
+/** One id or key always goes to one shard, or its second job would not meet the first. */
 export function shardFor(
   all: readonly ShardDatabase[],
-  deduplicationId: string | undefined,
-  rotation: Rotation,
+  { options }: NewJob,
+  turn: ShardDatabase | undefined,
 ): ShardDatabase {
-  const shard = deduplicationId === undefined ? rotation.of(all)[0] : all[sumOf(deduplicationId) % all.length]
+  const name = options.key ?? options.deduplicationId
+  const shard = name === undefined ? turn : all[sumOf(name) % all.length]
   if (!shard) throw new TenfoldError('unavailable', 'the map has no shard to keep jobs on')
   return shard
 }
 
-/** `home` of a taken job is `<shard>/<lease>`. */
-export function homeOf(job: TakenJob, all: readonly ShardDatabase[]): { shard: ShardDatabase; lease: string } {
-  const slash = job.home.lastIndexOf('/')
-  const id = job.home.slice(0, slash)
+export interface Home {
+  job: TakenJob
+  shard: ShardDatabase
+  bucket: number
+  lease: number
+  /** Its end frees its key's turn or its deduplication id. */
+  isNamed: boolean
+}
+
+/** `home` of a taken job is `<shard>/<table>/<lease>/<whether it has a deduplication id>`. */
+export function homeOf(job: TakenJob, all: readonly ShardDatabase[]): Home {
+  const [id, bucket, lease, hasId] = job.home.split('/')
   const shard = all.find((candidate) => candidate.id === id)
   if (!shard) throw new TenfoldError('unavailable', `job ${job.id} lives on shard ${id}, which the map does not have`)
-  return { shard, lease: job.home.slice(slash + 1) }
+  return {
+    job,
+    shard,
+    bucket: Number(bucket),
+    lease: Number(lease),
+    isNamed: job.key !== undefined || hasId !== '0',
+  }
 }
 
 function sumOf(text: string): number {

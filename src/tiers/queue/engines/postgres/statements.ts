@@ -1,77 +1,103 @@
-// The queue's statements. Each is one round trip and its own transaction.
-//
-// The claim is `= ANY(ARRAY(SELECT ... FOR UPDATE SKIP LOCKED))`: the array is built once. The form `IN (SELECT ...)`
-// may be run again for each outer row, and claims more than its LIMIT (seen: 4324 rows for LIMIT 64).
+// The queue's statements. Each is one round trip and its own transaction; what takes several steps is a function of
+// migrations/0002-ring.sql. All but the publish may be repeated: the router takes them for reads, and at a fence asks again.
 
-/** $1 queues, $2 bodies, $3 delays in ms, $4 deduplication ids or nulls. Answers a row per job, in their order. */
+/**
+ * $1 queues, $2 bodies, $3 ranks, $4 keys, $5 delays in ms, $6 traces. Answers the ids, in order: uuidv7() only grows
+ * within a session.
+ */
 export const publishStatement = `
+insert into tenfold.queue_jobs (bucket, id, queue, body, rank, key, run_at, trace)
+select tenfold.job_bucket(statement_timestamp()), uuidv7(), queue, body, rank, key,
+  case when delay_ms > 0 then statement_timestamp() + delay_ms * interval '1 ms' end, trace
+from unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::float8[], $6::text[])
+  as job (queue, body, rank, key, delay_ms, trace)
+returning id`
+
+/**
+ * ... $7 deduplication ids or nulls, $8 windows in ms. Answers a row for each job, in order. Who comes second waits on the
+ * row of the first until that one has committed, and then has its id.
+ */
+export const publishNamedStatement = `
 with fresh as materialized (
-  select number, uuidv7() as id, queue, body, delay_ms, deduplication_id
-  from unnest($1::text[], $2::text[], $3::float8[], $4::text[])
-    with ordinality as job (queue, body, delay_ms, deduplication_id, number)
-  order by number
+  select number, uuidv7() as id, queue, body, rank, key, delay_ms, trace, name, window_ms
+  from unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::float8[], $6::text[], $7::text[], $8::float8[])
+    with ordinality as job (queue, body, rank, key, delay_ms, trace, name, window_ms, number)
+), first as materialized (
+  select distinct on (queue, name) * from fresh where name is not null order by queue, name, number
+), named as (
+  insert into tenfold.job_ids as held (queue, deduplication_id, job_id, until)
+  select queue, name, id, statement_timestamp() + window_ms * interval '1 ms' from first order by queue, name
+  on conflict (queue, deduplication_id) do update set
+    job_id = case when held.is_kept or held.until > statement_timestamp() then held.job_id else excluded.job_id end,
+    until = case when held.is_kept or held.until > statement_timestamp() then held.until else excluded.until end,
+    is_kept = held.is_kept or held.until <= statement_timestamp()
+  returning queue, deduplication_id as name, job_id
 ), kept as (
-  insert into tenfold.jobs (id, queue, payload, run_at, deduplication_id)
-  select id, queue, body::jsonb, now() + delay_ms * interval '1 ms', deduplication_id from fresh
-  on conflict (queue, deduplication_id) where deduplication_id is not null do nothing
-  returning id
+  insert into tenfold.queue_jobs (bucket, id, queue, body, rank, key, run_at, trace, deduplication_id)
+  select tenfold.job_bucket(statement_timestamp()), fresh.id, queue, body, rank, key,
+    case when delay_ms > 0 then statement_timestamp() + delay_ms * interval '1 ms' end, trace, name
+  from fresh left join named using (queue, name)
+  where fresh.name is null or named.job_id = fresh.id
+  order by number
 )
-select coalesce(kept.id, earlier.id, fresh.id) as id, kept.id is not null as is_new
-from fresh left join kept using (id)
-left join tenfold.jobs earlier on kept.id is null
-  and earlier.queue = fresh.queue and earlier.deduplication_id = fresh.deduplication_id
+select coalesce(named.job_id, fresh.id) as id, fresh.name is null or named.job_id = fresh.id as is_new
+from fresh left join named using (queue, name)
 order by fresh.number`
 
-/** $1 queue, $2 max, $3 lease in ms. */
-export const takeStatement = `
-update tenfold.jobs
-set attempt = attempt + 1, lease = gen_random_uuid(), run_at = now() + $3::float8 * interval '1 ms'
-where id = any(array(
-  select id from tenfold.jobs
-  where queue = $1 and dead_at is null and run_at <= now()
-  order by run_at, id limit $2 for update skip locked))
-returning id, lease, payload, attempt, published_at`
+/** $1 queue, $2 max, $3 lease in ms, $4 holder, $5 ranks, $6 since, $7 tables, $8 delayed jobs since, $9 rows to look at. */
+export const takeStatement = 'select * from tenfold.take_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9)'
 
-/** $1 id, $2 lease, $3 lease in ms. Answers a row while the lease still was ours. */
-export const renewStatement = `
-update tenfold.jobs set run_at = now() + $3::float8 * interval '1 ms'
-where id = $1 and lease = $2 and dead_at is null returning id`
+/** $1 queue, $2 keys, $3 lease in ms, $4 holder. */
+export const takeHeadsStatement = 'select * from tenfold.take_heads($1, $2, $3, $4)'
 
-/** $1 ids, $2 leases. */
-export const doneStatement = `
-delete from tenfold.jobs using unnest($1::uuid[], $2::uuid[]) as finished (id, lease)
-where jobs.id = finished.id and jobs.lease = finished.lease`
+/** $1 queue, $2 rank, $3 id, $4 rows to look at. */
+export const lookStatement = 'select * from tenfold.look_for_job($1, $2, $3, $4)'
 
-/** $1 id, $2 lease, $3 delay in ms, $4 reason, $5 attempts given back. */
-export const retryStatement = `
-update tenfold.jobs
-set lease = null, run_at = now() + $3::float8 * interval '1 ms', reason = $4, attempt = attempt - $5::integer
-where id = $1 and lease = $2 and dead_at is null`
+/** $1 tables, $2 ids, $3 leases; for those with a key or a deduplication id, and for the others. */
+export const finishNamedStatement = 'select tenfold.finish_named_jobs($1, $2, $3)'
+export const finishStatement = 'select tenfold.finish_jobs($1, $2, $3)'
 
-/** $1 id, $2 lease, $3 reason. */
-export const deadStatement = `
-update tenfold.jobs set lease = null, dead_at = now(), reason = $3
-where id = $1 and lease = $2 and dead_at is null`
+/** $1 tables, $2 ids, $3 leases, $4 lease in ms. */
+export const renewStatement = 'select * from tenfold.renew_jobs($1, $2, $3, $4)'
+
+/** $1 table, $2 id, $3 lease, $4 delay in ms, $5 reason, $6 whether it does not count. */
+export const retryStatement = 'select tenfold.retry_job($1, $2, $3, $4, $5, $6)'
+
+/** $1 tables, $2 ids, $3 leases, $4 reasons. */
+export const buryStatement = 'select tenfold.bury_jobs($1, $2, $3, $4)'
+
+/** $1 holder. */
+export const releaseStatement = 'select * from tenfold.release_jobs($1)'
 
 /** $1 queue, $2 id. */
-export const cancelStatement = `
-delete from tenfold.jobs where queue = $1 and id = $2 and dead_at is null and (lease is null or run_at <= now())
-returning id`
+export const cancelStatement = 'select tenfold.cancel_job($1, $2) as answer'
 
 /** $1 queue, $2 id. */
 export const jobStatement = `
-select id, queue, attempt, published_at as "publishedAt", payload,
-  case when dead_at is not null then 'dead' when lease is not null and run_at > now() then 'leased'
-    when run_at > now() then 'delayed' else 'waiting' end as state,
-  case when dead_at is null and run_at > now() then run_at end as until
-from tenfold.jobs where queue = $1 and id = $2`
+select id, queue, attempt, rank, key, body, trace, coalesce(failures, '[]') as failures,
+  case when lease_until > clock_timestamp() then holder end as holder,
+  case when lease_until > clock_timestamp() then 'leased' when run_at > clock_timestamp() then 'delayed' else 'waiting' end as state,
+  case when lease_until > clock_timestamp() then lease_until when run_at > clock_timestamp() then run_at end as until
+from tenfold.queue_jobs where queue = $1 and id = $2
+union all
+select id, queue, attempt, rank, key, body, trace, coalesce(failures, '[]'), null, 'dead', null
+from tenfold.dead_jobs where queue = $1 and id = $2`
 
-export const depthStatement = `
-select queue,
-  count(*) filter (where dead_at is null and lease is null and run_at <= now())::integer as waiting,
-  count(*) filter (where dead_at is null and lease is null and run_at > now())::integer as delayed,
-  count(*) filter (where dead_at is null and lease is not null)::integer as leased,
-  count(*) filter (where dead_at is not null)::integer as dead,
-  coalesce(extract(epoch from now() - min(run_at) filter (where dead_at is null and run_at <= now())) * 1000, 0)::float8
-    as oldest_ms
-from tenfold.jobs group by queue`
+/** $1 rows to count. */
+export const depthStatement = 'select * from tenfold.job_depth($1)'
+
+/** $1 queues of which something may have come. */
+export const notifyStatement = "select pg_notify('tenfold_jobs', $1)"
+export const listenStatement = 'listen tenfold_jobs'
+
+/** $1 number of a table. */
+export const clearStatement = 'select tenfold.clear_jobs($1) as is_cleared'
+
+/** $1 rows. */
+export const adoptStatement = 'select tenfold.adopt_jobs($1) as moved'
+
+/** Deduplication ids whose job is gone and whose window is over. $1 rows. */
+export const forgetIdsStatement = `
+delete from tenfold.job_ids where (queue, deduplication_id) in (
+  select queue, deduplication_id from tenfold.job_ids
+  where not is_kept and until <= clock_timestamp() limit $1 for update skip locked)`
