@@ -7,6 +7,7 @@ import { type Random, systemRandom } from '../../base/random.ts'
 import type { Queue, QueueEngine } from './contract.ts'
 import { Definitions } from './definitions.ts'
 import type { JobLedger } from './ledger/contract.ts'
+import { OutcomeBatch } from './outcome-batch.ts'
 import { openPublisher } from './publisher.ts'
 import { typedQueue } from './typed-queue.ts'
 import type { WorkerContext } from './worker/context.ts'
@@ -39,9 +40,10 @@ export class QueueTier {
   constructor(engine: QueueEngine, options: QueueTierOptions) {
     const { log, ledger, forkQuarantine, clock = systemClock, random = systemRandom, holder = 'nobody' } = options
     this.#engine = engine
+    const outcomes = new OutcomeBatch(engine)
     this.#context = {
       engine,
-      done: (job) => engine.done([job]),
+      done: (job) => outcomes.done(job),
       ledger,
       quarantine: forkQuarantine && new Quarantine({ fork: forkQuarantine, log, clock, random }),
       ...{ log, clock, random, holder },
