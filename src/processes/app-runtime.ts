@@ -9,6 +9,7 @@ import { openDatabase } from '../tiers/database/database.ts'
 import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
 import { DatabaseRouter } from '../tiers/database/router.ts'
 import { openPostgresQueue } from '../tiers/queue/engines/postgres/engine.ts'
+import { openJobLedger } from '../tiers/queue/engines/postgres/ledger/ledger.ts'
 import { QueueTier } from '../tiers/queue/queue.ts'
 import type { UserSessions } from '../tiers/session/contract.ts'
 import { openCachedSessions } from '../tiers/session/engines/cached/engine.ts'
@@ -27,6 +28,7 @@ import type { ProcessContext } from './context.ts'
 import { FollowedCookieKeys } from './cookie-keys.ts'
 import { DatabaseProbe } from './database-probe.ts'
 import { followSchema } from './follow-schema.ts'
+import { forkQuarantine } from './fork-quarantine.ts'
 import { Janitor } from './janitor.ts'
 import { loadApp } from './load-app.ts'
 import { migrateAll } from './migrate-all.ts'
@@ -41,6 +43,8 @@ export interface AppRuntime {
   background: Background
   users: UserSessions
   cacheReport(): Promise<CacheReport>
+  /** Runs the jobs that the process which began this one sends. Instead of the background. */
+  serveQuarantine(): void
   /** Why no request should come, or undefined. */
   trouble(): string | undefined
   /** Closes everything. Drain requests and jobs first. */
@@ -76,12 +80,15 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const sessions = cache.shared ? openCachedSessions(inDatabase, cache.shared, readsShared) : inDatabase
     const users = openUserSessions(sessions)
     const cookieKeys = stack.keep(await FollowedCookieKeys.open(context))
-    const queue = new QueueTier(stack.keep(openPostgresQueue(() => db.shards())), { log })
+    const ledger = openJobLedger(() => db.shards())
+    const queueEngine = stack.keep(openPostgresQueue(() => db.shards()))
+    const queue = new QueueTier(queueEngine, { log, ledger, forkQuarantine, holder: nodeId })
     const assets = app.assets === undefined ? undefined : await openAssets(resolve(ownDir, app.assets), home.assets)
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
     const sweeps = [
       { name: 'sessions', run: () => sessions.sweep() },
       { name: 'locks and limits', run: () => cache.sweep() },
+      { name: 'ledger of jobs', run: () => ledger.sweep() },
       { name: 'idempotency keys', run: () => sweepOnce(db, slotCount) },
       ...(assets ? [{ name: 'old assets', run: () => assets.sweep() }] : []),
     ]
@@ -115,6 +122,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
       ...{ web, router, users },
       background: new Background(queue, writeBack),
       cacheReport: () => cache.report(),
+      serveQuarantine: () => queue.serveQuarantine(),
       trouble: () => probe.trouble,
       close: () => stack.close(),
     }
