@@ -79,11 +79,15 @@ export class TwoLevels implements SharedCacheEngine {
     return this.#mayUseNear() ? this.#near.peekAwaited?.(key) : undefined
   }
 
-  async get(key: string): Promise<Kept | undefined> {
+  get(key: string): Promise<Kept | undefined> {
     if (!this.#mayUseNear()) return this.#far.get(key)
     const found = this.#near.get(key)
-    const kept = found instanceof Promise ? await found : found
-    return kept ?? this.#readings.get(key)?.answer ?? this.#begin(key)
+    if (found instanceof Promise) return found.then((kept) => kept ?? this.#getFar(key))
+    return found ? Promise.resolve(found) : this.#getFar(key)
+  }
+
+  #getFar(key: string): Promise<Kept | undefined> {
+    return this.#readings.get(key)?.answer ?? this.#begin(key)
   }
 
   getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> {
@@ -155,10 +159,12 @@ export class TwoLevels implements SharedCacheEngine {
   async #read(key: string, reading: Reading): Promise<Kept | undefined> {
     try {
       const kept = await this.#far.get(key)
-      if (kept && !reading.isSpoilt && this.#isCoherent) await this.#keepNear(key, kept)
+      const keeping = kept && !reading.isSpoilt && this.#isCoherent && this.#keepNear(key, kept)
+      if (keeping) await keeping
       return kept
     } finally {
-      if (this.#readings.get(key) === reading) this.#readings.delete(key)
+      // Once spoilt it is off the board, and another one may be on it.
+      if (!reading.isSpoilt) this.#readings.delete(key)
     }
   }
 

@@ -11,6 +11,7 @@ import type { Send } from './link.ts'
 import { Member, type ServersOptions } from './member.ts'
 import { coherentUntilOf, deleteStartingAt, type Place, placeAt, type Servers } from './servers.ts'
 import { slotOf } from './slot.ts'
+import { read } from './wire.ts'
 
 export interface ClusterOptions extends ServersOptions {
   /** Some of its nodes; the others are found. */
@@ -53,7 +54,7 @@ export class Cluster implements Servers {
     if (!member) return nowhere
     const send: Send = (args) => this.#send(member, args)
     // Keys of different slots cannot be read by one command.
-    return { ...placeAt(member), send, read: (name) => send(['GET', name]) }
+    return { ...placeAt(member), send, read: async (name) => read(await send(['GET', name])) }
   }
 
   get coherentUntil(): number {
@@ -180,7 +181,7 @@ const refused: Send = () => Promise.reject(new Error('no server of the cluster h
 /** While no node of the cluster could be asked, or has the slot: nothing is there, and nothing can be owed to anybody. */
 const nowhere: Place = {
   send: refused,
-  read: () => refused([]),
+  read: async () => undefined,
   isStray: false,
   isOwed: () => false,
   forget: async () => {},

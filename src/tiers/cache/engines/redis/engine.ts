@@ -26,6 +26,9 @@ import { type Read, read, type TagVersions, write } from './wire.ts'
  */
 const tagMs = 2 ** 31 - 1
 
+const missing = Promise.resolve(undefined)
+const nothing = () => undefined
+
 export class RedisCache {
   readonly #servers: Servers
   readonly #names: KeyNames
@@ -41,18 +44,15 @@ export class RedisCache {
     this.#limits = limits
   }
 
-  async get(key: string): Promise<Kept | undefined> {
+  /** As few promises as there can be: a read of many at the same time is mostly these. */
+  get(key: string): Promise<Kept | undefined> {
     const name = this.#names.value(key)
     const place = this.#servers.place(key)
-    if (place.isOwed(name)) return undefined
-    try {
-      const answer = await place.read(name)
-      const found = Buffer.isBuffer(answer) ? read(answer) : undefined
-      return found && found.tags.length > 0 ? await this.#checked(found) : found?.kept
-    } catch {
-      return undefined
-    }
+    return place.isOwed(name) ? missing : place.read(name).then(this.#counting, nothing)
   }
+
+  readonly #counting = (found: Read | undefined): Promise<Kept | undefined> | Kept | undefined =>
+    found && found.tags.length > 0 ? this.#checked(found).catch(nothing) : found?.kept
 
   /** Calls of one moment go out in one packet, so that many keys need no command of their own. */
   getMany(keys: readonly string[]): Promise<Array<Kept | undefined>> {
@@ -96,7 +96,7 @@ export class RedisCache {
       if (answer === null) return { outcome: 'wait' }
       const leased = leaseIn(answer)
       if (leased !== undefined) return { outcome: 'lease', lease: { key, token: leased, tags: versions } }
-      const found = Buffer.isBuffer(answer) ? read(answer) : undefined
+      const found = read(answer)
       const kept = found && (await this.#checked(found))
       if (kept) return { outcome: 'found', kept }
       // A value that does not count (a deleted tag, another form) is no reason for everybody to load.

@@ -65,7 +65,7 @@ export class Nodes implements Servers {
   }
 
   place(key: string): Place {
-    const partition = partitionOf(key)
+    const partition = this.#seats.length === 1 ? 0 : partitionOf(key)
     const index = this.#ring.ownerOf(partition)
     const home = this.#seats[index] as Seat
     const { isUp, backForMs } = home.member

@@ -5,20 +5,21 @@
 
 import { TenfoldError } from '../../../../base/errors.ts'
 import type { Send } from './link.ts'
+import { type Read, read } from './wire.ts'
 
 /** More are several commands, so that no single one keeps the server from the others for long. */
 const keysAtOnceMax = 64
 
-interface Read {
+interface Waiting {
   name: string
-  resolve(answer: unknown): void
+  resolve(found: Read | undefined): void
   reject(error: unknown): void
 }
 
 export class Reads {
   readonly #send: Send
   readonly #readsMax: number
-  #waiting: Read[] = []
+  #waiting: Waiting[] = []
   #count = 0
 
   /** `readsMax`: under way at the same time. */
@@ -27,8 +28,8 @@ export class Reads {
     this.#readsMax = readsMax
   }
 
-  /** What stands under the name, null for nothing. @throws overloaded at once when too many are under way, and as `send`. */
-  get(name: string): Promise<unknown> {
+  /** What stands under the name. @throws overloaded at once when too many are under way, and as `send`. */
+  get(name: string): Promise<Read | undefined> {
     if (this.#count >= this.#readsMax)
       return Promise.reject(
         new TenfoldError('overloaded', `${this.#readsMax} reads from one Redis server are under way`),
@@ -45,10 +46,11 @@ export class Reads {
     for (let at = 0; at < reads.length; at += keysAtOnceMax) void this.#ask(reads.slice(at, at + keysAtOnceMax))
   }
 
-  async #ask(reads: readonly Read[]): Promise<void> {
+  async #ask(reads: readonly Waiting[]): Promise<void> {
     try {
       const answers = (await this.#send(['MGET', ...reads.map(({ name }) => name)])) as unknown[]
-      for (const [i, { resolve }] of reads.entries()) resolve(answers[i])
+      // Read here: a promise that is given bytes looks for a `then` in all that they inherit from.
+      for (let i = 0; i < reads.length; i++) (reads[i] as Waiting).resolve(read(answers[i]))
     } catch (error) {
       for (const { reject } of reads) reject(error)
     } finally {

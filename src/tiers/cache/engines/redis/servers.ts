@@ -3,12 +3,13 @@
 import type { Send } from './link.ts'
 import type { Member } from './member.ts'
 import { deleteMatching } from './scan.ts'
+import type { Read } from './wire.ts'
 
 /** Where a key lies now. */
 export interface Place {
   readonly send: Send
-  /** What stands under the name, null for nothing. */
-  read(name: string): Promise<unknown>
+  /** What stands under the name. */
+  read(name: string): Promise<Read | undefined>
   /** Lies there in place of its own server, which is down or not fully back: to be kept for a short while only. */
   readonly isStray: boolean
   /** It is not known that the server has nothing old under these names: take them for missing. */
