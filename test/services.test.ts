@@ -210,6 +210,7 @@ function secretsOf({ postgres }: TestSystem): Secrets {
   return {
     postgres: postgres.secrets,
     redis: { admin: '', app: '', replica: '' },
+    nats: { admin: '', app: '', route: '' },
     cookieKeys: [],
     controlToken: '',
   }

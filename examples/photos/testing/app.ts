@@ -30,6 +30,7 @@ export async function startTestPhotos(options: { logLevel?: string } = {}): Prom
   const secrets = {
     postgres: postgres.secrets,
     redis: { admin: '', app: '', replica: '' },
+    nats: { admin: '', app: '', route: '' },
     cookieKeys: ['a key of the tests'],
     controlToken: '',
   }

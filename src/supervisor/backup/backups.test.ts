@@ -48,6 +48,7 @@ beforeEach(async () => {
   const secrets = {
     postgres: primary.secrets,
     redis: { admin: '', app: '', replica: '' },
+    nats: { admin: '', app: '', route: '' },
     cookieKeys: [],
     controlToken: '',
   }
