@@ -98,6 +98,17 @@ export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: ReadonlyArray<{ readonly message: string; readonly path?: ReadonlyArray<unknown> | undefined }> }
 
+export interface ScheduleOptions {
+  /** Five fields, or six with seconds first (schedules/cron.ts). */
+  cron: string
+  /** IANA name; UTC unless it is given. */
+  timeZone?: string
+  queue: string
+  payload?: Payload
+  priority?: number
+  key?: string
+}
+
 export interface QueueDefinition<Input extends Payload, Output extends Payload> {
   /** What is published must fit it, and what fits it not when it is taken is dead at once. The handler gets what it made of it. */
   schema?: PayloadSchema<Input, Output>
@@ -144,6 +155,12 @@ export interface Queue extends Publisher {
    * or a cancel ends. `concurrency` is the number of threads.
    */
   handleInThread(queue: string, options: HandleOptions, file: URL): void
+  /**
+   * Publishes by the clock, once over all processes: by a cron expression of five fields (six with seconds) on the clocks of
+   * a time zone, UTC unless it is given. What was missed while nothing ran is made up for by one job. Once per name, in `setup`.
+   * @throws bad-input
+   */
+  schedule(name: string, options: ScheduleOptions): void
   /**
    * 'canceled': it never ran, or waited for its next attempt, and is gone. 'asked': a worker has it, and its signal aborts.
    * 'unknown': done, dead or never there.

@@ -2,13 +2,15 @@
 
 import type { BaseLogger } from 'pino'
 import { type Clock, systemClock } from '../../base/clock.ts'
-import { describeError } from '../../base/errors.ts'
+import { describeError, TenfoldError } from '../../base/errors.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
 import type { Queue, QueueEngine } from './contract.ts'
 import { Definitions } from './definitions.ts'
 import type { JobLedger } from './ledger/contract.ts'
 import { OutcomeBatch } from './outcome-batch.ts'
 import { openPublisher } from './publisher.ts'
+import type { ScheduleStore } from './schedules/contract.ts'
+import { publishOptionsOf, Schedules } from './schedules/schedules.ts'
 import { typedQueue } from './typed-queue.ts'
 import type { WorkerContext } from './worker/context.ts'
 import { Handlers } from './worker/handlers.ts'
@@ -20,6 +22,8 @@ export interface QueueTierOptions {
   log: Pick<BaseLogger, 'warn' | 'error'>
   /** Without it there are no limits over all processes, no progress, and a cancel is heard at the next renewal. */
   ledger?: JobLedger
+  /** Where schedules are kept. Without it there are none. */
+  schedules?: ScheduleStore
   /** A process of the same app that calls `serveQuarantine`. Without it suspects run beside the others. */
   forkQuarantine?: QuarantineOptions['fork']
   clock?: Clock
@@ -34,11 +38,20 @@ export class QueueTier {
   readonly #context: WorkerContext
   readonly #handlers: Handlers
   readonly #keeper: LeaseKeeper
+  readonly #schedules: Schedules | undefined
   #watch: { close(): Promise<void> } | undefined
   #released: Promise<void> | undefined
 
   constructor(engine: QueueEngine, options: QueueTierOptions) {
-    const { log, ledger, forkQuarantine, clock = systemClock, random = systemRandom, holder = 'nobody' } = options
+    const {
+      log,
+      ledger,
+      schedules: store,
+      forkQuarantine,
+      clock = systemClock,
+      random = systemRandom,
+      holder = 'nobody',
+    } = options
     this.#engine = engine
     const outcomes = new OutcomeBatch(engine)
     this.#context = {
@@ -52,6 +65,16 @@ export class QueueTier {
     this.#handlers = new Handlers(this.#context, definitions)
     this.#keeper = new LeaseKeeper(this.#context)
     const publisher = openPublisher(engine, definitions, (queue) => this.#hint(queue))
+    this.#schedules =
+      store &&
+      new Schedules({
+        store,
+        publish: async (tx, schedule) => {
+          const { queue, payload = {} } = schedule
+          return (await publisher.in(tx).publish(queue, payload, publishOptionsOf(schedule))).id
+        },
+        ...{ log, clock },
+      })
     this.queue = {
       ...publisher,
       define: (name, definition) => {
@@ -61,6 +84,10 @@ export class QueueTier {
       handle: (name, terms, handler) => this.#handlers.add(name, terms, { one: handler as never }),
       handleMany: (name, terms, handler) => this.#handlers.add(name, terms, { many: handler as never }),
       handleInThread: (name, terms, file) => this.#handlers.addThread(name, terms, file),
+      schedule: (name, options) => {
+        if (!this.#schedules) throw new TenfoldError('not-built', `schedule('${name}'): this queue keeps no schedules`)
+        this.#schedules.add(name, options)
+      },
       cancel: (name, id) => this.#cancel(name, id),
       job: (name, id) => this.#job(name, id),
     }
@@ -79,16 +106,23 @@ export class QueueTier {
     this.#watch ??= this.#engine.watch((queue) => this.#hint(queue))
     this.#keeper.start(workers)
     for (const worker of workers) worker.start(this.#released)
+    this.#schedules?.start()
   }
 
   /** Takes no more jobs, aborts the signals of those under way, and hands back what is not finished in `drainMs`. */
   async stopWorkers(drainMs: number): Promise<void> {
-    await Promise.all(this.#handlers.workers.map((worker) => worker.stop(drainMs)))
+    const schedules = this.#schedules?.stop()
+    await Promise.all([schedules, ...this.#handlers.workers.map((worker) => worker.stop(drainMs))])
     await Promise.all([this.#handlers.closeThreads(), this.#context.quarantine?.close()])
     await this.#keeper.stop()
     const watch = this.#watch
     this.#watch = undefined
     await watch?.close()
+  }
+
+  /** What the workers here have in hand, by queue: `busy` is the share of the calls at once that they may make. */
+  hands(): Array<{ queue: string; busy: number; inFlight: number }> {
+    return this.#handlers.workers.map(({ queue, busy, inFlight }) => ({ queue, busy, inFlight }))
   }
 
   /** Runs the jobs that another process sends, which has this one as its quarantine. Instead of `startWorkers`. */

@@ -5,19 +5,6 @@
 // deploy may change them while processes of both versions run.
 
 import type { QueryExecutorProvider } from 'kysely'
-import type { Payload } from '../contract.ts'
-
-/** What apps give in `setup`. */
-export interface ScheduleOptions {
-  /** Five fields, or six with seconds first (schedules/cron.ts). */
-  cron: string
-  /** IANA name; UTC unless it is given. */
-  timeZone?: string
-  queue: string
-  payload?: Payload
-  priority?: number
-  key?: string
-}
 
 export interface ScheduleDefinition {
   name: string

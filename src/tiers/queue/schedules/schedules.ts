@@ -12,8 +12,9 @@ import type { QueryExecutorProvider } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../../../base/clock.ts'
 import { describeError, TenfoldError } from '../../../base/errors.ts'
+import type { PublishOptions, ScheduleOptions } from '../contract.ts'
 import { checkJob, checkQueueName } from '../options.ts'
-import type { KeptSchedule, ScheduleDefinition, ScheduleOptions, ScheduleStore } from './contract.ts'
+import type { KeptSchedule, ScheduleDefinition, ScheduleStore } from './contract.ts'
 import { CronTimes } from './cron.ts'
 
 const schedulesMax = 500
@@ -50,8 +51,8 @@ export class Schedules {
   /** @throws bad-input, too-large, conflict when the name is taken, or the schedules run already. */
   add(name: string, options: ScheduleOptions): void {
     checkQueueName(name)
-    const { queue, cron, timeZone = 'UTC', payload = {}, priority, key } = options
-    checkJob(queue, payload, { ...(priority !== undefined && { priority }), ...(key !== undefined && { key }) })
+    const { queue, cron, timeZone = 'UTC', payload = {} } = options
+    checkJob(queue, payload, publishOptionsOf(options))
     if (this.#following)
       throw new TenfoldError('conflict', `schedule('${name}') came after the workers had started: call it in setup`)
     if (this.#schedules.has(name)) throw new TenfoldError('conflict', `there is a schedule ${name} already`)
@@ -117,4 +118,9 @@ export class Schedules {
 
 function isSame(kept: KeptSchedule, { cron, timeZone }: ScheduleDefinition): boolean {
   return kept.cron === cron && kept.timeZone === timeZone
+}
+
+/** What of a schedule its jobs are published with. */
+export function publishOptionsOf({ priority, key }: ScheduleOptions): PublishOptions {
+  return { ...(priority !== undefined && { priority }), ...(key !== undefined && { key }) }
 }

@@ -78,6 +78,11 @@ export class QueueWorker {
     return this.#running.size + this.#quarantined.size
   }
 
+  /** Calls under way, as a share of those that may be. */
+  get busy(): number {
+    return this.#calls / this.terms.concurrency
+  }
+
   /** All whose lease is ours. */
   *held(): Iterable<HeldJob> {
     yield* this.#waiting
