@@ -69,6 +69,8 @@ export interface ConsumeContext {
   readonly signal: AbortSignal
   /** The same for all entries of one order. */
   readonly lane: string
+  /** The place before the first entry. */
+  readonly after: string
   /** How often this batch's first entry has failed already, in any process. */
   readonly failed: number
 }
@@ -136,6 +138,7 @@ export interface Held {
 }
 
 export interface ReadRequest {
+  /** 0 to keep what was handled, and no more. */
   max: number
   /** Everything up to this position is handled: kept, before more is read. */
   handled?: string

@@ -106,13 +106,13 @@ export class LaneRun {
     }
   }
 
-  async #handle({ entries, failed }: ReadAnswer): Promise<void> {
+  async #handle({ entries, after, failed }: ReadAnswer): Promise<void> {
     if (this.#ending.signal.aborted) return
     this.#pollMs = pollMsMin
     this.#isHandling = true
     const startedAt = this.#context.clock.monotonic()
     try {
-      await this.#handler(entries, { signal: this.#ending.signal, lane: this.lane.id, failed })
+      await this.#handler(entries, { signal: this.#ending.signal, lane: this.lane.id, after, failed })
       this.#handled = entries.at(-1)?.position
       this.#oneByOne = Math.max(0, this.#oneByOne - entries.length)
       this.#tell('done', entries.length, startedAt)

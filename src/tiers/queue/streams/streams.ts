@@ -7,6 +7,7 @@ import { describeError, TenfoldError } from '../../../base/errors.ts'
 import { type Random, systemRandom } from '../../../base/random.ts'
 import { AppendBatch } from './append-batch.ts'
 import type {
+  Appended,
   AppendOptions,
   Entry,
   EntryHandler,
@@ -163,7 +164,7 @@ export class StreamTier {
   async #append(
     stream: string,
     entries: ReadonlyArray<{ payload: EntryPayload } & AppendOptions>,
-  ): Promise<ReturnType<AppendBatch['add']>> {
+  ): Promise<Appended[]> {
     const schema = this.#definitions.get(stream)?.schema
     // Without a schema nothing is waited for here, so that entries of one caller keep the order of its calls.
     const checked = schema
@@ -178,8 +179,10 @@ export class StreamTier {
 
   async #entryOf(stream: string, payload: EntryPayload, key: string | undefined): Promise<NewEntry> {
     const schema = this.#definitions.get(stream)?.schema
-    if (schema) await valid(schema, payload, `an entry for ${stream}`)
-    return this.#newEntry(stream, payload, key)
+    const entry = this.#newEntry(stream, payload, key)
+    // As readers will get it: a Date is text by then.
+    if (schema) await valid(schema, JSON.parse(entry.body), `an entry for ${stream}`)
+    return entry
   }
 
   #newEntry(stream: string, payload: EntryPayload, key: string | undefined): NewEntry {

@@ -2,8 +2,9 @@
 
 import { CompiledQuery } from 'kysely'
 import { TenfoldError } from '../../../../../base/errors.ts'
-import type { ShardDatabase } from '../../../../database/contract.ts'
+import type { CommitNotice, ShardDatabase } from '../../../../database/contract.ts'
 import type { Appended, NewEntry, StreamEngine } from '../../../streams/contract.ts'
+import type { WakeUps } from '../wake-ups.ts'
 import { openGroups } from './groups.ts'
 import { KnownStreams } from './known-streams.ts'
 import { listStreams } from './list.ts'
@@ -12,10 +13,29 @@ import { bucketsPerRing, rings } from './rings.ts'
 import { Spread } from './spread.ts'
 import { appendStatement, sweepReadersStatement, truncateStatement } from './statements.ts'
 
-/** `shards` is asked at each call, since the map may change what it answers. */
-export function openPostgresStreams(shards: () => readonly ShardDatabase[]): StreamEngine {
+export interface PostgresStreamsOptions {
+  /** Where other processes hear of what was appended. Without it, readers find it when they look. */
+  wakeUps?: Pick<WakeUps, 'tell' | 'watch'> | undefined
+}
+
+/** Streams among the queues that processes wake each other for; no queue's name has a colon. */
+const topic = 'stream:'
+
+/** `all` is asked at each call, since the map may change what it answers. */
+export function openPostgresStreams(
+  all: () => readonly ShardDatabase[],
+  { wakeUps }: PostgresStreamsOptions = {},
+): StreamEngine {
+  // A replica may show less than was read already, and its snapshots are not the primary's.
+  const shards = () => all().map(onPrimary)
   const known = new KnownStreams(shards)
   const spread = new Spread()
+
+  function tell(ids: readonly string[], entries: readonly NewEntry[]): void {
+    if (!wakeUps) return
+    for (const stream of new Set(entries.map((entry) => entry.stream)))
+      for (const id of ids) wakeUps.tell(id, `${topic}${stream}`, 0)
+  }
 
   async function appendTo(shard: ShardDatabase, entries: readonly NewEntry[]): Promise<Appended[]> {
     const columns = noColumns()
@@ -24,28 +44,24 @@ export function openPostgresStreams(shards: () => readonly ShardDatabase[]): Str
       addTo(columns, entry, ring, spread.of(entry.key).partitionOf(partitions))
     }
     const rows = await shard.query<Place>(appendStatement, valuesOf(columns))
+    tell([shard.id], entries)
     return rows.map((place) => ({ position: positionOf(place, shard.id) }))
   }
 
   return {
     define: (stream, definition) => known.define(stream, definition),
     async append(entries) {
-      const all = shards()
-      if (all.length === 0) throw new TenfoldError('unavailable', 'the map has no shard to keep streams on')
-      if (all.length === 1) return appendTo(all[0] as ShardDatabase, entries)
-      const homes = entries.map(({ key }) => spread.of(key).shardOf(all.length))
+      const places = shards()
+      const [only] = places
+      if (!only) throw new TenfoldError('unavailable', 'the map has no shard to keep streams on')
+      if (places.length === 1) return appendTo(only, entries)
+      const homes = entries.map(({ key }) => spread.of(key).shardOf(places.length))
       const answers = new Array<Appended>(entries.length)
       await Promise.all(
-        all.map(async (shard, home) => {
-          const indexes = [...homes.keys()].filter((i) => homes[i] === home)
-          if (indexes.length === 0) return
-          const appended = await appendTo(
-            shard,
-            indexes.map((i) => entries[i] as NewEntry),
-          )
-          indexes.forEach((i, n) => {
-            answers[i] = appended[n] as Appended
-          })
+        [...Map.groupBy(entries.keys(), (i) => homes[i] as number)].map(async ([home, numbers]) => {
+          const its = numbers.map((i) => entries[i] as NewEntry)
+          const appended = await appendTo(places[home] as ShardDatabase, its)
+          for (const [n, i] of numbers.entries()) answers[i] = appended[n] as Appended
         }),
       )
       return answers
@@ -56,11 +72,21 @@ export function openPostgresStreams(shards: () => readonly ShardDatabase[]): Str
         const { partitions, ring } = await known.everywhere(entry.stream)
         addTo(columns, entry, ring, spread.of(entry.key).partitionOf(partitions))
       }
-      await tx.getExecutor().executeQuery(CompiledQuery.raw(appendStatement, valuesOf(columns)))
+      const executor = tx.getExecutor()
+      await executor.executeQuery(CompiledQuery.raw(appendStatement, valuesOf(columns)))
+      // Which shard it was the transaction knows, not we. An executor that a plugin made tells nobody of its commit.
+      const ids = shards().map(({ id }) => id)
+      if ('afterCommit' in executor) (executor as unknown as CommitNotice).afterCommit(() => tell(ids, entries))
     },
     ...openGroups(shards, known),
     list: () => listStreams(shards()),
-    watch: () => ({ async close() {} }),
+    watch(hint) {
+      if (!wakeUps) return { async close() {} }
+      return wakeUps.watch((name) => {
+        if (name === undefined) for (const stream of known.names) hint(stream)
+        else if (name.startsWith(topic)) hint(name.slice(topic.length))
+      })
+    },
     async sweep() {
       for (const shard of shards()) {
         await shard.query(sweepReadersStatement)
@@ -70,6 +96,10 @@ export function openPostgresStreams(shards: () => readonly ShardDatabase[]): Str
     },
     async close() {},
   }
+}
+
+function onPrimary(shard: ShardDatabase): ShardDatabase {
+  return { id: shard.id, query: (text, values) => shard.query(text, values, { from: 'primary' }) }
 }
 
 interface Columns {

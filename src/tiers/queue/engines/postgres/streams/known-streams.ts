@@ -29,6 +29,11 @@ export class KnownStreams {
     this.#shards = shards
   }
 
+  /** Streams that this process has had to do with. */
+  get names(): ReadonlySet<string> {
+    return new Set([...this.#known.keys()].map((name) => name.slice(name.indexOf('/') + 1)))
+  }
+
   /** Of a stream that is there on that shard already, or made now with the defaults. */
   async on(shard: ShardDatabase, stream: string): Promise<KnownStream> {
     return this.#known.get(`${shard.id}/${stream}`) ?? (await this.#makeOn(shard, stream, {}))

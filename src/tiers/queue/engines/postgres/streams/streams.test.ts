@@ -11,6 +11,7 @@ import { startTestDatabase, type TestDatabase } from '../../../../database/testi
 import { streamConformance } from '../../../streams/conformance.ts'
 import type { StreamEngine } from '../../../streams/contract.ts'
 import { StreamTier } from '../../../streams/streams.ts'
+import { WakeUps } from '../wake-ups.ts'
 import { openPostgresStreams } from './engine.ts'
 import { bucketsPerRing } from './rings.ts'
 import { readStatement } from './statements.ts'
@@ -65,6 +66,28 @@ describe('streams of PostgreSQL', () => {
       [now, mixed, held].sort((a, b) => a - b),
     )
     await assert.rejects(engine.define('short', { keepMs: 366 * 86_400_000 }), { code: 'conflict' })
+  })
+
+  it('wakes readers of another process for what is appended, in a transaction after its commit', async () => {
+    const open = () => {
+      const listen = { map: database.map, password: database.server.secrets.app, node: 'r/web-1' }
+      const wakeUps = new WakeUps(() => database.db.shards(), listen)
+      return { wakeUps, engine: openPostgresStreams(() => database.db.shards(), { wakeUps }) }
+    }
+    const [here, there] = [open(), open()]
+    const heard: string[] = []
+    const watch = there.engine.watch((stream) => void heard.push(stream))
+    const entry = { body: '{}', key: undefined, trace: undefined }
+    // Until its connection listens, it hears nothing.
+    const isHeard = (stream: string) => async () => {
+      await here.engine.append([{ stream, ...entry }])
+      return heard.includes(stream)
+    }
+    await waitUntil(isHeard('woken'), { what: 'a wake-up', timeoutMs: 20_000 })
+    await database.db.slot(0).transaction((tx) => here.engine.appendIn(tx, [{ stream: 'woken-too', ...entry }]))
+    await waitUntil(() => heard.includes('woken-too'), { what: 'a wake-up of a commit', timeoutMs: 20_000 })
+    await watch.close()
+    await Promise.all([here.wakeUps.close(), there.wakeUps.close()])
   })
 
   it('reads from a place on by an index, in the buckets of its ring alone', async () => {
