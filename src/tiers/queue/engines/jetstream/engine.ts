@@ -1,0 +1,320 @@
+// The queue on a JetStream server or cluster: jobs are messages of one work-queue stream, a lane of a queue is a consumer of it.
+//
+// What JetStream cannot do waits in PostgreSQL, and is relayed from there: jobs of a transaction, delayed ones, and those with
+// a deduplication id. Dead jobs, notes of failures and cancels are kept there too.
+
+import type { JobState, NewJob, Published, QueueDepth, QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
+import { Acknowledgements, words } from './acknowledgements.ts'
+import type { Delivery } from './deliveries.ts'
+import { depthOf } from './depth.ts'
+import { jobIdOf, MessageNames } from './job-id.ts'
+import { Lanes, slackMs } from './lanes.ts'
+import { type Lease, Leases } from './leases.ts'
+import { Lines } from './lines.ts'
+import { NatsLink } from './link.ts'
+import { Lookup } from './lookup.ts'
+import { type Past, readMessage, writeHeaders } from './message.ts'
+import { laneFor, Names } from './names.ts'
+import { type KeptNote, Notes } from './notes.ts'
+import { defaultPrefix, type JetStreamLimits, type JetStreamQueueOptions, jetStreamLimits } from './options.ts'
+import { freeUnique } from './outbox.ts'
+import { type Outgoing, Publishes } from './publishes.ts'
+import { Relay } from './relay.ts'
+
+/** Letters of our inbox: whose answer it is. */
+const letters = { acknowledgement: 'a', publish: 'p', lane: 'l' }
+
+/** Resolves when the servers were tried once: that none answers is no error, then and later. @throws program-missing, bad-input */
+export async function openJetStreamQueue(options: JetStreamQueueOptions): Promise<JetStreamQueue> {
+  const limits = { ...jetStreamLimits, ...options.limits }
+  const { servers, username, password, log } = options
+  const link = await NatsLink.open({ servers, username, password, log, limits })
+  return new JetStreamQueue(link, options, limits)
+}
+
+export class JetStreamQueue implements QueueEngine {
+  readonly #link: NatsLink
+  readonly #options: JetStreamQueueOptions
+  readonly #limits: JetStreamLimits
+  readonly #names: Names
+  readonly #messageNames = new MessageNames()
+  readonly #lanes: Lanes
+  readonly #lines: Lines
+  readonly #publishes: Publishes
+  readonly #acknowledgements: Acknowledgements
+  readonly #leases: Leases
+  readonly #notes: Notes
+  readonly #lookup: Lookup
+  readonly #hints = new Set<(queue: string) => void>()
+  #relay: Relay | undefined
+
+  constructor(link: NatsLink, options: JetStreamQueueOptions, limits: JetStreamLimits) {
+    const { prefix = defaultPrefix, replicas, shards, log } = options
+    this.#link = link
+    this.#options = options
+    this.#limits = limits
+    this.#names = new Names(prefix)
+    this.#lanes = new Lanes(link, this.#names, { replicas, limits })
+    this.#lines = new Lines(link, this.#lanes, this.#names, {
+      letter: letters.lane,
+      callMsMax: limits.callMsMax,
+      hint: (queue) => this.#hint(queue),
+    })
+    this.#publishes = new Publishes(link, this.#lanes, this.#names, limits, letters.publish)
+    this.#acknowledgements = new Acknowledgements(link, letters.acknowledgement)
+    this.#leases = new Leases((lease) => this.#handBack(lease))
+    this.#notes = new Notes(shards, log)
+    this.#lookup = new Lookup(link, this.#names)
+    link.listen({
+      onMessage: (message) => {
+        if (this.#lines.onMessage(message)) return
+        if (message.subject[link.inbox.length] === letters.publish) this.#publishes.onMessage(message)
+        else this.#acknowledgements.onMessage(message)
+      },
+    })
+  }
+
+  /** Of the server, once one was reached: what it can promise depends on it. */
+  get serverVersion(): string | undefined {
+    return this.#link.version
+  }
+
+  /** Of a cluster: the name of the server that leads the stream. @throws unavailable */
+  streamLeader(): Promise<string | undefined> {
+    return this.#lanes.leader()
+  }
+
+  async publish(jobs: readonly NewJob[]): Promise<Published[]> {
+    const answers: Published[] = new Array(jobs.length)
+    const direct: number[] = []
+    const outbox: number[] = []
+    for (const [i, job] of jobs.entries()) (needsPostgres(job) ? outbox : direct).push(i)
+    const names = direct.map(() => this.#messageNames.next())
+    const outgoing = direct.map((i, at) => this.#outgoing(jobs[i] as NewJob, names[at] as string))
+    const [sequences, published] = await Promise.all([
+      this.#publishes.publish(outgoing),
+      outbox.length > 0 ? this.#options.postgres.publish(outbox.map((i) => jobs[i] as NewJob)) : [],
+    ])
+    for (const [at, i] of direct.entries())
+      answers[i] = { id: jobIdOf(names[at] as string, sequences[at] as number), isNew: true }
+    for (const [at, i] of outbox.entries()) answers[i] = published[at] as Published
+    return answers
+  }
+
+  publishIn: QueueEngine['publishIn'] = (tx, jobs) => this.#options.postgres.publishIn(tx, jobs)
+
+  async take({ queue, max, leaseMs, holder }: TakeRequest): Promise<TakenJob[]> {
+    void this.#link.connection
+    const line = await this.#lines.of(queue)
+    const lanes = await this.#lanes.of(queue)
+    const shortestMs = Math.min(...(await Promise.all(lanes.map((lane) => this.#lanes.ackMsFor(lane, leaseMs)))))
+    const deliveries = await line.take(max, performance.now() - shortestMs + slackMs)
+    const taken = await this.#lease(deliveries, { leaseMs, holder })
+    if (deliveries.length < max && this.#hints.size > 0 && this.#link.isUp) line.stand()
+    return taken
+  }
+
+  async renew(jobs: readonly TakenJob[], leaseMs: number): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>> {
+    const held = jobs.flatMap((job) => this.#leases.of(job.home) ?? [])
+    const askedAt = performance.now()
+    await Promise.all(held.map(({ delivery }) => this.#lanes.ackMsFor(delivery.lane, leaseMs)))
+    const saying = this.#say(held, words.working)
+    const canceled = await this.#options.ledger.cancels.among(held.map(({ id }) => id)).catch((): string[] => [])
+    await saying
+    for (const lease of held) lease.until = askedAt + leaseMs
+    return jobs.flatMap((job): Array<{ job: TakenJob; why: 'lost' | 'canceled' }> => {
+      if (!this.#leases.of(job.home)) return [{ job, why: 'lost' }]
+      return canceled.includes(job.id) ? [{ job, why: 'canceled' }] : []
+    })
+  }
+
+  async done(jobs: readonly TakenJob[]): Promise<void> {
+    await this.#finish(
+      jobs.flatMap((job) => this.#leases.of(job.home) ?? []),
+      words.done,
+    )
+  }
+
+  async retry(job: TakenJob, delayMs: number, reason: string, refund = false): Promise<void> {
+    const lease = this.#leases.of(job.home)
+    if (!lease) return
+    const { id, queue, attempt, holder, delivery } = lease
+    const failure = refund ? undefined : { attempt, at: new Date(), reason, holder }
+    await this.#notes.write({ id, queue, deliveries: delivery.count, refunds: refund ? 1 : 0, delayMs, failure })
+    await this.#say([lease], words.back(delayMs))
+    this.#leases.delete(job.home)
+  }
+
+  async dead(job: TakenJob, reason: string): Promise<void> {
+    const lease = this.#leases.of(job.home)
+    if (!lease) return
+    const { id, queue, payload, attempt, publishedAt, key, priority, trace } = job
+    const failures = (await this.#notes.read([id]))?.get(id)?.failures ?? []
+    const diedAt = new Date()
+    const letter = { id, queue, payload, attempt, publishedAt, diedAt, reason, key, priority, trace, failures }
+    await this.#options.ledger.deadLetters.bury([letter])
+    await this.#finish([lease], words.dead)
+  }
+
+  /** Leases end by themselves; what the relay of that process had is free at once. */
+  async release(holder: string): Promise<number> {
+    await this.#options.postgres.release(holder)
+    return 0
+  }
+
+  async cancel(queue: string, id: string): Promise<'canceled' | 'asked' | 'unknown'> {
+    const waiting = await this.#options.postgres.cancel(queue, id).catch(() => 'unknown' as const)
+    if (waiting === 'canceled') return waiting
+    const found = await this.#lookup.find(queue, id)
+    // Its id does not say where it lies: whoever takes it will be told.
+    if (found === 'anywhere' || waiting === 'asked') {
+      await this.#options.ledger.cancels.ask(id)
+      return 'asked'
+    }
+    if (!found) return 'unknown'
+    const wasHandedOut = await this.#lookup.wasHandedOut(found)
+    if (wasHandedOut) await this.#options.ledger.cancels.ask(id)
+    const isGone = await this.#lookup.delete(found)
+    if (!isGone) return 'unknown'
+    if (wasHandedOut) return 'asked'
+    // A worker may have got it since it was looked at.
+    return 'canceled'
+  }
+
+  async job(queue: string, id: string): Promise<JobState | undefined> {
+    const waiting = await this.#options.postgres.job(queue, id)
+    if (waiting) return waiting
+    const found = await this.#lookup.find(queue, id)
+    if (!found || found === 'anywhere') return undefined
+    const note = (await this.#notes.read([id]))?.get(id)
+    return this.#lookup.state(found, note)
+  }
+
+  async depth(): Promise<QueueDepth[]> {
+    const [inPostgres, delayed] = await Promise.all([this.#options.postgres.depth(), this.#notes.delayed()])
+    return depthOf(
+      { link: this.#link, lanes: this.#lanes, names: this.#names, lookup: this.#lookup },
+      inPostgres,
+      delayed,
+    )
+  }
+
+  /** Whoever watches works, and relays. */
+  watch(hint: (queue: string) => void): { close(): Promise<void> } {
+    this.#hints.add(hint)
+    this.#relay ??= this.#newRelay()
+    this.#relay.start()
+    return {
+      close: async () => {
+        this.#hints.delete(hint)
+        if (this.#hints.size > 0) return
+        await this.#relay?.stop()
+        await this.#returnKept()
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#relay?.stop()
+    await this.#returnKept()
+    this.#hints.clear()
+    this.#publishes.close()
+    this.#lanes.close()
+    this.#leases.close()
+    await this.#link.close()
+  }
+
+  #newRelay(): Relay {
+    const { postgres, shards, log } = this.#options
+    return new Relay({
+      ...{ postgres, shards, log, limits: this.#limits, isUp: () => this.#link.isUp },
+      publish: async (jobs) => {
+        const outgoing = jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))
+        await this.#publishes.publish(outgoing)
+      },
+    })
+  }
+
+  #outgoing(job: NewJob, name: string, past?: Past): Outgoing {
+    const { queue, body, options } = job
+    const headers = writeHeaders(this.#link.headers(), name, job, past)
+    return { lane: laneFor(queue, options), key: options.key, headers, body }
+  }
+
+  async #lease(
+    deliveries: readonly Delivery[],
+    { leaseMs, holder }: { leaseMs: number; holder: string },
+  ): Promise<TakenJob[]> {
+    const read = deliveries.flatMap((delivery) => {
+      const written = readMessage(delivery.message)
+      if (written) return [{ delivery, written, id: jobIdOf(written.name, delivery.sequence) }]
+      this.#options.log.warn({ subject: delivery.message.subject }, 'a message that is no job was dropped')
+      this.#acknowledgements.hint({ reply: delivery.reply, text: words.dead })
+      return []
+    })
+    const again = read.filter(({ delivery }) => delivery.count > 1).map(({ id }) => id)
+    const notes = await this.#notes.read(again)
+    return read.map(({ delivery, written, id }) => {
+      const { payload, key, trace, publishedAt, attempts, uniqueAt } = written
+      const { queue } = delivery.lane
+      const note = notes?.get(id)
+      const attempt = attempts + delivery.count - (note?.refunds ?? 0)
+      const hasNote = delivery.count > 1
+      const lease = { delivery, id, queue, attempt, holder, hasNote, uniqueAt, until: delivery.since + leaseMs }
+      this.#leases.add(lease)
+      return {
+        ...{ id, home: delivery.reply, queue, payload, attempt, publishedAt, key, trace },
+        priority: written.priority,
+        isSuspect: notes !== undefined && endedWithoutWord(delivery, note),
+      }
+    })
+  }
+
+  async #finish(held: readonly Lease[], text: string): Promise<void> {
+    if (held.length === 0) return
+    await this.#say(held, text)
+    for (const { delivery } of held) this.#leases.delete(delivery.reply)
+    const noted = held.filter(({ hasNote }) => hasNote).map(({ id }) => id)
+    if (noted.length > 0) void this.#notes.drop(noted)
+    await freeUnique(this.#options.shards(), held)
+  }
+
+  #say(held: readonly Lease[], text: string): Promise<void> {
+    return this.#acknowledgements.say(
+      held.map(({ delivery }) => ({ reply: delivery.reply, text })),
+      { msMax: this.#limits.publishMsMax, isOurs: ({ reply }) => this.#leases.of(reply) !== undefined },
+    )
+  }
+
+  #handBack({ delivery }: Lease): void {
+    this.#acknowledgements.hint({ reply: delivery.reply, text: words.back(0) })
+  }
+
+  /** What a standing pull brought and nobody took is for others at once, and was no attempt. */
+  async #returnKept(): Promise<void> {
+    const kept = [...this.#lines.all()].flatMap((line) => line.takeKept())
+    await Promise.all(
+      kept.map(async ({ lane, message, count, sequence, reply }) => {
+        const written = readMessage(message)
+        const id = written && jobIdOf(written.name, sequence)
+        const note = { queue: lane.queue, deliveries: count, refunds: 1, delayMs: 0, failure: undefined }
+        if (id !== undefined) await this.#notes.write({ id, ...note })
+        this.#acknowledgements.hint({ reply, text: words.back(0) })
+      }),
+    )
+    if (kept.length > 0 && this.#link.isUp) await this.#link.connection.flush().catch(() => {})
+  }
+
+  #hint(queue: string): void {
+    for (const hint of this.#hints) hint(queue)
+  }
+}
+
+function needsPostgres({ options }: NewJob): boolean {
+  return (options.delayMs ?? 0) > 0 || options.deduplicationId !== undefined
+}
+
+/** Every attempt that ended in order left a note. */
+function endedWithoutWord({ count }: Delivery, note: KeptNote | undefined): boolean {
+  return count > 1 && note?.deliveries !== count - 1
+}

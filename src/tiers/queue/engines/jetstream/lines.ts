@@ -1,0 +1,99 @@
+// All queues that somebody takes of here, and what the server sends for them.
+
+import type { Msg } from '@nats-io/transport-node'
+import { LaneDeliveries } from './deliveries.ts'
+import { deliveryFacts } from './inbox.ts'
+import type { Lanes } from './lanes.ts'
+import type { NatsLink } from './link.ts'
+import { consumerOf, type Lane, laneOfConsumer, type Names } from './names.ts'
+import { QueueLine } from './queue-line.ts'
+
+export class Lines {
+  readonly #link: NatsLink
+  readonly #lanes: Lanes
+  readonly #names: Names
+  readonly #inbox: string
+  readonly #callMsMax: number
+  readonly #lines = new Map<string, QueueLine>()
+  /** By the part of a pull's name that all pulls of a lane share. */
+  readonly #byInbox = new Map<string, LaneDeliveries>()
+  /** Something came that nobody waited for, or may have. */
+  readonly #hint: (queue: string) => void
+
+  constructor(
+    link: NatsLink,
+    lanes: Lanes,
+    names: Names,
+    options: { letter: string; callMsMax: number; hint(queue: string): void },
+  ) {
+    this.#link = link
+    this.#lanes = lanes
+    this.#names = names
+    this.#inbox = `${link.inbox}${options.letter}`
+    this.#callMsMax = options.callMsMax
+    this.#hint = options.hint
+    lanes.onNew((lane) => {
+      this.#lines.get(lane.queue)?.add(lane)
+      this.#hint(lane.queue)
+    })
+    link.listen({
+      onUp: () => {
+        for (const queue of this.#lines.keys()) this.#hint(queue)
+      },
+      onDown: () => {
+        for (const line of this.#lines.values()) line.drop()
+      },
+    })
+  }
+
+  /** The line of a queue with all lanes that are known. @throws unavailable */
+  async of(queue: string): Promise<QueueLine> {
+    let line = this.#lines.get(queue)
+    if (!line) {
+      line = new QueueLine((lane) => this.#newLane(lane))
+      this.#lines.set(queue, line)
+    }
+    for (const lane of await this.#lanes.of(queue)) line.add(lane)
+    return line
+  }
+
+  all(): Iterable<QueueLine> {
+    return this.#lines.values()
+  }
+
+  /** True when it was for one of our lanes. */
+  onMessage(message: Msg): boolean {
+    const facts = deliveryFacts(message.reply)
+    if (!facts) return this.#onStatus(message)
+    const lane = laneOfConsumer(facts.consumer)
+    const deliveries = lane && this.#lines.get(lane.queue)?.lane(lane.name)
+    if (!lane || !deliveries) return true
+    const { count, sequence } = facts
+    if (deliveries.onMessage({ message, reply: message.reply as string, count, sequence })) this.#hint(lane.queue)
+    return true
+  }
+
+  #onStatus(message: Msg): boolean {
+    const { subject, headers } = message
+    if (!subject.startsWith(this.#inbox)) return false
+    const deliveries = this.#byInbox.get(subject.slice(0, subject.lastIndexOf('.') + 1))
+    if (!deliveries || !headers) return true
+    if (deliveries.onStatus(subject, headers.code, headers.description) === 'gone') this.#remake(deliveries.lane)
+    return true
+  }
+
+  /** Somebody deleted it, or its servers choose a leader: then this finds it there. */
+  #remake(lane: Lane): void {
+    this.#lanes.forget(lane)
+    this.#lanes.ensure(lane).catch(() => {
+      // Whoever takes next looks for lanes, and is told what is wrong.
+    })
+  }
+
+  #newLane(lane: Lane): LaneDeliveries {
+    const inbox = `${this.#inbox}${consumerOf(lane)}.`
+    const deliveries = new LaneDeliveries(this.#link, this.#names, lane, { inbox, callMsMax: this.#callMsMax })
+    this.#byInbox.set(inbox, deliveries)
+    return deliveries
+  }
+}

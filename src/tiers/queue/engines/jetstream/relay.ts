@@ -1,0 +1,123 @@
+// Takes to the server what waits in PostgreSQL until it can go there: jobs of transactions that committed, delayed jobs whose
+// time has come, jobs with a deduplication id, and what is left of the time before the climb.
+//
+// Every worker process relays; the claims of the PostgreSQL engine keep them apart. A job goes under its own id as the
+// message's name, and is deleted here when it is durable there: a relay that dies between the two does it again, and the server takes
+// it once. While no server can be reached nothing is claimed.
+
+import { randomBytes } from 'node:crypto'
+import type { BaseLogger } from 'pino'
+import { systemClock } from '../../../../base/clock.ts'
+import { describeError } from '../../../../base/errors.ts'
+import type { ShardDatabase } from '../../../database/contract.ts'
+import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
+import type { Past } from './message.ts'
+import type { JetStreamLimits } from './options.ts'
+import { handOver, queuesWithJobs, uniqueAtOf } from './outbox.ts'
+
+/** Shorter than the time in which the server knows a message's name again, so that who comes after a dead relay doubles nothing. */
+const leaseMs = 30_000
+
+export interface RelayedJob {
+  job: NewJob
+  past: Past
+}
+
+export interface RelayOptions {
+  postgres: QueueEngine
+  shards: () => readonly ShardDatabase[]
+  log: Pick<BaseLogger, 'warn'>
+  limits: Pick<JetStreamLimits, 'relayJobsMax' | 'relayMs'>
+  isUp(): boolean
+  /** Resolves when all are durable on the server. */
+  publish(jobs: readonly RelayedJob[]): Promise<void>
+}
+
+export class Relay {
+  readonly #options: RelayOptions
+  readonly #holder = `relay-${randomBytes(6).toString('hex')}`
+  readonly #hinted = new Set<string>()
+  #waking = new AbortController()
+  #stopping = new AbortController()
+  #working: Promise<void> | undefined
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+  }
+
+  /** May be called twice, and after stop. */
+  start(): void {
+    if (this.#working) return
+    this.#stopping = new AbortController()
+    this.#working = this.#work()
+  }
+
+  /** Resolves when what was under way is relayed. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#waking.abort()
+    await this.#working
+    this.#working = undefined
+  }
+
+  async #work(): Promise<void> {
+    const { postgres, log, limits, isUp } = this.#options
+    const { signal } = this.#stopping
+    const watch = postgres.watch((queue) => {
+      this.#hinted.add(queue)
+      this.#waking.abort()
+    })
+    let lookedAt = Number.NEGATIVE_INFINITY
+    let wasTold = false
+    while (!signal.aborted) {
+      this.#waking = new AbortController()
+      let isMore = false
+      try {
+        if (isUp()) {
+          const now = performance.now()
+          const queues = new Set(this.#hinted)
+          this.#hinted.clear()
+          if (now - lookedAt >= limits.relayMs) {
+            lookedAt = now
+            for (const queue of await queuesWithJobs(this.#options.shards())) queues.add(queue)
+          }
+          for (const queue of queues) {
+            if (signal.aborted || !(await this.#relay(queue))) continue
+            this.#hinted.add(queue)
+            isMore = true
+          }
+          wasTold = false
+        }
+      } catch (error) {
+        if (!wasTold) log.warn({ err: error }, `jobs could not be relayed, for now: ${describeError(error)}`)
+        wasTold = true
+      }
+      if (!isMore && !signal.aborted) await systemClock.sleep(limits.relayMs, this.#waking.signal)
+    }
+    await watch.close()
+  }
+
+  /** True when there may be more of this queue. */
+  async #relay(queue: string): Promise<boolean> {
+    const { postgres, publish, limits, shards } = this.#options
+    const jobs = await postgres.take({ queue, max: limits.relayJobsMax, leaseMs, holder: this.#holder })
+    if (jobs.length === 0) return false
+    try {
+      await publish(jobs.map(relayed))
+    } catch (error) {
+      await Promise.allSettled(jobs.map((job) => postgres.retry(job, 0, 'it could not be relayed', true)))
+      throw error
+    }
+    await handOver(postgres, shards(), jobs)
+    return true
+  }
+}
+
+function relayed(job: TakenJob): RelayedJob {
+  const { id, queue, payload, key, priority, trace, attempt, publishedAt } = job
+  return {
+    job: { queue, body: JSON.stringify(payload), options: { priority, ...(key !== undefined && { key }) }, trace },
+    // The relay's own taking counted as one.
+    past: { id, publishedAt, attempts: attempt - 1, uniqueAt: uniqueAtOf(job) },
+  }
+}

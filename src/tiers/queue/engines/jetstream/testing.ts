@@ -1,0 +1,85 @@
+// Engines over real servers, for tests.
+
+import { globSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { waitUntil } from '../../../../base/limits.ts'
+import type { TestNats } from '../../../../programs/nats/testing.ts'
+import type { TestDatabase } from '../../../database/testing.ts'
+import type { QueueEngine, TakeRequest } from '../../contract.ts'
+import { openPostgresQueue, postgresQueueMigrations } from '../postgres/engine.ts'
+import { openJobLedger } from '../postgres/ledger/ledger.ts'
+import { type JetStreamQueue, openJetStreamQueue } from './engine.ts'
+import type { JetStreamLimits } from './options.ts'
+
+/** The tables of the queue. */
+export async function queueSql(): Promise<string> {
+  const files = globSync('*.sql', { cwd: postgresQueueMigrations }).sort()
+  const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
+  return texts.join('\n')
+}
+
+export interface TestQueue extends AsyncDisposable {
+  queue: JetStreamQueue
+  postgres: QueueEngine
+  /** The same, where who takes first waits until everything that is due was relayed. Something has to watch meanwhile. */
+  settling: QueueEngine
+}
+
+export async function openTestQueue(
+  servers: readonly TestNats[],
+  database: TestDatabase,
+  {
+    prefix,
+    limits,
+    replicas = servers.length === 3 ? 3 : 1,
+  }: {
+    prefix?: string
+    limits?: Partial<JetStreamLimits>
+    replicas?: 1 | 3
+  } = {},
+): Promise<TestQueue> {
+  const shards = () => database.db.shards()
+  const postgres = openPostgresQueue(shards)
+  const queue = await openJetStreamQueue({
+    servers: servers.map(({ address, port }) => ({ address, port })),
+    username: 'app',
+    password: servers[0]?.secrets.app ?? '',
+    replicas,
+    postgres,
+    ledger: openJobLedger(shards),
+    shards,
+    log: { warn() {} },
+    ...(prefix !== undefined && { prefix }),
+    ...(limits && { limits }),
+  })
+  return {
+    queue,
+    postgres,
+    settling: settlingEngine(queue, postgres),
+    async [Symbol.asyncDispose]() {
+      await queue.close()
+      await postgres.close()
+    },
+  }
+}
+
+function settlingEngine(queue: JetStreamQueue, postgres: QueueEngine): QueueEngine {
+  const isDue = async (name: string) => {
+    const depth = (await postgres.depth()).find((one) => one.queue === name)
+    return depth !== undefined && depth.waiting + depth.leased > 0
+  }
+  const settled = (name: string) =>
+    waitUntil(async () => !(await isDue(name)), { what: `jobs of ${name} on the server`, timeoutMs: 10_000 })
+  return new Proxy(queue, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      if (name !== 'take') return value.bind(target)
+      return async (request: TakeRequest) => {
+        await settled(request.queue)
+        return target.take(request)
+      }
+    },
+  })
+}
