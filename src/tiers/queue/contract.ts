@@ -5,6 +5,7 @@
 // Holder: the worker process that has the lease, named so that its successor can give it back.
 
 import type { QueryExecutorProvider } from 'kysely'
+import type { Streams, StreamsIn } from './streams/contract.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 
@@ -138,9 +139,9 @@ export interface Publisher {
 }
 
 /** What apps hold. */
-export interface Queue extends Publisher {
-  /** Publishes inside a database transaction: the job exists if and only if the transaction commits. */
-  in(tx: QueryExecutorProvider): Publisher
+export interface Queue extends Publisher, Streams {
+  /** Publishes and appends inside a database transaction: the job or entry exists if and only if the transaction commits. */
+  in(tx: QueryExecutorProvider): Publisher & StreamsIn
   /** What payloads of a queue look like, and how many may wait. Once per queue, in `setup`, before its handler. */
   define<Input extends Payload = Payload, Output extends Payload = Input>(
     queue: string,

@@ -11,6 +11,9 @@ import { OutcomeBatch } from './outcome-batch.ts'
 import { openPublisher } from './publisher.ts'
 import type { ScheduleStore } from './schedules/contract.ts'
 import { publishOptionsOf, Schedules } from './schedules/schedules.ts'
+import type { StreamEngine, StreamState } from './streams/contract.ts'
+import { noStreams } from './streams/no-streams.ts'
+import { StreamTier } from './streams/streams.ts'
 import { typedQueue } from './typed-queue.ts'
 import type { WorkerContext } from './worker/context.ts'
 import { Handlers } from './worker/handlers.ts'
@@ -24,6 +27,8 @@ export interface QueueTierOptions {
   ledger?: JobLedger
   /** Where schedules are kept. Without it there are none. */
   schedules?: ScheduleStore
+  /** Where streams are kept. Without it there are none. */
+  streams?: StreamEngine
   /** A process of the same app that calls `serveQuarantine`. Without it suspects run beside the others. */
   forkQuarantine?: QuarantineOptions['fork']
   clock?: Clock
@@ -39,6 +44,7 @@ export class QueueTier {
   readonly #handlers: Handlers
   readonly #keeper: LeaseKeeper
   readonly #schedules: Schedules | undefined
+  readonly #streams: StreamTier | undefined
   #watch: { close(): Promise<void> } | undefined
   #released: Promise<void> | undefined
 
@@ -47,6 +53,7 @@ export class QueueTier {
       log,
       ledger,
       schedules: store,
+      streams: streamEngine,
       forkQuarantine,
       clock = systemClock,
       random = systemRandom,
@@ -75,8 +82,12 @@ export class QueueTier {
         },
         ...{ log, clock },
       })
+    this.#streams = streamEngine && new StreamTier(streamEngine, { log, node: holder, clock, random })
+    const streams = this.#streams ?? noStreams
     this.queue = {
       ...publisher,
+      ...streams.streams,
+      in: (tx) => ({ ...publisher.in(tx), ...streams.in(tx) }),
       define: (name, definition) => {
         definitions.add(name, definition)
         return typedQueue(name, this.queue)
@@ -93,9 +104,10 @@ export class QueueTier {
     }
   }
 
-  /** Jobs that are being handled here. */
+  /** Jobs, and batches of streams, that are being handled here. */
   get inFlight(): number {
-    return this.#handlers.workers.reduce((sum, { inFlight }) => sum + inFlight, 0)
+    const jobs = this.#handlers.workers.reduce((sum, { inFlight }) => sum + inFlight, 0)
+    return jobs + (this.#streams?.inFlight ?? 0)
   }
 
   /** May be called twice, and after stop. What an earlier process of this name held is free first. */
@@ -107,12 +119,13 @@ export class QueueTier {
     this.#keeper.start(workers)
     for (const worker of workers) worker.start(this.#released)
     this.#schedules?.start()
+    this.#streams?.startReaders()
   }
 
   /** Takes no more jobs, aborts the signals of those under way, and hands back what is not finished in `drainMs`. */
   async stopWorkers(drainMs: number): Promise<void> {
-    const schedules = this.#schedules?.stop()
-    await Promise.all([schedules, ...this.#handlers.workers.map((worker) => worker.stop(drainMs))])
+    const others = [this.#schedules?.stop(), this.#streams?.stopReaders(drainMs)]
+    await Promise.all([...others, ...this.#handlers.workers.map((worker) => worker.stop(drainMs))])
     await Promise.all([this.#handlers.closeThreads(), this.#context.quarantine?.close()])
     await this.#keeper.stop()
     const watch = this.#watch
@@ -147,6 +160,11 @@ export class QueueTier {
   async #job(queue: string, id: string): ReturnType<Queue['job']> {
     const [state, progress] = await Promise.all([this.#engine.job(queue, id), this.#context.ledger?.progress.get(id)])
     return state && (progress === undefined ? state : { ...state, progress })
+  }
+
+  /** All streams there are, who reads them and how far behind they are. */
+  streamStates(): Promise<StreamState[]> {
+    return (this.#streams ?? noStreams).list()
   }
 
   #hint(queue: string): void {

@@ -16,7 +16,7 @@ export interface StreamConformance {
   transaction<T>(work: (tx: QueryExecutorProvider) => Promise<T>): Promise<T>
 }
 
-const timeoutMs = 20_000
+const timeoutMs = 60_000
 const leaseMs = 60_000
 const quiet = { warn() {}, error() {} }
 

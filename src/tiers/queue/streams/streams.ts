@@ -17,6 +17,7 @@ import type {
   NewEntry,
   StreamDefinition,
   StreamEngine,
+  StreamState,
   Streams,
   StreamsIn,
 } from './contract.ts'
@@ -143,6 +144,10 @@ export class StreamTier {
       this.#log.warn({ err: error }, `lanes of an earlier process wait for their leases' end: ${describeError(error)}`)
     }
     if (this.#watch) for (const reader of this.#readers.values()) reader.start()
+  }
+
+  list(): Promise<StreamState[]> {
+    return this.#engine.list()
   }
 
   #define(stream: string, definition: StreamDefinition): void {

@@ -83,9 +83,9 @@ describe('streams of PostgreSQL', () => {
       await here.engine.append([{ stream, ...entry }])
       return heard.includes(stream)
     }
-    await waitUntil(isHeard('woken'), { what: 'a wake-up', timeoutMs: 20_000 })
+    await waitUntil(isHeard('woken'), { what: 'a wake-up', timeoutMs: 60_000 })
     await database.db.slot(0).transaction((tx) => here.engine.appendIn(tx, [{ stream: 'woken-too', ...entry }]))
-    await waitUntil(() => heard.includes('woken-too'), { what: 'a wake-up of a commit', timeoutMs: 20_000 })
+    await waitUntil(() => heard.includes('woken-too'), { what: 'a wake-up of a commit', timeoutMs: 60_000 })
     await watch.close()
     await Promise.all([here.wakeUps.close(), there.wakeUps.close()])
   })
@@ -122,21 +122,21 @@ describe('streams of PostgreSQL', () => {
       }
     })()
     try {
-      await waitUntil(() => seen.length > 50, { what: 'entries', timeoutMs: 20_000 })
+      await waitUntil(() => seen.length > 50, { what: 'entries', timeoutMs: 60_000 })
       await database.server.admin.fence()
       const { writtenLsn } = await database.server.admin.state()
       const isCaughtUp = async () => (await replica.admin.state()).replayedLsn >= writtenLsn
-      await waitUntil(isCaughtUp, { what: 'the replica has everything', timeoutMs: 20_000 })
+      await waitUntil(isCaughtUp, { what: 'the replica has everything', timeoutMs: 60_000 })
       await replica.admin.promote()
       await database.makePrimary(replica)
       const atSwitch = next
-      await waitUntil(() => next > atSwitch + 50, { what: 'more entries', timeoutMs: 20_000 })
+      await waitUntil(() => next > atSwitch + 50, { what: 'more entries', timeoutMs: 60_000 })
     } finally {
       isOver = true
     }
     await appending
-    await waitUntil(() => seen.length >= next, { what: 'all of them', timeoutMs: 20_000 })
-    await tier.stopReaders(20_000)
+    await waitUntil(() => seen.length >= next, { what: 'all of them', timeoutMs: 60_000 })
+    await tier.stopReaders(60_000)
     assert.deepEqual(
       seen,
       Array.from({ length: next }, (_, n) => n),
