@@ -1,0 +1,51 @@
+// A database with the tables of the queue, and a tier that publishes to it and looks into it.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { environmentOf } from '../../../../../src/tiers/cache/engines/database/testing/process.ts'
+import { migrate } from '../../../../../src/tiers/database/migrations/migrate.ts'
+import { startTestDatabase } from '../../../../../src/tiers/database/testing.ts'
+import type { Queue, QueueDepth, QueueEngine } from '../../../../../src/tiers/queue/contract.ts'
+import { openPostgresQueue, postgresQueueMigrations } from '../../../../../src/tiers/queue/engines/postgres/engine.ts'
+import { QueueTier } from '../../../../../src/tiers/queue/queue.ts'
+
+export interface QueueDatabase extends AsyncDisposable {
+  dir: string
+  /** How another process finds the database. */
+  env: Record<string, string>
+  engine: QueueEngine
+  queue: Queue
+  depthOf(queue: string): Promise<QueueDepth | undefined>
+  query<Row>(text: string): Promise<Row[]>
+}
+
+export async function startQueueDatabase(): Promise<QueueDatabase> {
+  await using stack = new AsyncDisposableStack()
+  const dir = await mkdtemp(join(tmpdir(), 'tenfold-queue-faults-'))
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const database = stack.use(await startTestDatabase({ sql: 'SELECT 1' }))
+  const { address, port, secrets } = database.server
+  await migrate({
+    connection: { address, port, password: secrets.owner },
+    sources: [{ name: 'tenfold/queue', dir: postgresQueueMigrations }],
+  })
+  const shards = () => database.db.shards()
+  const engine = openPostgresQueue(shards)
+  stack.defer(() => engine.close())
+  const { queue } = new QueueTier(engine, { log: { warn() {}, error() {} } })
+  const owned = stack.move()
+  return {
+    dir,
+    env: environmentOf(database),
+    engine,
+    queue,
+    async depthOf(name) {
+      return (await engine.depth()).find((depth) => depth.queue === name)
+    },
+    async query<Row>(text: string) {
+      return (await shards()[0]?.query<Row>(text)) ?? []
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
