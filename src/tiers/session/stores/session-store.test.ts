@@ -12,8 +12,8 @@ import { startTestPostgres, type TestPostgres } from '../../../programs/postgres
 import { openPostgresSessions, type PostgresSessions } from '../../../session-store.ts'
 import { newSessionId } from '../cookie.ts'
 import { openUserSessions } from '../user-sessions.ts'
-import type { LibrarySession } from './loaded.ts'
-import { type SessionStore, sessionStoreFor } from './session-store.ts'
+import { sessionStoreFor } from './session-store.ts'
+import { awaited } from './testing/awaited.ts'
 
 // Their types say that every request of Fastify has another session than ours.
 const require = createRequire(import.meta.url)
@@ -39,22 +39,6 @@ after(async () => {
 })
 
 const ExpressStore = () => new (sessionStoreFor(expressSession.Store as new () => object))(engine)
-
-/** The methods of a store, awaited. */
-function awaited(store: SessionStore) {
-  const call =
-    <T>(begin: (done: (error: unknown, value?: T | null) => void) => void) =>
-    () =>
-      new Promise<T | undefined>((resolve, reject) =>
-        begin((error, value) => (error ? reject(error) : resolve(value ?? undefined))),
-      )
-  return {
-    get: (sid: string) => call<LibrarySession & Record<string, unknown>>((done) => store.get(sid, done))(),
-    set: (sid: string, session: object) => call<void>((done) => store.set(sid, session, done))(),
-    touch: (sid: string, session: object) => call<void>((done) => store.touch(sid, session, done))(),
-    destroy: (sid: string) => call<void>((done) => store.destroy(sid, done))(),
-  }
-}
 
 describe('a store, method by method', () => {
   const cookie = { originalMaxAge: dayMs }
