@@ -8,7 +8,6 @@ import { WriteBackTier } from '../tiers/cache/write-back/write-back.ts'
 import { openDatabase } from '../tiers/database/database.ts'
 import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
 import { DatabaseRouter } from '../tiers/database/router.ts'
-import { openPostgresQueue } from '../tiers/queue/engines/postgres/engine.ts'
 import { openJobLedger } from '../tiers/queue/engines/postgres/ledger/ledger.ts'
 import { QueueTier } from '../tiers/queue/queue.ts'
 import type { UserSessions } from '../tiers/session/contract.ts'
@@ -33,6 +32,7 @@ import { Janitor } from './janitor.ts'
 import { loadApp } from './load-app.ts'
 import { migrateAll } from './migrate-all.ts'
 import { OpenStack } from './open-stack.ts'
+import { openQueueEngines } from './queue-engine.ts'
 
 /** Requests that one process works on at once; a Node process that has more has lost already. */
 const requestsMax = 5000
@@ -81,14 +81,15 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const users = openUserSessions(sessions)
     const cookieKeys = stack.keep(await FollowedCookieKeys.open(context))
     const ledger = openJobLedger(() => db.shards())
-    const queueEngine = stack.keep(openPostgresQueue(() => db.shards()))
-    const queue = new QueueTier(queueEngine, { log, ledger, forkQuarantine, holder: nodeId })
+    const { jobs: queueEngine, streams } = await openQueueEngines(context, { stack, shards: () => db.shards(), ledger })
+    const queue = new QueueTier(queueEngine, { log, ledger, streams, forkQuarantine, holder: nodeId })
     const assets = app.assets === undefined ? undefined : await openAssets(resolve(ownDir, app.assets), home.assets)
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
     const sweeps = [
       { name: 'sessions', run: () => sessions.sweep() },
       { name: 'locks and limits', run: () => cache.sweep() },
       { name: 'ledger of jobs', run: () => ledger.sweep() },
+      { name: 'streams', run: () => streams.sweep() },
       { name: 'idempotency keys', run: () => sweepOnce(db, slotCount) },
       ...(assets ? [{ name: 'old assets', run: () => assets.sweep() }] : []),
     ]

@@ -35,14 +35,16 @@ type StateRow = Pick<JobState, 'id' | 'queue' | 'state' | 'attempt'> & {
 interface PostgresQueueOptions {
   /** Where other processes' publishes are heard of at once. Without it, workers find them when they look. */
   listen?: ListenPlace
+  /** Shared with whatever else wakes processes; without it one of its own, from `listen`. */
+  wakeUps?: WakeUps
 }
 
 /** `shards` is asked at each call, since the map may change what it answers. */
 export function openPostgresQueue(
   shards: () => readonly ShardDatabase[],
-  { listen }: PostgresQueueOptions = {},
+  { listen, wakeUps = new WakeUps(shards, listen) }: PostgresQueueOptions = {},
 ): QueueEngine {
-  return new PostgresQueue(shards, listen)
+  return new PostgresQueue(shards, wakeUps)
 }
 
 class PostgresQueue implements QueueEngine {
@@ -54,9 +56,9 @@ class PostgresQueue implements QueueEngine {
   readonly #housekeeping: Housekeeping
   readonly #watchers = new Set<(queue: string) => void>()
 
-  constructor(shards: () => readonly ShardDatabase[], listen: ListenPlace | undefined) {
+  constructor(shards: () => readonly ShardDatabase[], wakeUps: WakeUps) {
     this.#shards = shards
-    this.#wakeUps = new WakeUps(shards, listen)
+    this.#wakeUps = wakeUps
     this.#housekeeping = new Housekeeping(shards)
   }
 
