@@ -26,6 +26,7 @@ import { Invalidations } from '../src/processes/front/invalidations.ts'
 import { openFrontRole } from '../src/processes/front.ts'
 import { Janitor } from '../src/processes/janitor.ts'
 import { PurgeFollower } from '../src/processes/purges/purge-follower.ts'
+import { JobWatch } from '../src/processes/queue/job-watch.ts'
 import { startTestSystem, type TestSystem } from '../src/processes/testing/test-system.ts'
 import { openWebRole } from '../src/processes/web.ts'
 import { openWorkerRole } from '../src/processes/worker.ts'
@@ -44,6 +45,7 @@ import { LogRotation } from '../src/supervisor/log-rotation.ts'
 import { MapKeeper } from '../src/supervisor/map-keeper.ts'
 import { ReplicationWatch } from '../src/supervisor/replication/replication-watch.ts'
 import { Scaler } from '../src/supervisor/scaling/scaler.ts'
+import { openWebScaling } from '../src/supervisor/scaling/web-role.ts'
 import { Supervisor } from '../src/supervisor/supervisor.ts'
 import type { System } from '../src/supervisor/system.ts'
 import { openDatabase } from '../src/tiers/database/database.ts'
@@ -132,6 +134,7 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   },
   Invalidations: async () => ({ service: new Invalidations(async () => {}) }),
   Janitor: async () => ({ service: new Janitor([], log) }),
+  JobWatch: async () => ({ service: new JobWatch('us-east/worker-1', () => []) }),
   KpiCollector: async () => {
     const home = () => openDatabase(router).shards()[0] ?? assert.fail('there is a shard')
     return { service: new KpiCollector({ home, log }) }
@@ -147,10 +150,11 @@ const services: Record<string, () => Promise<{ service: Service; isUsable?: () =
   Scaler: async () => {
     const keeper = new MapKeeper(homeOf(dir), emptyMap(0))
     const executor = {
-      ...{ scale: () => false, endScaling: () => {}, isScaling: false },
-      ...{ progress: null, isHalfWay: false, scalingFailure: null },
+      ...{ scale: () => false, endScaling: () => {}, scaling: undefined },
+      ...{ progress: null, isHalfWay: false, scalingFailure: () => null },
     }
-    const service = new Scaler({ home: homeOf(dir), keeper, events: new EventLog(log) }, executor)
+    const open = () => openWebScaling(homeOf(dir))
+    const service = new Scaler({ keeper, events: new EventLog(log) }, executor, open)
     return { service, isUsable: async () => service.status() === null }
   },
   ShardBackup: async () => {

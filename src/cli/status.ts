@@ -56,16 +56,20 @@ function describe({
     ...(supervisor ? [] : ['no supervisor runs: `tenfold up` starts one that adopts what is there']),
     `app ${[urls.app, urls.tls].filter(Boolean).join(' and ')}  dashboard ${urls.dashboard}`,
     ...shards.filter(({ replicas }) => replicas.length > 0).map(describeShard),
-    ...(scale.web ? [describeScale(scale.web)] : []),
+    ...(scale.web ? [describeScale('web', scale.web)] : []),
+    ...(scale.worker ? [describeScale('worker', scale.worker)] : []),
     ...(backup ? [describeBackup(backup)] : []),
     ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
   ].join('\n')
 }
 
-function describeScale({ wanted, least, most, utilisation, trouble }: NonNullable<Status['scale']['web']>): string {
+function describeScale(
+  role: 'web' | 'worker',
+  { wanted, least, most, utilisation, trouble }: NonNullable<Status['scale']['web']>,
+): string {
   const busy = utilisation === null ? '' : `, ${Math.round(utilisation * 100)}% busy`
   const problem = trouble === null ? '' : `; trouble: ${trouble}`
-  return `web: the load asks for ${wanted}, between ${least} and ${most}${busy}${problem}`
+  return `${role}: the load asks for ${wanted}, between ${least} and ${most}${busy}${problem}`
 }
 
 function describeShard({ id, primary, timeline, durability, quorum }: Status['shards'][number]): string {

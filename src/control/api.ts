@@ -55,7 +55,7 @@ export interface Status {
   shards: StatusShard[]
   regions: MapRegion[]
   /** Which roles have as many processes as their load asks for. */
-  scale: { web: ScaleStatus | null }
+  scale: { web: ScaleStatus | null; worker: ScaleStatus | null }
   /** Null where none are wanted, and when it is read from disk. */
   backup: BackupStatus | null
   /** Null when it is read from disk because no supervisor runs. */

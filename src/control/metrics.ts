@@ -4,7 +4,7 @@
 import { systemClock } from '../base/clock.ts'
 import type { Home } from '../map/home.ts'
 import { hasDoor, type MapNode, type SystemMap } from '../map/map.ts'
-import { wantedWebs } from '../plan/plan-scale.ts'
+import { wantedOf } from '../plan/plan-scale.ts'
 import { DoorClient } from '../processes/door/client.ts'
 import type { ProcessUse } from '../processes/process-use.ts'
 import { readProcessUsage } from '../programs/process-usage.ts'
@@ -96,7 +96,8 @@ export function renderPrometheus(
     lines.push(`tenfold_node_up{node="${id}",role="${role}"} ${state === 'ready' ? 1 : 0}`)
   lines.push('# TYPE tenfold_node_restarts_total counter')
   for (const { id, restarts } of map.nodes) lines.push(`tenfold_node_restarts_total{node="${id}"} ${restarts}`)
-  lines.push('# TYPE tenfold_web_wanted gauge', `tenfold_web_wanted ${wantedWebs(map, map.topology)}`)
+  lines.push('# TYPE tenfold_web_wanted gauge', `tenfold_web_wanted ${wantedOf(map, map.topology, 'web')}`)
+  lines.push('# TYPE tenfold_worker_wanted gauge', `tenfold_worker_wanted ${wantedOf(map, map.topology, 'worker')}`)
   lines.push('# TYPE tenfold_replica_lag_bytes gauge')
   for (const { id, lagBytes } of replicas)
     if (lagBytes !== undefined) lines.push(`tenfold_replica_lag_bytes{node="${id}"} ${lagBytes}`)

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Home } from '../map/home.ts'
-import { type SystemMap, tlsEntryOf } from '../map/map.ts'
-import { wantedWebs, webRange } from '../plan/plan-scale.ts'
+import { type ScaledRole, type SystemMap, tlsEntryOf } from '../map/map.ts'
+import { rangeOf, wantedOf } from '../plan/plan-scale.ts'
 import { isProcessAlive } from '../programs/process.ts'
 import { withNewKeys } from '../supervisor/new-keys.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
@@ -31,7 +31,7 @@ export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token
     ...status,
     climbing: supervisor.executor.progress,
     lastFailure: supervisor.executor.lastFailure,
-    scale: { web: supervisor.scaler.status() },
+    scale: { web: supervisor.scaler.status(), worker: supervisor.workerScaler.status() },
     backup: supervisor.backups.status(),
     supervisor: record,
   }
@@ -67,7 +67,7 @@ function describeMap(map: SystemMap, token: string): Status {
       return { id, slots: slots.length, primary, replicas, timeline, durability, quorum: waitsFor }
     }),
     regions: map.regions,
-    scale: { web: describeScale(map) },
+    scale: { web: describeScale(map, 'web'), worker: describeScale(map, 'worker') },
     backup: null,
     supervisor: null,
     topology: map.topology,
@@ -76,10 +76,10 @@ function describeMap(map: SystemMap, token: string): Status {
 }
 
 /** As far as the map tells: nobody measures. */
-function describeScale(map: SystemMap): Status['scale']['web'] {
-  const { least, most } = webRange(map.topology)
+function describeScale(map: SystemMap, role: ScaledRole): Status['scale'][ScaledRole] {
+  const { least, most } = rangeOf(map.topology, role)
   if (least === most) return null
-  return { wanted: wantedWebs(map, map.topology), least, most, utilisation: null, trouble: null }
+  return { wanted: wantedOf(map, map.topology, role), least, most, utilisation: null, trouble: null }
 }
 
 function urlOf(scheme: string, { address, port }: { address: string; port: number }): string {

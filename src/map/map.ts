@@ -13,6 +13,9 @@ export function hasDoor(role: Role): boolean {
   return role !== 'postgres' && role !== 'redis' && role !== 'nats'
 }
 
+/** The roles that have as many processes as their load asks for. */
+export type ScaledRole = 'web' | 'worker'
+
 export type NodeState = 'starting' | 'ready' | 'draining' | 'down'
 
 /** One process with a role. */
@@ -136,8 +139,8 @@ export interface SystemMap {
   queue?: MapQueue
   /** From where sessions are read; absent: the database. */
   sessions?: 'database' | 'shared'
-  /** How many processes the load asks for, where the topology lets it ask (`web.max`); absent: nothing was asked for yet. */
-  scale?: { web: number }
+  /** How many processes the load asks for, where the topology lets it ask (`web.max`, `worker.max`); absent: nothing was asked for yet. */
+  scale?: { web?: number; worker?: number }
   regions: MapRegion[]
   /** Grows when migrations changed tables while the system ran: routers then read again which of them are sharded. */
   schemaVersion?: number

@@ -13,7 +13,7 @@ import { homeRegion, Placement } from './placement.ts'
 import { planCache } from './plan-cache.ts'
 import { planDatabase } from './plan-database.ts'
 import { planQueue } from './plan-queue.ts'
-import { wantedWebs } from './plan-scale.ts'
+import { wantedOf } from './plan-scale.ts'
 import type { NodeSpec, Step } from './step.ts'
 
 /** Pure: the same map and topology give the same steps. Empty when nothing is to be done. */
@@ -78,7 +78,7 @@ function planProcesses(
 
   // A place on the public address is given at a process's birth: a web process that left it never takes it again.
   const kept = webs.filter((web) => (hasFront || web.entry) && hasRead(web) === wantedOfApp && !isMisled(web))
-  const webCount = wantedWebs(map, topology)
+  const webCount = wantedOf(map, topology, 'web')
   const newWebs: NodeSpec[] = []
   for (let n = kept.length; n < webCount; n++)
     newWebs.push(placement.place('web', region, hasFront && n > 0 ? 'own' : 'beside', !hasFront))
@@ -94,8 +94,8 @@ function planProcesses(
     newFronts.push(placement.place('front', region, 'beside', true))
   const newWorkers: NodeSpec[] = []
   const keptWorkers = workers.filter((worker) => hasRead(worker) === wantedOfApp)
-  for (let n = keptWorkers.length; n < topology.worker.count; n++)
-    newWorkers.push(placement.place('worker', region, 'own'))
+  const workerCount = wantedOf(map, topology, 'worker')
+  for (let n = keptWorkers.length; n < workerCount; n++) newWorkers.push(placement.place('worker', region, 'own'))
 
   return [
     ...newWorkers.map(start),
@@ -107,7 +107,7 @@ function planProcesses(
     ...goingFronts.map(stop),
     ...goingWebs.map(stop),
     ...workers.filter((worker) => !keptWorkers.includes(worker)).map(stop),
-    ...surplus(keptWorkers, topology.worker.count).map(stop),
+    ...surplus(keptWorkers, workerCount).map(stop),
   ]
 }
 

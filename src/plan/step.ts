@@ -42,8 +42,8 @@ export type Step =
   | { kind: 'use-queue'; queue: MapQueue }
   /** Whatever jobs and entries are left in these brokers are moved to the database. No process uses them any more. */
   | { kind: 'empty-broker'; nodes: string[] }
-  /** As many web processes as the load asks for. */
-  | { kind: 'set-scale'; web: number }
+  /** As many processes of a role as the load asks for; the other roles stay as they are. */
+  | { kind: 'set-scale'; web?: number; worker?: number }
   | { kind: 'start-node'; node: NodeSpec }
   /** Stops accepting on the public address; the node goes on serving behind it. */
   | { kind: 'leave-entry'; node: string }
@@ -92,7 +92,7 @@ export function titleOf(step: Step): string {
     case 'empty-broker':
       return `move what is left in ${step.nodes.join(', ')} to the database`
     case 'set-scale':
-      return `the load asks for ${step.web} web ${step.web === 1 ? 'process' : 'processes'}`
+      return `the load asks for ${describeScale(step)}`
     case 'start-node':
       return `start ${step.node.id} on ${step.node.host}${step.node.entry ? ', on the public address' : ''}`
     case 'leave-entry':
@@ -102,4 +102,10 @@ export function titleOf(step: Step): string {
     case 'reach-rung':
       return `rung ${step.rung} is reached`
   }
+}
+
+function describeScale({ web, worker }: { web?: number; worker?: number }): string {
+  const describe = (number: number | undefined, what: string) =>
+    number === undefined ? [] : [`${number} ${what} ${number === 1 ? 'process' : 'processes'}`]
+  return [...describe(web, 'web'), ...describe(worker, 'worker')].join(' and ')
 }

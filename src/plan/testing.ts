@@ -119,7 +119,7 @@ export function carryOut(before: SystemMap, step: Step): SystemMap {
       for (const shard of map.shards) shard.durability = step.durability
       break
     case 'set-scale':
-      map.scale = { web: step.web }
+      map.scale = { web: Number(step.web) }
       break
     case 'start-node':
       if (!map.nodes.some(({ id }) => id === step.node.id))

@@ -6,7 +6,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { waitUntil, withTimeout } from '../base/limits.ts'
-import { nodeOf, type Role, type SystemMap } from '../map/map.ts'
+import { nodeOf, type Role, type ScaledRole, type SystemMap } from '../map/map.ts'
 import { plan } from '../plan/plan.ts'
 import { planScale } from '../plan/plan-scale.ts'
 import { type Step, titleOf } from '../plan/step.ts'
@@ -34,7 +34,7 @@ const makeWayTimeoutMs = 25_000
 export type Mender = Pick<Executor, 'repair' | 'isRepairing' | 'lastErrorOf' | 'apply' | 'progress' | 'isScaling'>
 
 /** What the scaler may ask for. */
-export type Scaling = Pick<Executor, 'scale' | 'endScaling' | 'isScaling' | 'progress' | 'isHalfWay' | 'scalingFailure'>
+export type Scaling = Pick<Executor, 'scale' | 'endScaling' | 'scaling' | 'progress' | 'isHalfWay' | 'scalingFailure'>
 
 export class Executor {
   readonly #system: System
@@ -76,9 +76,9 @@ export class Executor {
     return this.#climb.last?.isScaling ? null : this.#climb.lastFailure
   }
 
-  /** Why what the load asked for was given up, when nothing else has begun since. */
-  get scalingFailure(): string | null {
-    return this.#climb.last?.isScaling ? this.#climb.lastFailure : null
+  /** Why what the load asked for of a role was given up, when nothing else has begun since. */
+  scalingFailure(role: ScaledRole): string | null {
+    return scaledBy(this.#climb.last) === role ? this.#climb.lastFailure : null
   }
 
   /** A climb was given up on its way: the system is neither what it was nor what was wanted, until somebody decides. */
@@ -118,19 +118,24 @@ export class Executor {
     })
   }
 
-  /** Begins to bring the web tier to what the load asks for; false while anything else goes on, and when it is there. */
-  scale(web: number): boolean {
+  /** Begins to bring a role to what the load asks for; false while anything else goes on, and when it is there. */
+  scale(role: ScaledRole, number: number): boolean {
     if (this.#isStopped || this.#asking > 0 || this.#climb.current) return false
     const { map } = this.#system.keeper
-    const steps = planScale(map, web)
+    const steps = planScale(map, role, number)
     this.#isScalingStale = false
-    if (steps.length > 0) this.#climb.begin({ ...this.#journalOf(steps, map.rung), isScaling: true })
+    if (steps.length > 0) this.#climb.begin({ ...this.#journalOf(steps, map.rung), isScaling: true, scales: role })
     return steps.length > 0
   }
 
   /** What the load asks for is being carried out. */
   get isScaling(): boolean {
     return this.#climb.current?.isScaling === true
+  }
+
+  /** ... of this role. */
+  get scaling(): ScaledRole | undefined {
+    return scaledBy(this.#climb.current)
   }
 
   /** Nothing more of it begins after the step that is under way. */
@@ -277,4 +282,8 @@ function nameOf({ from, to, isScaling }: Journal): string {
 
 function primariesOf({ shards }: SystemMap): Record<string, string> {
   return Object.fromEntries(shards.map(({ id, primary }) => [id, primary]))
+}
+
+function scaledBy(journal: Journal | undefined): ScaledRole | undefined {
+  return journal?.isScaling ? (journal.scales ?? 'web') : undefined
 }

@@ -1,6 +1,7 @@
 // The plan that is being carried out, on disk before its first step (lane.ts).
 
 import { readFile } from 'node:fs/promises'
+import type { ScaledRole } from '../map/map.ts'
 import { replaceFile } from '../map/store.ts'
 import type { Step } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
@@ -19,6 +20,8 @@ export interface Journal {
   replans: number
   /** What the load asked for, and no person: it gives way to what a person asks for. */
   isScaling?: boolean
+  /** Of which role; of web processes when it does not say. */
+  scales?: ScaledRole
   finishedAt?: string
   /** Why it was given up. */
   failure?: string

@@ -32,6 +32,8 @@ import { ProcessDriver } from './nodes/process-driver.ts'
 import { RedisDriver } from './nodes/redis-driver.ts'
 import { ReplicationWatch } from './replication/replication-watch.ts'
 import { Scaler } from './scaling/scaler.ts'
+import { openWebScaling } from './scaling/web-role.ts'
+import { openWorkerScaling } from './scaling/worker-role.ts'
 import { SessionControl } from './sessions.ts'
 
 export class Supervisor extends Lifecycle {
@@ -45,6 +47,7 @@ export class Supervisor extends Lifecycle {
   readonly edge: EdgeControl
   readonly sessions: SessionControl
   readonly scaler: Scaler
+  readonly workerScaler: Scaler
   readonly cache: CacheControl
   readonly #fleet: Fleet
   readonly #secrets: Secrets
@@ -94,7 +97,8 @@ export class Supervisor extends Lifecycle {
     this.backups = new Backups(system)
     this.edge = new EdgeControl(system)
     this.sessions = new SessionControl(system)
-    this.scaler = new Scaler(system, this.executor)
+    this.scaler = new Scaler(system, this.executor, () => openWebScaling(home))
+    this.workerScaler = new Scaler(system, this.executor, () => openWorkerScaling(home))
     this.cache = new CacheControl(system)
   }
 
@@ -125,6 +129,7 @@ export class Supervisor extends Lifecycle {
     await this.#fleet.startAll(inStep)
     await this.#cacheWatch.start()
     await this.scaler.start()
+    await this.workerScaler.start()
     await this.backups.start()
   }
 
@@ -139,6 +144,7 @@ export class Supervisor extends Lifecycle {
     await this.#boot
     this.faults.stop()
     await this.scaler.stop()
+    await this.workerScaler.stop()
     await this.backups.stop()
     await this.#cacheWatch.stop()
     await this.replication.stop()
@@ -156,6 +162,7 @@ export class Supervisor extends Lifecycle {
     await this.#boot
     this.faults.stop()
     await this.scaler.stop()
+    await this.workerScaler.stop()
     await this.#cacheWatch.stop()
     await this.replication.stop()
     await this.executor.stop()

@@ -6,12 +6,15 @@ import { doorFileOf, type Home } from '../../map/home.ts'
 import type { EdgeReport } from '../../tiers/edge/contract.ts'
 import type { CacheReport } from '../cache/report.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
+import type { QueueAnswers, QueueRequest } from '../queue/desk.ts'
 import type { SessionAnswer, SessionRequest } from '../session-desk.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './contract.ts'
 
 const callTimeoutMs = 2000
 /** All sessions of somebody who has thousands. */
 const sessionsTimeoutMs = 20_000
+/** Dead letters are published again by the hundred. */
+const queueTimeoutMs = 20_000
 
 export class DoorClient {
   readonly #home: Home
@@ -64,6 +67,13 @@ export class DoorClient {
 
   sessions(request: SessionRequest): Promise<SessionAnswer> {
     return this.#call('POST', '/sessions', request, sessionsTimeoutMs)
+  }
+
+  queue<Kind extends QueueRequest['kind']>(
+    request: Extract<QueueRequest, { kind: Kind }>,
+    timeoutMs = queueTimeoutMs,
+  ): Promise<QueueAnswers[Kind]> {
+    return this.#call('POST', '/queue', request, timeoutMs)
   }
 
   startSupervisor(args: string[]): Promise<{ pid: number }> {

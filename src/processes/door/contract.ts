@@ -14,12 +14,14 @@
 //   GET  /edge              EdgeReport; null where there is no edge
 //   GET  /cache             CacheReport; null where there is no cache
 //   POST /sessions SessionRequest   answers SessionAnswer; only where there are sessions
+//   POST /queue QueueRequest   answers QueueAnswers of its kind; only where there is a queue
 //   POST /supervisor {args} starts a supervisor that inherits the public socket; only where `entry` is true
 
 import type { EdgeReport } from '../../tiers/edge/contract.ts'
 import type { CacheReport } from '../cache/report.ts'
 import type { ProcessUse } from '../process-use.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
+import type { QueueAnswers, QueueRequest } from '../queue/desk.ts'
 import type { SessionAnswer, SessionRequest } from '../session-desk.ts'
 
 export interface DoorState {
@@ -74,5 +76,6 @@ export interface DoorHandlers {
   edgeReport?(): EdgeReport | null
   cacheReport?(): Promise<CacheReport>
   sessions?(request: SessionRequest): Promise<SessionAnswer>
+  queue?(request: QueueRequest): Promise<QueueAnswers[QueueRequest['kind']]>
   startSupervisor?(args: string[]): Promise<{ pid: number }>
 }

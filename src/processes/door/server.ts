@@ -8,6 +8,7 @@ import { describeError, type ErrorBody, isTenfoldError, statusOf, TenfoldError }
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { doorFileOf, type Home } from '../../map/home.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
+import type { QueueRequest } from '../queue/desk.ts'
 import type { SessionRequest } from '../session-desk.ts'
 import type { DoorHandlers, DoorState, HoldRequest, ReachRequest } from './contract.ts'
 
@@ -86,6 +87,11 @@ export class DoorServer extends Lifecycle {
         const { sessions } = this.#handlers
         if (!sessions) break
         return sessions.call(this.#handlers, (await readJson(request)) as SessionRequest)
+      }
+      case 'POST /queue': {
+        const { queue } = this.#handlers
+        if (!queue) break
+        return queue.call(this.#handlers, (await readJson(request)) as QueueRequest)
       }
       case 'POST /supervisor': {
         if (!startSupervisor) break

@@ -22,6 +22,7 @@ import { MapKeeper } from '../map-keeper.ts'
 import type { NodeDriver } from '../nodes/driver.ts'
 import type { System } from '../system.ts'
 import { Scaler } from './scaler.ts'
+import { openWebScaling } from './web-role.ts'
 
 const timeoutMs = 20_000
 
@@ -136,7 +137,7 @@ class Tier implements NodeDriver {
     const stopping = () => new AbortController().signal
     this.#system = { home: this.home, keeper: this.keeper, fleet: this.#fleet, events, stopping } as unknown as System
     this.executor = this.succeed()
-    this.scaler = new Scaler(this.#system, this.executor, { lookIntervalMs: 50 })
+    this.scaler = new Scaler(this.#system, this.executor, () => openWebScaling(this.home), { lookIntervalMs: 50 })
   }
 
   static async start(t: TestContext, { stabiliseMs = 1000, number = 1 } = {}): Promise<Tier> {

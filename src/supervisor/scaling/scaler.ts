@@ -1,18 +1,16 @@
-// Keeps the web tier as large as its load asks for, where the topology lets it (`web.max`): looks once a second, decides
-// (web-scaling.ts), and has the executor start or stop processes when nothing else goes on.
+// Keeps a role as large as its load asks for, where the topology lets it (`web.max`, `worker.max`): looks once a second, decides
+// (web-scaling.ts, worker-scaling.ts), and has the executor start or stop processes when nothing else goes on.
 //
 // What it decided lies in the map, so that a supervisor that is killed takes no server away: the next one begins with that
 // number, and waits for a whole window before it wants fewer.
 
-import { systemClock } from '../../base/clock.ts'
 import { describeError } from '../../base/errors.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import { wantedWebs, webRange } from '../../plan/plan-scale.ts'
+import { rangeOf, wantedOf } from '../../plan/plan-scale.ts'
 import type { Topology } from '../../topology/schema.ts'
 import type { Scaling } from '../executor.ts'
 import type { System } from '../system.ts'
-import { lookAtWebs } from './look.ts'
-import { type WebRules, WebScaling } from './web-scaling.ts'
+import type { RoleScaling } from './role-scaling.ts'
 
 /** Processes that did not start are not tried again at once, and each time later. */
 const retry = { baseMs: 2000, capMs: 60_000 }
@@ -29,10 +27,11 @@ export interface ScaleStatus {
 }
 
 export class Scaler extends Lifecycle {
-  readonly #system: Pick<System, 'home' | 'keeper' | 'events'>
+  readonly #system: Pick<System, 'keeper' | 'events'>
   readonly #executor: Scaling
   readonly #lookIntervalMs: number
-  #scaling = new WebScaling()
+  readonly #open: () => RoleScaling
+  #scaling: RoleScaling
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
   /** It has begun something, and has not looked yet what became of it. */
@@ -42,27 +41,31 @@ export class Scaler extends Lifecycle {
   #trouble: string | null = null
 
   constructor(
-    system: Pick<System, 'home' | 'keeper' | 'events'>,
+    system: Pick<System, 'keeper' | 'events'>,
     executor: Scaling,
+    /** Begins to look at a role; what it has seen before is forgotten. */
+    open: () => RoleScaling,
     { lookIntervalMs = 1000 }: { lookIntervalMs?: number } = {},
   ) {
     super()
     this.#lookIntervalMs = lookIntervalMs
     this.#system = system
     this.#executor = executor
+    this.#open = open
+    this.#scaling = open()
   }
 
   /** Null where the topology has a fixed number. */
   status(): ScaleStatus | null {
     const { map } = this.#system.keeper
-    const { least, most } = webRange(map.topology)
+    const { role, utilisation = null } = this.#scaling
+    const { least, most } = rangeOf(map.topology, role)
     if (least === most) return null
-    const wanted = wantedWebs(map, map.topology)
-    return { wanted, least, most, utilisation: this.#scaling.demand?.utilisation ?? null, trouble: this.#trouble }
+    return { wanted: wantedOf(map, map.topology, role), least, most, utilisation, trouble: this.#trouble }
   }
 
   protected async open(): Promise<void> {
-    this.#scaling = new WebScaling()
+    this.#scaling = this.#open()
     this.#timer = setInterval(() => {
       this.#looking ??= this.#look()
         .catch((error) => this.#tell(describeError(error)))
@@ -78,24 +81,24 @@ export class Scaler extends Lifecycle {
   }
 
   async #look(): Promise<void> {
-    const { home, keeper } = this.#system
+    const { keeper } = this.#system
     const { map } = keeper
-    if (isFixed(map.topology) || map.rung === 0) {
-      this.#scaling = new WebScaling()
+    if (this.#isFixed(map.topology) || map.rung === 0) {
+      this.#scaling = this.#open()
       this.#trouble = null
       return
     }
-    const look = await lookAtWebs(home, map, () => systemClock.monotonic())
+    const look = await this.#scaling.look(map)
     // It may have been told to stop, or the topology may have changed, while it asked.
-    if (!this.isRunning || isFixed(keeper.map.topology)) return
-    this.#scaling.see(look, rulesOf(keeper.map.topology))
+    if (!this.isRunning || this.#isFixed(keeper.map.topology)) return
+    look.takeIn(keeper.map.topology)
     this.#tell(this.#act(look.atMs))
   }
 
   /** Once, as long as it is the same. */
   #tell(trouble: string | null): void {
     if (trouble !== null && trouble !== this.#trouble)
-      this.#system.events.emit('warn', `the web tier does not scale: ${trouble}`)
+      this.#system.events.emit('warn', `the ${this.#scaling.role} tier does not scale: ${trouble}`)
     this.#trouble = trouble
   }
 
@@ -103,26 +106,28 @@ export class Scaler extends Lifecycle {
   #act(atMs: number): string | null {
     const { keeper, events } = this.#system
     const { map } = keeper
+    const { role } = this.#scaling
     if (this.#executor.progress !== null) {
       // Many drain for long, one after the other: a load that comes back meanwhile is not kept waiting for all of them.
-      const isShort = (this.#scaling.demand?.processes ?? 0) > wantedWebs(map, map.topology)
-      if (this.#executor.isScaling && isShort) this.#executor.endScaling()
+      const isShort = (this.#scaling.demanded ?? 0) > wantedOf(map, map.topology, role)
+      if (this.#executor.scaling === role && isShort) this.#executor.endScaling()
       return this.#trouble
     }
     const failure = this.#lookBack(atMs)
     if (this.#executor.isHalfWay) return 'the last climb was given up on its way; finish it, or go back'
     if (atMs < this.#retryAtMs) return failure
-    const number = wantedWebs(map, map.topology)
-    const next = this.#scaling.next(number, atMs, rulesOf(map.topology))
+    const number = wantedOf(map, map.topology, role)
+    const next = this.#scaling.next(number, atMs, map.topology)
     // Also when the number stays: a process may be missing that did not start.
-    this.#hasBegun = this.#executor.scale(next)
-    if (this.#hasBegun && next !== number) events.emit('info', `web processes: ${number} to ${next}, ${this.#why()}`)
+    this.#hasBegun = this.#executor.scale(role, next)
+    if (this.#hasBegun && next !== number)
+      events.emit('info', `${role} processes: ${number} to ${next}, ${this.#scaling.why()}`)
     return failure
   }
 
   /** What became of the last thing that it has begun. */
   #lookBack(atMs: number): string | null {
-    const failure = this.#executor.scalingFailure
+    const failure = this.#executor.scalingFailure(this.#scaling.role)
     if (this.#hasBegun && failure === null) this.#failures = 0
     if (this.#hasBegun && failure !== null)
       this.#retryAtMs = atMs + Math.min(retry.capMs, retry.baseMs * 2 ** this.#failures++)
@@ -130,18 +135,8 @@ export class Scaler extends Lifecycle {
     return failure
   }
 
-  #why(): string {
-    const { utilisation, because } = this.#scaling.demand ?? {}
-    const busy = utilisation === undefined ? 'not known to be busy' : `${Math.round(utilisation * 100)}% busy`
-    return because === 'latency' ? `too slow, and ${busy}` : busy
+  #isFixed(topology: Topology): boolean {
+    const { least, most } = rangeOf(topology, this.#scaling.role)
+    return least === most
   }
-}
-
-function isFixed(topology: Topology): boolean {
-  const { least, most } = webRange(topology)
-  return least === most
-}
-
-function rulesOf(topology: Topology): WebRules {
-  return { ...webRange(topology), ...topology.web.scale }
 }

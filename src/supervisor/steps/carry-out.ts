@@ -1,6 +1,6 @@
 // Which function carries out which step.
 
-import { wantedWebs, webRange } from '../../plan/plan-scale.ts'
+import { scaleWithin } from '../../plan/plan-scale.ts'
 import type { Step } from '../../plan/step.ts'
 import { setDurability } from '../replication/set-quorum.ts'
 import type { System } from '../system.ts'
@@ -18,10 +18,10 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
     case 'set-topology':
       return system.keeper.changeEverywhere((draft) => {
         draft.topology = step.topology
-        const { least, most } = webRange(step.topology)
         // What an earlier load asked for beyond these bounds says nothing to a later topology.
-        if (least === most) delete draft.scale
-        else if (draft.scale) draft.scale = { web: wantedWebs(draft, step.topology) }
+        const scale = scaleWithin(draft, step.topology)
+        if (scale) draft.scale = scale
+        else delete draft.scale
       })
     case 'create-database':
       return createDatabase(system, step)
@@ -60,7 +60,8 @@ export function carryOutStep(system: System, step: Step): Promise<void> {
       return emptyBroker(system, step.nodes)
     case 'set-scale':
       return system.keeper.change((draft) => {
-        draft.scale = { web: step.web }
+        const { kind: _, ...numbers } = step
+        draft.scale = { ...draft.scale, ...numbers }
       })
     case 'start-node':
       return startNode(system, step.node)

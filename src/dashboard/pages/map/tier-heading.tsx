@@ -32,7 +32,7 @@ export function TierHeading({ tier, status, client, onNotice }: Props) {
     setSending(false)
   }
 
-  const scaled = tier.role === 'web' ? status.scale.web : null
+  const scaled = tier.role === 'web' ? status.scale.web : tier.role === 'worker' ? status.scale.worker : null
   const isLocked = isSending || status.climbing !== null || needsBalancer
   const why = needsBalancer ? 'More than one web server needs a balancer: climb to rung 3' : undefined
   return (
