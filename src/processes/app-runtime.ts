@@ -9,6 +9,7 @@ import { openDatabase } from '../tiers/database/database.ts'
 import { slotCount, slotOfInteger, slotOfText } from '../tiers/database/hash.ts'
 import { DatabaseRouter } from '../tiers/database/router.ts'
 import { openJobLedger } from '../tiers/queue/engines/postgres/ledger/ledger.ts'
+import { openPostgresSchedules } from '../tiers/queue/engines/postgres/schedules/store.ts'
 import { QueueTier } from '../tiers/queue/queue.ts'
 import type { UserSessions } from '../tiers/session/contract.ts'
 import { openCachedSessions } from '../tiers/session/engines/cached/engine.ts'
@@ -32,6 +33,8 @@ import { Janitor } from './janitor.ts'
 import { loadApp } from './load-app.ts'
 import { migrateAll } from './migrate-all.ts'
 import { OpenStack } from './open-stack.ts'
+import { QueueDesk } from './queue/desk.ts'
+import { JobWatch } from './queue/job-watch.ts'
 import { openQueueEngines } from './queue-engine.ts'
 
 /** Requests that one process works on at once; a Node process that has more has lost already. */
@@ -41,6 +44,7 @@ export interface AppRuntime {
   web: Web
   router: DatabaseRouter
   background: Background
+  queueDesk: QueueDesk
   users: UserSessions
   cacheReport(): Promise<CacheReport>
   /** Runs the jobs that the process which began this one sends. Instead of the background. */
@@ -82,7 +86,9 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     const cookieKeys = stack.keep(await FollowedCookieKeys.open(context))
     const ledger = openJobLedger(() => db.shards())
     const { jobs: queueEngine, streams } = await openQueueEngines(context, { stack, shards: () => db.shards(), ledger })
-    const queue = new QueueTier(queueEngine, { log, ledger, streams, forkQuarantine, holder: nodeId })
+    const schedules = openPostgresSchedules(db, slots)
+    const queue = new QueueTier(queueEngine, { log, ledger, schedules, streams, forkQuarantine, holder: nodeId })
+    const watch = await stack.start(new JobWatch(nodeId, () => queue.hands()))
     const assets = app.assets === undefined ? undefined : await openAssets(resolve(ownDir, app.assets), home.assets)
     await stack.start(new KpiCollector({ home: () => firstOf(db.shards()), log }))
     const sweeps = [
@@ -90,6 +96,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
       { name: 'locks and limits', run: () => cache.sweep() },
       { name: 'ledger of jobs', run: () => ledger.sweep() },
       { name: 'streams', run: () => streams.sweep() },
+      { name: 'schedules', run: () => schedules.sweep() },
       { name: 'idempotency keys', run: () => sweepOnce(db, slotCount) },
       ...(assets ? [{ name: 'old assets', run: () => assets.sweep() }] : []),
     ]
@@ -122,6 +129,7 @@ export async function openAppRuntime(context: ProcessContext, options: RuntimeOp
     return {
       ...{ web, router, users },
       background: new Background(queue, writeBack),
+      queueDesk: new QueueDesk({ queue, engine: queueEngine, ledger, schedules, streams, watch }),
       cacheReport: () => cache.report(),
       serveQuarantine: () => queue.serveQuarantine(),
       trouble: () => probe.trouble,

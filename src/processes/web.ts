@@ -10,6 +10,7 @@ import type { CacheReport } from './cache/report.ts'
 import { entryFd, type ProcessContext } from './context.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
 import { processUse } from './process-use.ts'
+import type { QueueAnswers, QueueRequest } from './queue/desk.ts'
 import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
 import { answerSessionRequest, type SessionAnswer, type SessionRequest } from './session-desk.ts'
@@ -84,6 +85,10 @@ class WebRole extends Lifecycle implements Role {
         `${this.#context.nodeId} does not hold the public socket; ask the node that does`,
       )
     return startSupervisor(this.#context.home, args)
+  }
+
+  queue(request: QueueRequest): Promise<QueueAnswers[QueueRequest['kind']]> {
+    return this.#running().queueDesk.answer(request)
   }
 
   protected async open(): Promise<void> {

@@ -6,6 +6,7 @@ import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
 import type { CacheReport } from './cache/report.ts'
 import type { ProcessContext } from './context.ts'
 import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
+import type { QueueAnswers, QueueRequest } from './queue/desk.ts'
 import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
 
@@ -51,6 +52,10 @@ class WorkerRole extends Lifecycle implements Role {
 
   cacheReport(): Promise<CacheReport> {
     return this.#running().cacheReport()
+  }
+
+  queue(request: QueueRequest): Promise<QueueAnswers[QueueRequest['kind']]> {
+    return this.#running().queueDesk.answer(request)
   }
 
   protected async open(): Promise<void> {
