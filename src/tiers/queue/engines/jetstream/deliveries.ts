@@ -48,6 +48,8 @@ export class LaneDeliveries {
   readonly #callMsMax: number
   /** What came without anybody waiting for it. */
   readonly #kept: Delivery[] = []
+  /** Of keys, and the one job that it may have handed out is in this process's hands: there is nothing to take. */
+  isBusy = false
   #pulls = 0
   #short: Pull | undefined
   #standing: { name: string; heardAt: number; endsAt: number } | undefined
@@ -72,6 +74,7 @@ export class LaneDeliveries {
     const live = this.#kept.splice(0).filter(({ since }) => since > notBefore)
     const taken = live.splice(0, max)
     this.#kept.push(...live)
+    this.#noteBusy(taken)
     return taken
   }
 
@@ -92,6 +95,7 @@ export class LaneDeliveries {
     await ended.promise
     clearTimeout(timer)
     this.#short = undefined
+    this.#noteBusy(pull.got)
     return pull.got
   }
 
@@ -131,6 +135,10 @@ export class LaneDeliveries {
     }
     if (this.#short?.name === name && code !== 100) this.#short.finish()
     return code === 503 || /consumer (deleted|not found)/i.test(description) ? 'gone' : undefined
+  }
+
+  #noteBusy(taken: readonly Delivery[]): void {
+    if (taken.length > 0 && isKeyed(this.lane)) this.isBusy = true
   }
 
   #send(reply: string, pull: Record<string, unknown>): void {

@@ -15,7 +15,7 @@ import { NatsLink } from './link.ts'
 import { Lookup } from './lookup.ts'
 import { type Past, readMessage, writeHeaders } from './message.ts'
 import { laneFor, Names } from './names.ts'
-import { type KeptNote, Notes } from './notes.ts'
+import { failuresMax, type KeptNote, Notes } from './notes.ts'
 import { defaultPrefix, type JetStreamLimits, type JetStreamQueueOptions, jetStreamLimits } from './options.ts'
 import { freeUnique } from './outbox.ts'
 import { type Outgoing, Publishes } from './publishes.ts'
@@ -62,7 +62,7 @@ export class JetStreamQueue implements QueueEngine {
     })
     this.#publishes = new Publishes(link, this.#lanes, this.#names, limits, letters.publish)
     this.#acknowledgements = new Acknowledgements(link, letters.acknowledgement)
-    this.#leases = new Leases((lease) => this.#handBack(lease))
+    this.#leases = new Leases((lease, isLate) => this.#endLease(lease, isLate))
     this.#notes = new Notes(shards, log)
     this.#lookup = new Lookup(link, this.#names)
     link.listen({
@@ -142,15 +142,16 @@ export class JetStreamQueue implements QueueEngine {
     const failure = refund ? undefined : { attempt, at: new Date(), reason, holder }
     await this.#notes.write({ id, queue, deliveries: delivery.count, refunds: refund ? 1 : 0, delayMs, failure })
     await this.#say([lease], words.back(delayMs))
-    this.#leases.delete(job.home)
+    this.#forget(lease)
   }
 
   async dead(job: TakenJob, reason: string): Promise<void> {
     const lease = this.#leases.of(job.home)
     if (!lease) return
     const { id, queue, payload, attempt, publishedAt, key, priority, trace } = job
-    const failures = (await this.#notes.read([id]))?.get(id)?.failures ?? []
+    const before = (await this.#notes.read([id]))?.get(id)?.failures ?? []
     const diedAt = new Date()
+    const failures = [...before, { attempt, at: diedAt, reason, holder: lease.holder }].slice(-failuresMax)
     const letter = { id, queue, payload, attempt, publishedAt, diedAt, reason, key, priority, trace, failures }
     await this.#options.ledger.deadLetters.bury([letter])
     await this.#finish([lease], words.dead)
@@ -172,13 +173,10 @@ export class JetStreamQueue implements QueueEngine {
       return 'asked'
     }
     if (!found) return 'unknown'
-    const wasHandedOut = await this.#lookup.wasHandedOut(found)
+    const wasHandedOut = found.sequence <= (await this.#lookup.handedOutUpTo(found.lane))
     if (wasHandedOut) await this.#options.ledger.cancels.ask(id)
-    const isGone = await this.#lookup.delete(found)
-    if (!isGone) return 'unknown'
-    if (wasHandedOut) return 'asked'
-    // A worker may have got it since it was looked at.
-    return 'canceled'
+    if (!(await this.#lookup.delete(found))) return 'unknown'
+    return wasHandedOut ? 'asked' : 'canceled'
   }
 
   async job(queue: string, id: string): Promise<JobState | undefined> {
@@ -186,8 +184,8 @@ export class JetStreamQueue implements QueueEngine {
     if (waiting) return waiting
     const found = await this.#lookup.find(queue, id)
     if (!found || found === 'anywhere') return undefined
-    const note = (await this.#notes.read([id]))?.get(id)
-    return this.#lookup.state(found, note)
+    const [notes, handedOut] = await Promise.all([this.#notes.read([id]), this.#lookup.handedOutUpTo(found.lane)])
+    return this.#lookup.state(found, notes?.get(id), found.sequence <= handedOut)
   }
 
   async depth(): Promise<QueueDepth[]> {
@@ -250,6 +248,7 @@ export class JetStreamQueue implements QueueEngine {
       if (written) return [{ delivery, written, id: jobIdOf(written.name, delivery.sequence) }]
       this.#options.log.warn({ subject: delivery.message.subject }, 'a message that is no job was dropped')
       this.#acknowledgements.hint({ reply: delivery.reply, text: words.dead })
+      this.#lines.free(delivery.lane)
       return []
     })
     const again = read.filter(({ delivery }) => delivery.count > 1).map(({ id }) => id)
@@ -273,7 +272,7 @@ export class JetStreamQueue implements QueueEngine {
   async #finish(held: readonly Lease[], text: string): Promise<void> {
     if (held.length === 0) return
     await this.#say(held, text)
-    for (const { delivery } of held) this.#leases.delete(delivery.reply)
+    for (const lease of held) this.#forget(lease)
     const noted = held.filter(({ hasNote }) => hasNote).map(({ id }) => id)
     if (noted.length > 0) void this.#notes.drop(noted)
     await freeUnique(this.#options.shards(), held)
@@ -286,8 +285,14 @@ export class JetStreamQueue implements QueueEngine {
     )
   }
 
-  #handBack({ delivery }: Lease): void {
-    this.#acknowledgements.hint({ reply: delivery.reply, text: words.back(0) })
+  #endLease({ delivery }: Lease, isLate: boolean): void {
+    this.#lines.free(delivery.lane)
+    if (!isLate) this.#acknowledgements.hint({ reply: delivery.reply, text: words.back(0) })
+  }
+
+  #forget({ delivery }: Lease): void {
+    this.#leases.delete(delivery.reply)
+    this.#lines.free(delivery.lane)
   }
 
   /** What a standing pull brought and nobody took is for others at once, and was no attempt. */
@@ -300,6 +305,7 @@ export class JetStreamQueue implements QueueEngine {
         const note = { queue: lane.queue, deliveries: count, refunds: 1, delayMs: 0, failure: undefined }
         if (id !== undefined) await this.#notes.write({ id, ...note })
         this.#acknowledgements.hint({ reply, text: words.back(0) })
+        this.#lines.free(lane)
       }),
     )
     if (kept.length > 0 && this.#link.isUp) await this.#link.connection.flush().catch(() => {})

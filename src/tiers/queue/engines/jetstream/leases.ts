@@ -23,11 +23,12 @@ const tickMs = 50
 
 export class Leases {
   readonly #held = new Map<string, Lease>()
-  readonly #handBack: (lease: Lease) => void
+  readonly #onEnd: (lease: Lease, isLate: boolean) => void
   #timer: NodeJS.Timeout | undefined
 
-  constructor(handBack: (lease: Lease) => void) {
-    this.#handBack = handBack
+  /** `onEnd`: its time is over. `isLate`: for so long that the server may have handed it out again. */
+  constructor(onEnd: (lease: Lease, isLate: boolean) => void) {
+    this.#onEnd = onEnd
   }
 
   add(lease: Lease): void {
@@ -60,9 +61,8 @@ export class Leases {
     this.#timer = undefined
   }
 
-  /** Handed back, unless we come so late that the server may have done that. */
   #end(lease: Lease): void {
     this.#held.delete(lease.delivery.reply)
-    if (performance.now() - lease.until < slackMs / 2) this.#handBack(lease)
+    this.#onEnd(lease, performance.now() - lease.until >= slackMs / 2)
   }
 }

@@ -28,7 +28,7 @@ export class Lookup {
   /** 'anywhere': the id does not say. @throws unavailable */
   async find(queue: string, id: string): Promise<Found | 'anywhere' | undefined> {
     const sequence = sequenceOf(id)
-    if (sequence === undefined) return 'anywhere'
+    if (typeof sequence !== 'number') return sequence
     const found = await this.#get({ seq: sequence })
     return found && found.lane.queue === queue && found.id === id ? found : undefined
   }
@@ -38,10 +38,10 @@ export class Lookup {
     return this.#get({ seq: from, next_by_subj: this.#names.subjectOf(lane) })
   }
 
-  /** Some worker has it, or had it. @throws unavailable */
-  async wasHandedOut({ lane, sequence }: Found): Promise<boolean> {
+  /** The number of the newest message of a lane that some worker has, or had; those before it as well. @throws unavailable */
+  async handedOutUpTo(lane: Lane): Promise<number> {
     const { delivered } = await this.#ask(() => this.#link.manager.consumers.info(this.#names.stream, consumerOf(lane)))
-    return delivered.stream_seq >= sequence
+    return delivered.stream_seq
   }
 
   /** False when it was gone already. @throws unavailable */
@@ -56,11 +56,8 @@ export class Lookup {
     })
   }
 
-  /** @throws unavailable */
-  async state(found: Found, note: KeptNote | undefined): Promise<JobState> {
-    const { lane, id, written } = found
+  state({ lane, id, written }: Found, note: KeptNote | undefined, wasHandedOut: boolean): JobState {
     const { payload, key, priority, trace, publishedAt, attempts } = written
-    const wasHandedOut = await this.wasHandedOut(found)
     const isDelayed = note !== undefined && note.runAt.getTime() > Date.now()
     // The server does not say how often it handed out a given message; the note does, of the time before.
     const handedOut = note === undefined ? (wasHandedOut ? 1 : 0) : note.deliveries - note.refunds + (isDelayed ? 0 : 1)

@@ -12,7 +12,8 @@ import type { JobFailure } from '../../contract.ts'
 const noteMsMax = 2000
 const batchMax = 500
 const pendingMax = 20_000
-const failuresMax = 10
+/** Kept of a job: the newest. */
+export const failuresMax = 10
 /** A note that nobody asked for in so long belongs to a job that is gone. */
 const keepDays = 30
 

@@ -51,7 +51,7 @@ export class QueueLine {
     for (const group of this.#inOrder()) {
       if (taken.length >= max) break
       for (const lane of group) taken.push(...lane.takeKept(max - taken.length, notBefore))
-      const asked = group.filter((lane) => !lane.stands).slice(0, max - taken.length)
+      const asked = group.filter((lane) => !lane.stands && !lane.isBusy).slice(0, max - taken.length)
       if (asked.length === 1) taken.push(...(await (asked[0] as LaneDeliveries).pull(max - taken.length)))
       // Shares of the keys: each has one at most.
       else if (asked.length > 1) taken.push(...(await Promise.all(asked.map((lane) => lane.pull(1)))).flat())

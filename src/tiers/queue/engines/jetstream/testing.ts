@@ -7,6 +7,7 @@ import { waitUntil } from '../../../../base/limits.ts'
 import type { TestNats } from '../../../../programs/nats/testing.ts'
 import type { TestDatabase } from '../../../database/testing.ts'
 import type { QueueEngine, TakeRequest } from '../../contract.ts'
+import type { JobLedger } from '../../ledger/contract.ts'
 import { openPostgresQueue, postgresQueueMigrations } from '../postgres/engine.ts'
 import { openJobLedger } from '../postgres/ledger/ledger.ts'
 import { type JetStreamQueue, openJetStreamQueue } from './engine.ts'
@@ -22,6 +23,7 @@ export async function queueSql(): Promise<string> {
 export interface TestQueue extends AsyncDisposable {
   queue: JetStreamQueue
   postgres: QueueEngine
+  ledger: JobLedger
   /** The same, where who takes first waits until everything that is due was relayed. Something has to watch meanwhile. */
   settling: QueueEngine
 }
@@ -41,13 +43,14 @@ export async function openTestQueue(
 ): Promise<TestQueue> {
   const shards = () => database.db.shards()
   const postgres = openPostgresQueue(shards)
+  const ledger = openJobLedger(shards)
   const queue = await openJetStreamQueue({
     servers: servers.map(({ address, port }) => ({ address, port })),
     username: 'app',
     password: servers[0]?.secrets.app ?? '',
     replicas,
     postgres,
-    ledger: openJobLedger(shards),
+    ledger,
     shards,
     log: { warn() {} },
     ...(prefix !== undefined && { prefix }),
@@ -56,6 +59,7 @@ export async function openTestQueue(
   return {
     queue,
     postgres,
+    ledger,
     settling: settlingEngine(queue, postgres),
     async [Symbol.asyncDispose]() {
       await queue.close()
