@@ -1,0 +1,80 @@
+// The servers that all share: one PostgreSQL as we configure it (every commit is on the disk before it is answered), and two
+// Redis servers with an append-only file.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { waitUntil } from '../../src/base/limits.ts'
+import { startTestDatabase } from '../../src/tiers/database/testing.ts'
+import { postgresQueueMigrations } from '../../src/tiers/queue/engines/postgres/engine.ts'
+import type { Place } from './systems/system.ts'
+
+const files = ['0001-jobs.sql', '0002-ring.sql']
+
+export interface Servers extends AsyncDisposable {
+  place: Omit<Place, 'folder' | 'queue'>
+}
+
+export async function startServers(): Promise<Servers> {
+  const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
+  const database = await startTestDatabase({ sql: texts.join('\n') })
+  const [always, everysec] = await Promise.all([startRedis('always'), startRedis('everysec')])
+  const { address, port, secrets } = database.server
+  return {
+    place: {
+      postgres: { address, port, owner: secrets.owner, app: secrets.app, mapFile: database.mapFile },
+      redis: { always: always.login, everysec: everysec.login },
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([database.stop(), always.stop(), everysec.stop()])
+    },
+  }
+}
+
+async function startRedis(fsync: 'always' | 'everysec') {
+  const dir = await mkdtemp(join(tmpdir(), 'tenfold-bench-redis-'))
+  const login = { port: await freePort(), password: randomBytes(18).toString('base64url') }
+  const settings = {
+    ...{ port: login.port, bind: '127.0.0.1', requirepass: login.password, dir, save: '' },
+    ...{ appendonly: 'yes', appendfsync: fsync, 'maxmemory-policy': 'noeviction' },
+  }
+  const child: ChildProcess = spawn(
+    'redis-server',
+    Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    { stdio: 'ignore' },
+  )
+  await waitUntil(() => isOpen(login.port), { what: 'redis-server', timeoutMs: 10_000 })
+  return {
+    login,
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill()
+      await ended
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = new Socket()
+    const end = (isThere: boolean) => {
+      socket.destroy()
+      resolve(isThere)
+    }
+    socket.once('error', () => end(false)).connect(port, '127.0.0.1', () => end(true))
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
