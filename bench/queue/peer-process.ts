@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { Task } from './process.ts'
+import type { Task } from './peer.ts'
 import type { Place } from './systems/system.ts'
 
 export interface PeerProcess extends AsyncDisposable {
@@ -10,7 +10,7 @@ export interface PeerProcess extends AsyncDisposable {
 }
 
 export async function openProcess(name: string, place: Place): Promise<PeerProcess> {
-  const child = fork(new URL('process.ts', import.meta.url), [name, JSON.stringify(place)], {
+  const child = fork(new URL('peer.ts', import.meta.url), [name, JSON.stringify(place)], {
     execArgv: ['-C', 'source'],
   })
   const ended = new AbortController()
