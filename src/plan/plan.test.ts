@@ -8,7 +8,16 @@ import type { MapNode } from '../map/map.ts'
 import { resolveTopology } from '../topology/topology.ts'
 import { plan } from './plan.ts'
 import type { Step } from './step.ts'
-import { assertCacheIsSound, carryOut, describe, kindsTo, reach, reachTopology, start } from './testing.ts'
+import {
+  assertCacheIsSound,
+  assertQueueIsSound,
+  carryOut,
+  describe,
+  kindsTo,
+  reach,
+  reachTopology,
+  start,
+} from './testing.ts'
 
 test('from nothing to rung 1: a database, then the web process on the public address', () => {
   assert.deepEqual(kindsTo(start, 1), [
@@ -150,7 +159,7 @@ test('fewer replicas are those that run and have a host of their own', () => {
 })
 
 test('there is nothing to do where one already is', () => {
-  for (const rung of [1, 2, 3, 4, 5, 6, 7]) assert.deepEqual(plan(reach(start, rung), resolveTopology({ rung })), [])
+  for (const rung of [1, 2, 3, 4, 5, 6, 7, 9]) assert.deepEqual(plan(reach(start, rung), resolveTopology({ rung })), [])
 })
 
 test('a rung or setting that is not built is refused by name', () => {
@@ -199,7 +208,7 @@ test('a move that was given up half-way goes on with its copy, and leaves none b
 
 test('along any way through the rungs someone always answers the public address, and no name or port is given twice', () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(1, 2, 3, 4, 5, 6, 7), { minLength: 1, maxLength: 8 }), (way) => {
+    fc.property(fc.array(fc.constantFrom(1, 2, 3, 4, 5, 6, 7, 9), { minLength: 1, maxLength: 8 }), (way) => {
       let map = start
       for (const rung of way) {
         for (const step of plan(map, resolveTopology({ rung }))) {
@@ -213,6 +222,7 @@ test('along any way through the rungs someone always answers the public address,
           assert.equal(new Set(map.nodes.map((node) => node.id)).size, map.nodes.length)
           assert.equal(new Set(map.nodes.map((node) => node.port)).size, map.nodes.length)
           assertCacheIsSound(map)
+          assertQueueIsSound(map)
         }
         assert.deepEqual(plan(map, resolveTopology({ rung })), [], `rung ${rung} is reached`)
       }

@@ -66,7 +66,7 @@ export const rungs: readonly Rung[] = [
     number: 9,
     title: 'message queue',
     appears: 'a durable queue, workers of their own',
-    isBuilt: false,
+    isBuilt: true,
     change: { queue: { engine: 'jetstream', nodes: 3 }, worker: { count: 2 } },
   },
   {

@@ -31,6 +31,7 @@ test('the tour climbs every rung, breaks what each must survive, and comes down 
   assert.deepEqual(trialsOn(5), ['kill -9 cache'])
   assert.deepEqual(trialsOn(6), ['kill -9 front 1', 'purge by tag', 'kill -9 front 2'])
   assert.deepEqual(trialsOn(7), ['kill -9 web 1', 'kill -9 web 2', 'kill -9 web 3'])
+  assert.deepEqual(trialsOn(9), ['kill -9 worker', 'kill -9 broker 1', 'pause broker 2'])
 })
 
 test('whatever the acts take, the whole fits into the minutes and leaves time to verify', () => {
