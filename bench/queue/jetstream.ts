@@ -27,7 +27,8 @@ const speeds = new Map<string, Speed[]>()
   await using nats = await startTestNats()
   for (const name of names) {
     await using peer = openPeer(name, nats, database.mapFile, database.server.secrets.app)
-    for (const [what, task] of Object.entries(tasks)) await peer.ask({ ...task, count: Math.ceil(task.count / 5) }, what)
+    for (const [what, task] of Object.entries(tasks))
+      await peer.ask({ ...task, count: Math.ceil(task.count / 5) }, what)
   }
   for (let round = 0; round < Number(values.rounds); round++)
     for (const name of round % 2 ? names.toReversed() : names) {
@@ -48,7 +49,11 @@ for (const name of names)
 console.log()
 for (const what of Object.keys(tasks)) {
   const of = (name: string) => speeds.get(`${name} ${what}`) ?? []
-  judge(`${what}, of the bare client`, ratio(of('tenfold'), of('bare client'), ({ perSecond }) => perSecond), target)
+  judge(
+    `${what}, of the bare client`,
+    ratio(of('tenfold'), of('bare client'), ({ perSecond }) => perSecond),
+    target,
+  )
 }
 
 function figures(name: string, what: string): number[] {

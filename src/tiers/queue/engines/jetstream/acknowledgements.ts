@@ -6,8 +6,8 @@
 import type { Msg } from '@nats-io/transport-node'
 import { systemClock } from '../../../../base/clock.ts'
 import { TenfoldError } from '../../../../base/errors.ts'
-import { deliveryFacts } from './inbox.ts'
 import type { NatsLink } from './link.ts'
+import type { Lane } from './names.ts'
 
 export const words = {
   done: '+ACK',
@@ -20,6 +20,7 @@ const againMs = 1000
 const pauseMs = 50
 
 export interface Word {
+  lane: Lane
   reply: string
   text: string
 }
@@ -47,14 +48,14 @@ export class Acknowledgements {
   }
 
   /** Without waiting for anything; lost if there is no connection. */
-  hint({ reply, text }: Word): void {
+  hint({ reply, text }: Omit<Word, 'lane'>): void {
     if (this.#link.isUp) this.#link.connection.publish(reply, text)
   }
 
   /** Resolves when the server has all. Says only those again that `isOurs`. @throws unavailable within `msMax`. */
   async say(all: readonly Word[], { msMax, isOurs }: { msMax: number; isOurs(word: Word): boolean }): Promise<void> {
     const until = performance.now() + msMax
-    const groups = Map.groupBy(all, ({ reply }) => deliveryFacts(reply)?.consumer)
+    const groups = Map.groupBy(all, ({ lane }) => lane)
     await Promise.all([...groups.values()].map((group) => this.#sayGroup(group, until, isOurs)))
   }
 

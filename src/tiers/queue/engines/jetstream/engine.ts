@@ -280,7 +280,7 @@ export class JetStreamQueue implements QueueEngine {
 
   #say(held: readonly Lease[], text: string): Promise<void> {
     return this.#acknowledgements.say(
-      held.map(({ delivery }) => ({ reply: delivery.reply, text })),
+      held.map(({ delivery: { lane, reply } }) => ({ lane, reply, text })),
       { msMax: this.#limits.publishMsMax, isOurs: ({ reply }) => this.#leases.of(reply) !== undefined },
     )
   }

@@ -5,7 +5,7 @@ import { LaneDeliveries } from './deliveries.ts'
 import { deliveryFacts } from './inbox.ts'
 import type { Lanes } from './lanes.ts'
 import type { NatsLink } from './link.ts'
-import { consumerOf, type Lane, laneOfConsumer, type Names } from './names.ts'
+import { consumerOf, type Lane, type Names } from './names.ts'
 import { QueueLine } from './queue-line.ts'
 
 export class Lines {
@@ -17,6 +17,7 @@ export class Lines {
   readonly #lines = new Map<string, QueueLine>()
   /** By the part of a pull's name that all pulls of a lane share. */
   readonly #byInbox = new Map<string, LaneDeliveries>()
+  readonly #byConsumer = new Map<string, LaneDeliveries>()
   /** Something came that nobody waited for, or may have. */
   readonly #hint: (queue: string) => void
 
@@ -71,11 +72,10 @@ export class Lines {
   onMessage(message: Msg): boolean {
     const facts = deliveryFacts(message.reply)
     if (!facts) return this.#onStatus(message)
-    const lane = laneOfConsumer(facts.consumer)
-    const deliveries = lane && this.#lines.get(lane.queue)?.lane(lane.name)
-    if (!lane || !deliveries) return true
-    const { count, sequence } = facts
-    if (deliveries.onMessage({ message, reply: message.reply as string, count, sequence })) this.#hint(lane.queue)
+    const { consumer, count, sequence } = facts
+    const deliveries = this.#byConsumer.get(consumer)
+    if (deliveries?.onMessage({ message, reply: message.reply as string, count, sequence }))
+      this.#hint(deliveries.lane.queue)
     return true
   }
 
@@ -97,9 +97,11 @@ export class Lines {
   }
 
   #newLane(lane: Lane): LaneDeliveries {
-    const inbox = `${this.#inbox}${consumerOf(lane)}.`
+    const consumer = consumerOf(lane)
+    const inbox = `${this.#inbox}${consumer}.`
     const deliveries = new LaneDeliveries(this.#link, this.#names, lane, { inbox, callMsMax: this.#callMsMax })
     this.#byInbox.set(inbox, deliveries)
+    this.#byConsumer.set(consumer, deliveries)
     return deliveries
   }
 }

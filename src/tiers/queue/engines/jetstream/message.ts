@@ -62,11 +62,15 @@ export function readMessage({
   headers?: MsgHdrs | undefined
   data: Uint8Array
 }): Written | undefined {
-  const name = headers?.get(nameHeader)
-  if (!headers || !name) return undefined
-  const key = headers.get(keyHeader)
-  const at = headers.get(atHeader)
-  const unique = headers.get(uniqueHeader)
+  if (!headers) return undefined
+  const found = new Map<string, string>()
+  // In one go: each look-up of the client's walks over all of them.
+  for (const [header, values] of headers) found.set(header, values[0] ?? '')
+  const name = found.get(nameHeader)
+  if (!name) return undefined
+  const key = found.get(keyHeader)
+  const at = found.get(atHeader)
+  const uniqueAt = found.get(uniqueHeader)
   const publishedAt = at ? new Date(Number(at)) : timeOf(name)
   try {
     const payload: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString())
@@ -75,11 +79,11 @@ export function readMessage({
       name,
       payload: payload as Payload,
       key: key ? decodeURIComponent(key) : undefined,
-      priority: Number(headers.get(priorityHeader) || 0),
-      trace: headers.get(traceHeader) || undefined,
+      priority: Number(found.get(priorityHeader) ?? 0),
+      trace: found.get(traceHeader) || undefined,
       publishedAt,
-      attempts: Number(headers.get(attemptsHeader) || 0),
-      uniqueAt: unique ? decodeURIComponent(unique) : undefined,
+      attempts: Number(found.get(attemptsHeader) ?? 0),
+      uniqueAt: uniqueAt ? decodeURIComponent(uniqueAt) : undefined,
     }
   } catch {
     return undefined
