@@ -8,6 +8,7 @@ import type { NatsAddress } from '../programs/nats/contract.ts'
 import type { ShardDatabase } from '../tiers/database/contract.ts'
 import type { QueueEngine } from '../tiers/queue/contract.ts'
 import { openJetStreamQueue } from '../tiers/queue/engines/jetstream/engine.ts'
+import { openJetStreamStreams } from '../tiers/queue/engines/jetstream/streams/engine.ts'
 import { openPostgresQueue } from '../tiers/queue/engines/postgres/engine.ts'
 import { openPostgresStreams } from '../tiers/queue/engines/postgres/streams/engine.ts'
 import { WakeUps } from '../tiers/queue/engines/postgres/wake-ups.ts'
@@ -31,9 +32,9 @@ export async function openQueueEngines(
 ): Promise<QueueEngines> {
   const wakeUps = new WakeUps(shards, { map, password: secrets.postgres.app, node: nodeId })
   const postgres = stack.keep(openPostgresQueue(shards, { wakeUps }))
-  const streams = stack.keep(openPostgresStreams(shards, { wakeUps }))
+  const inDatabase = stack.keep(openPostgresStreams(shards, { wakeUps }))
   const servers = brokersOf(map.current)
-  if (servers.length === 0) return { jobs: postgres, streams }
+  if (servers.length === 0) return { jobs: postgres, streams: inDatabase }
   const brokers = {
     servers,
     username: 'app',
@@ -42,6 +43,7 @@ export async function openQueueEngines(
   } as const
   const limits = { publishMsMax }
   const jobs = stack.keep(await openJetStreamQueue({ ...brokers, postgres, ledger, shards, log, limits }))
+  const streams = stack.keep(await openJetStreamStreams({ ...brokers, postgres: inDatabase, node: nodeId, log }))
   return { jobs, streams }
 }
 

@@ -28,8 +28,7 @@ export interface Appended {
   position: string
 }
 
-/** Once per stream, in `setup`. */
-export interface StreamDefinition {
+export interface StreamTerms {
   /** How long an entry is kept at least, read or not. */
   keepMs?: number
   /**
@@ -37,6 +36,10 @@ export interface StreamDefinition {
    * For ever: a stream that exists keeps its number.
    */
   partitions?: number
+}
+
+/** Once per stream, in `setup`. */
+export interface StreamDefinition extends StreamTerms {
   /** What payloads look like; checked where they are appended and where they are read. */
   schema?: EntrySchema
 }
@@ -180,8 +183,8 @@ export interface StreamState {
 
 /** What an engine implements; batches, readers, retries and checks are written once in the tier. All may be called at once. */
 export interface StreamEngine {
-  /** Makes the stream, or takes over its retention. May be called again. @throws conflict when it has other partitions */
-  define(stream: string, definition: { keepMs?: number; partitions?: number }): Promise<void>
+  /** Makes the stream, or takes over its retention; answers what it has. May be called again. @throws conflict when it has other partitions */
+  define(stream: string, definition: StreamTerms): Promise<Required<StreamTerms>>
   /** In the order of `entries`; resolves when all are durable. Streams that nobody defined get the defaults. */
   append(entries: readonly NewEntry[]): Promise<Appended[]>
   appendIn(tx: QueryExecutorProvider, entries: readonly NewEntry[]): Promise<void>

@@ -43,7 +43,7 @@ export class StreamTier {
   readonly #readers = new Map<string, GroupReader>()
   readonly #definitions = new Map<string, StreamDefinition>()
   /** Definitions that the engine was told of. */
-  readonly #made = new Map<string, Promise<void>>()
+  readonly #made = new Map<string, Promise<unknown>>()
   readonly #batch: AppendBatch
   #watch: { close(): Promise<void> } | undefined
   #hasStarted = false
@@ -157,7 +157,7 @@ export class StreamTier {
   }
 
   /** @throws conflict when the stream is another one than was defined here */
-  #defined(stream: string): Promise<void> {
+  #defined(stream: string): Promise<unknown> {
     const definition = this.#definitions.get(stream)
     if (!definition) return Promise.resolve()
     const made = this.#made.get(stream) ?? this.#engine.define(stream, definition)

@@ -9,7 +9,6 @@ import { randomUUID } from 'node:crypto'
 import type { BaseLogger } from 'pino'
 import { systemClock } from '../../../../../base/clock.ts'
 import type { HeldLane, ReadRequest, StreamEngine } from '../../../streams/contract.ts'
-import { streamDefaults } from '../../../streams/options.ts'
 import { loadJetStreamClient } from '../client.ts'
 import { NatsLink } from '../link.ts'
 import { defaultPrefix, type JetStreamServers, jetStreamLimits } from '../options.ts'
@@ -48,8 +47,7 @@ export async function openJetStreamStreams(options: JetStreamStreamsOptions): Pr
   const names = new StreamNames(prefix)
   const followed = new Map<string, Followed>()
   const hints = new Set<(stream: string) => void>()
-  const keepMsOf = async (stream: string) =>
-    (await postgres.list()).find((state) => state.stream === stream)?.keepMs ?? streamDefaults.keepMs
+  const keepMsOf = async (stream: string) => (await postgres.define(stream, {})).keepMs
   const holder = `${node}#${randomUUID()}`
   const relay = new Relay({ link, api, names, source: postgres, holder, replicas, keepMsOf, log })
 

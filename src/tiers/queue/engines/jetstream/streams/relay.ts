@@ -98,6 +98,7 @@ export class Relay {
     const { link, api, names, replicas, keepMsOf } = this.#options
     const { streams } = link.manager
     const { RetentionPolicy, StorageType, DiscardPolicy } = api
+    const keepMs = await keepMsOf(stream)
     const config = {
       name: names.streamOf(stream),
       subjects: [names.subjectsOf(stream)],
@@ -105,9 +106,9 @@ export class Relay {
       storage: StorageType.File,
       discard: DiscardPolicy.Old,
       num_replicas: replicas,
-      max_age: (await keepMsOf(stream)) * 1_000_000,
+      max_age: keepMs * 1_000_000,
       max_bytes: streamLimits.bytesMax,
-      duplicate_window: Math.min(streamLimits.duplicateMs, await keepMsOf(stream)) * 1_000_000,
+      duplicate_window: Math.min(streamLimits.duplicateMs, keepMs) * 1_000_000,
       allow_direct: true,
     }
     try {

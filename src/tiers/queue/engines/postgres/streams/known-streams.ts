@@ -3,6 +3,7 @@
 
 import { TenfoldError } from '../../../../../base/errors.ts'
 import type { ShardDatabase } from '../../../../database/contract.ts'
+import type { StreamTerms } from '../../../streams/contract.ts'
 import { streamDefaults } from '../../../streams/options.ts'
 import { ringOf, rings } from './rings.ts'
 import { defineStatement } from './statements.ts'
@@ -48,15 +49,18 @@ export class KnownStreams {
     return known
   }
 
-  async define(stream: string, definition: { keepMs?: number; partitions?: number }): Promise<void> {
-    for (const shard of this.#shards()) await this.#makeOn(shard, stream, definition)
+  async define(stream: string, definition: StreamTerms): Promise<Required<StreamTerms>> {
+    let known: (KnownStream & { keepMs: number }) | undefined
+    for (const shard of this.#shards()) known = await this.#makeOn(shard, stream, definition)
+    if (!known) throw new TenfoldError('unavailable', 'the map has no shard to keep streams on')
+    return { partitions: known.partitions, keepMs: known.keepMs }
   }
 
   async #makeOn(
     shard: ShardDatabase,
     stream: string,
-    definition: { keepMs?: number; partitions?: number },
-  ): Promise<KnownStream> {
+    definition: StreamTerms,
+  ): Promise<KnownStream & { keepMs: number }> {
     const { keepMs = streamDefaults.keepMs, partitions = streamDefaults.partitions } = definition
     const values = [stream, partitions, keepMs, ringOf(keepMs), definition.keepMs !== undefined]
     const [row] = await shard.query<StreamRow>(defineStatement, values)
@@ -74,7 +78,7 @@ export class KnownStreams {
         `stream ${stream} was made to keep at most ${keepMsMax} ms, it is defined with ${row.keep_ms}: ` +
           'give the stream that keeps longer another name',
       )
-    const known = { partitions: row.partitions, ring: row.ring }
+    const known = { partitions: row.partitions, ring: row.ring, keepMs: Number(row.keep_ms) }
     if (this.#known.size >= knownMax) this.#known.clear()
     this.#known.set(`${shard.id}/${stream}`, known)
     return known
