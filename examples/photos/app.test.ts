@@ -1,6 +1,7 @@
 // The whole app over the network, on the real web process and a real PostgreSQL: one system, a suite beside each part.
 
 import { after, describe } from 'node:test'
+import { daysSuite } from './days/days.suite.ts'
 import { feedSuite } from './feed/feed.suite.ts'
 import { pagesSuite } from './pages/pages.suite.ts'
 import { photosSuite } from './photos/photos.suite.ts'
@@ -17,6 +18,7 @@ describe('users', () => usersSuite(photos))
 describe('photos', () => photosSuite(photos))
 describe('feed', () => feedSuite(photos))
 describe('tips', () => tipsSuite(photos))
+describe('days', () => daysSuite(photos))
 describe('pages', () => pagesSuite(photos))
 describe('seed', () => seedSuite(photos))
 describe('bad input', () => badInputSuite(photos))

@@ -41,6 +41,12 @@ export const listQuery = z.object({
 
 export type ListQuery = z.output<typeof listQuery>
 
+/** Of a job's payload, as of a path. */
+export const userId = z.string().regex(decimal)
+export const photoId = z.string().regex(uuid)
+/** A day of UTC: 2026-11-25. */
+export const day = z.iso.date()
+
 /** A form sends digits where JSON sends a number. */
 function numberOfForm(value: unknown): unknown {
   return typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : value
@@ -67,6 +73,14 @@ export function photoIdsOf(params: unknown): { userId: string; photoId: string }
   const { userId, id } = params as { userId?: string; id?: string }
   if (!userId || !id || !decimal.test(userId) || !uuid.test(id)) throw unknownPhoto(id ?? '')
   return { userId, photoId: id }
+}
+
+/** A day in a path; one that is none has nothing. */
+export function dayOf(params: unknown): string {
+  const { day: text } = params as { day?: string }
+  const parsed = day.safeParse(text)
+  if (!parsed.success) throw new TenfoldError('not-found', `there is no day ${show(text)}`)
+  return parsed.data
 }
 
 export function unknownUser(id: string): TenfoldError {

@@ -8,12 +8,14 @@ export interface Schema {
   photos: PhotosTable
   photo_files: PhotoFilesTable
   likes: LikesTable
+  likes_uncounted: LikesUncountedTable
   comments: CommentsTable
   following: FollowingTable
   followers: FollowersTable
   feed: FeedTable
   tips: TipsTable
   tips_received: TipsReceivedTable
+  days: DaysTable
 }
 
 export type PhotoStatus = 'processing' | 'ready' | 'failed'
@@ -50,6 +52,7 @@ export interface PhotosTable {
   /** Of the large thumbnail, so that a page can keep its place free. */
   width: number | null
   height: number | null
+  /** Without those of likes_uncounted. */
   like_count: Generated<number>
   comment_count: Generated<number>
   created_at: Generated<Date>
@@ -70,6 +73,13 @@ interface LikesTable {
   photo_id: string
   liker_id: string
   created_at: Generated<Date>
+}
+
+/** Those of likes that like_count does not hold yet. */
+interface LikesUncountedTable {
+  user_id: string
+  photo_id: string
+  liker_id: string
 }
 
 /** user_id is the photo's owner: a comment lives with the photo. */
@@ -116,4 +126,13 @@ interface TipsReceivedTable {
   from_user_id: string
   cents: number
   created_at: Generated<Date>
+}
+
+/** The best of a day; its key is the day itself. */
+interface DaysTable {
+  day: string
+  place: number
+  owner_id: string
+  photo_id: string
+  likes: number
 }

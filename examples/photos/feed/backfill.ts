@@ -1,4 +1,4 @@
-// A new follower sees what the followed one has shown already. The follower was counted before this reads photos, and a photo is
+// New followers see what the followed one has shown already. They were counted before this reads photos, and a photo is
 // ready before its push reads followers: whichever comes first, one of the two sees the other.
 
 import type { Database } from 'tenfold'
@@ -9,15 +9,16 @@ import { insertEntries } from './entries.ts'
 
 const backfillMax = 20
 
-export async function backfillFeed(
+export async function backfillFeeds(
   db: Database<Schema>,
-  { userId, followeeId }: { userId: string; followeeId: string },
+  followeeId: string,
+  followerIds: readonly string[],
 ): Promise<void> {
   const photos = await fresh(db, followeeId, (from) =>
     photosOf(from, followeeId, { limit: backfillMax }, { onlyReady: true }),
   )
   await insertEntries(
     db,
-    photos.map((photo) => ({ readerId: userId, userId: followeeId, photoId: photo.id })),
+    followerIds.flatMap((readerId) => photos.map((photo) => ({ readerId, userId: followeeId, photoId: photo.id }))),
   )
 }

@@ -2,17 +2,13 @@
 
 import { type Database, TenfoldError } from 'tenfold'
 import type { Schema } from '../schema.ts'
-import type { AppTiers, Jobs } from '../tiers.ts'
+import type { AppTiers } from '../tiers.ts'
 import { profileOf } from '../users/profile.ts'
 
 const followingMax = 5_000
 
 /** May be repeated. @throws not-found, bad-input (oneself), conflict (too many) */
-export async function follow(
-  { db, queue }: AppTiers,
-  userId: string,
-  followeeId: string,
-): Promise<{ following: true }> {
+export async function follow({ db, jobs }: AppTiers, userId: string, followeeId: string): Promise<{ following: true }> {
   if (userId === followeeId) throw new TenfoldError('bad-input', 'nobody can follow oneself')
   await profileOf(db, followeeId)
   await db.of(userId).transaction(async (tx) => {
@@ -30,8 +26,7 @@ export async function follow(
       .executeTakeFirstOrThrow()
     if (following_count > followingMax)
       throw new TenfoldError('conflict', `you follow ${followingMax} people already, and that is the most`)
-    const job: Jobs['follow.made'] = { userId, followeeId }
-    await queue.in(tx).publish('follow.made', job)
+    await jobs.followMade.in(tx).publish({ userId, followeeId })
   })
   return { following: true }
 }

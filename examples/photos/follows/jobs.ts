@@ -1,58 +1,71 @@
-// The other side of a follow: the followed one's count and list of followers, then the follower's feed. Handlers may run twice: the
-// row of (followed, follower) is the memory of what was counted.
+// The other side of a follow: the followed one's count and list of followers, then the feeds of the followers. Handlers may run
+// twice: the row of (followed, follower) is the memory of what was counted.
+//
+// Follows come many at once and are put together by whom they are of: somebody whom a thousand people follow in a minute is
+// counted up some times, not a thousand.
 
 import type { Database } from 'tenfold'
-import { backfillFeed } from '../feed/backfill.ts'
+import { eachGroup } from '../batches.ts'
+import { backfillFeeds } from '../feed/backfill.ts'
 import { fresh } from '../fresh.ts'
 import type { Schema } from '../schema.ts'
-import type { AppTiers, Jobs } from '../tiers.ts'
+import type { AppTiers } from '../tiers.ts'
 import { celebrityFollowersMin } from './celebrity.ts'
 import { followersAfter } from './followers.ts'
 
-const followsAtOnce = 4
+/** Two calls at once in each process; each follower gets some feed entries, so that a batch is no long wait. */
+const batches = { concurrency: 2, batchMax: 100, batchWaitMs: 50 }
 const followersPerBatch = 500
-
-type Follow = Jobs['follow.made']
+/** See feed/jobs.ts. */
+const deduplicationWindowMs = 600_000
 
 export function followJobs(tiers: AppTiers): void {
-  const { queue, db } = tiers
-  queue.handle<Follow>('follow.made', { concurrency: followsAtOnce }, async ({ payload }) => {
-    const isCelebrity = await countFollower(tiers, payload)
-    if (isCelebrity) await setPulled(db, [payload.userId], payload.followeeId)
-    else await backfillFeed(db, payload)
-  })
+  const { jobs, db } = tiers
+  jobs.followMade.handleMany(batches, (follows) =>
+    eachGroup(
+      follows,
+      ({ payload }) => payload.followeeId,
+      async (group) => {
+        const { followeeId } = group[0].payload
+        const followerIds = [...new Set(group.map(({ payload }) => payload.userId))].sort()
+        const isCelebrity = await countFollowers(tiers, followeeId, followerIds)
+        if (isCelebrity) await setPulled(db, followerIds, followeeId)
+        else await backfillFeeds(db, followeeId, followerIds)
+      },
+    ),
+  )
 
-  queue.handle<Jobs['celebrity.made']>('celebrity.made', { concurrency: 1 }, async ({ payload }) => {
-    const batch = await fresh(db, payload.userId, (from) =>
-      followersAfter(from, payload.userId, payload.after, followersPerBatch),
-    )
-    await setPulled(db, batch.ids, payload.userId)
+  jobs.celebrityMade.handle({ concurrency: 1 }, async ({ payload: { userId, after } }) => {
+    const batch = await fresh(db, userId, (from) => followersAfter(from, userId, after, followersPerBatch))
+    await setPulled(db, batch.ids, userId)
     if (batch.after === undefined) return
-    const job: Jobs['celebrity.made'] = { userId: payload.userId, after: batch.after }
-    await queue.publish('celebrity.made', job, { deduplicationId: `celebrity:${payload.userId}:${batch.after}` })
+    const deduplicationId = `celebrity:${userId}:${batch.after}`
+    await jobs.celebrityMade.publish({ userId, after: batch.after }, { deduplicationId, deduplicationWindowMs })
   })
 }
 
-/** True when the followed one is a celebrity, this follower counted. */
-async function countFollower({ db, queue }: AppTiers, { userId, followeeId }: Follow): Promise<boolean> {
+/** True when the followed one is a celebrity, these followers counted. */
+async function countFollowers(
+  { db, jobs }: AppTiers,
+  followeeId: string,
+  followerIds: readonly string[],
+): Promise<boolean> {
   return await db.of(followeeId).transaction(async (tx) => {
     const made = await tx
       .insertInto('followers')
-      .values({ user_id: followeeId, follower_id: userId })
+      .values(followerIds.map((follower_id) => ({ user_id: followeeId, follower_id })))
       .onConflict((conflict) => conflict.columns(['user_id', 'follower_id']).doNothing())
       .executeTakeFirst()
-    const step = made.numInsertedOrUpdatedRows === 0n ? 0 : 1
     // Counting by zero, too, takes the row's lock, so that who comes second knows what the first one made.
     const { follower_count, is_celebrity } = await tx
       .updateTable('users')
-      .set((user) => ({ follower_count: user('follower_count', '+', step) }))
+      .set((user) => ({ follower_count: user('follower_count', '+', Number(made.numInsertedOrUpdatedRows)) }))
       .where('user_id', '=', followeeId)
       .returning(['follower_count', 'is_celebrity'])
       .executeTakeFirstOrThrow()
     if (is_celebrity || follower_count < celebrityFollowersMin) return is_celebrity
     await tx.updateTable('users').set({ is_celebrity: true }).where('user_id', '=', followeeId).execute()
-    const job: Jobs['celebrity.made'] = { userId: followeeId }
-    await queue.in(tx).publish('celebrity.made', job)
+    await jobs.celebrityMade.in(tx).publish({ userId: followeeId })
     return true
   })
 }

@@ -1,6 +1,7 @@
 // The feed, and people to follow beside it. Who has no session sees the door instead.
 
 import type { FastifyInstance } from 'fastify'
+import { bestOfDay, dayBefore } from '../days/day.ts'
 import { readFeed } from '../feed/read.ts'
 import { followedAmong } from '../follows/follow.ts'
 import { listQuery, read } from '../input.ts'
@@ -36,12 +37,13 @@ ${peopleToFollow(people)}</div>`
   })
 
   pages.get('/popular', async (request, reply) => {
-    const photos = await popularPhotos(tiers)
+    const yesterday = dayBefore(new Date())
+    const [photos, best] = await Promise.all([popularPhotos(tiers), bestOfDay(tiers, yesterday)])
     const body = html`<h1>Popular today</h1>${
       photos.length > 0
         ? gridOf(photos, { showsNames: true })
         : html`<p class="empty">Nobody has shown a photo today. <a href="/upload">Be the first.</a></p>`
-    }`
+    }${best.length > 0 && html`<section><h2><a href="/days/${yesterday}">Best of yesterday</a></h2>${gridOf(best, { showsNames: true })}</section>`}`
     return sendPage(request, reply, { title: 'Popular', place: 'popular', body, tags: ['popular'] })
   })
 }

@@ -17,6 +17,10 @@ function words(at: string, nowMs: number): string {
   if (ageMs < hourMs) return `${Math.floor(ageMs / minuteMs)} min`
   if (ageMs < dayMs) return `${Math.floor(ageMs / hourMs)} h`
   if (ageMs < weekMs) return `${Math.floor(ageMs / dayMs)} d`
+  return dateOf(at)
+}
+
+export function dateOf(at: string): string {
   return new Date(at).toLocaleDateString('en', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' })
 }
 

@@ -1,7 +1,7 @@
 // A photo as lists and pages show it.
 
-import type { Selectable } from 'kysely'
 import type { PhotoStatus, PhotosTable } from '../schema.ts'
+import { likesOf, type PhotoRow } from './rows.ts'
 
 export interface PhotoCard {
   id: string
@@ -18,7 +18,7 @@ export interface PhotoCard {
   thumbnails: { '256'?: string; '1024'?: string }
 }
 
-export function cardOf(row: Selectable<PhotosTable>): PhotoCard {
+export function cardOf(row: PhotoRow): PhotoCard {
   return {
     id: row.photo_id,
     userId: row.user_id,
@@ -26,7 +26,7 @@ export function cardOf(row: Selectable<PhotosTable>): PhotoCard {
     caption: row.caption,
     status: row.status,
     at: row.created_at.toISOString(),
-    likes: row.like_count,
+    likes: likesOf(row),
     commentCount: row.comment_count,
     width: row.width,
     height: row.height,

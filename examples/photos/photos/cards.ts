@@ -5,6 +5,7 @@ import type { Database } from 'tenfold'
 import type { Schema } from '../schema.ts'
 import type { AppTiers } from '../tiers.ts'
 import { cardOf, type PhotoCard } from './card.ts'
+import { selectPhotos } from './rows.ts'
 
 export interface PhotoRef {
   userId: string
@@ -51,10 +52,7 @@ function batch(db: Database<Schema>): Fetch {
 async function fetchSlot(db: Database<Schema>, refs: readonly PhotoRef[]): Promise<Map<string, PhotoCard>> {
   const first = refs[0]
   if (!first) return new Map()
-  const rows = await db
-    .of(first.userId)
-    .selectFrom('photos')
-    .selectAll()
+  const rows = await selectPhotos(db.of(first.userId))
     .where('user_id', 'in', [...new Set(refs.map((ref) => ref.userId))])
     .where(
       'photo_id',

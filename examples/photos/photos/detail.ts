@@ -5,6 +5,7 @@ import { found } from '../fresh.ts'
 import { unknownPhoto } from '../input.ts'
 import type { Schema } from '../schema.ts'
 import { cardOf, type PhotoCard } from './card.ts'
+import { selectPhotos } from './rows.ts'
 
 const commentsShownMax = 100
 
@@ -23,12 +24,7 @@ export interface PhotoDetail extends PhotoCard {
 /** Comments come newest first. @throws not-found */
 export async function photoDetail(db: Database<Schema>, userId: string, photoId: string): Promise<PhotoDetail> {
   const photo = await found(db, userId, (from) =>
-    from
-      .selectFrom('photos')
-      .selectAll()
-      .where('user_id', '=', userId)
-      .where('photo_id', '=', photoId)
-      .executeTakeFirst(),
+    selectPhotos(from).where('user_id', '=', userId).where('photo_id', '=', photoId).executeTakeFirst(),
   )
   if (!photo) throw unknownPhoto(photoId)
   const comments = photo.comment_count === 0 ? [] : await newestComments(db, userId, photoId)

@@ -1,8 +1,10 @@
-// A like is a row of (photo, who), so that it counts once however often it is sent; the counter moves only when the row is new.
+// A like is a row of (photo, who), so that it counts once however often it is sent. It does not touch the photo's row, which
+// everybody who likes the same photo would wait for: it is left for a job to count (like-jobs.ts), and shown at once (rows.ts).
 
 import { unknownPhoto } from '../input.ts'
 import type { AppTiers } from '../tiers.ts'
 import { forgetCard } from './cards.ts'
+import { likesOf, selectPhotos } from './rows.ts'
 
 /** @throws not-found */
 export async function likePhoto(
@@ -12,27 +14,20 @@ export async function likePhoto(
 ): Promise<{ likes: number }> {
   const { userId, photoId } = photo
   const likes = await tiers.db.of(userId).transaction(async (tx) => {
-    const counted = await tx
-      .selectFrom('photos')
-      .select('like_count')
-      .where('user_id', '=', userId)
-      .where('photo_id', '=', photoId)
-      .executeTakeFirst()
-    if (!counted) throw unknownPhoto(photoId)
+    const find = selectPhotos(tx).where('user_id', '=', userId).where('photo_id', '=', photoId)
+    const before = await find.executeTakeFirst()
+    if (!before) throw unknownPhoto(photoId)
+    const like = { user_id: userId, photo_id: photoId, liker_id: likerId }
     const made = await tx
       .insertInto('likes')
-      .values({ user_id: userId, photo_id: photoId, liker_id: likerId })
+      .values(like)
       .onConflict((conflict) => conflict.columns(['user_id', 'photo_id', 'liker_id']).doNothing())
       .executeTakeFirst()
-    if (made.numInsertedOrUpdatedRows === 0n) return counted.like_count
-    const { like_count } = await tx
-      .updateTable('photos')
-      .set((row) => ({ like_count: row('like_count', '+', 1) }))
-      .where('user_id', '=', userId)
-      .where('photo_id', '=', photoId)
-      .returning('like_count')
-      .executeTakeFirstOrThrow()
-    return like_count
+    if (made.numInsertedOrUpdatedRows === 0n) return likesOf(before)
+    await tx.insertInto('likes_uncounted').values(like).execute()
+    // No deduplicationId: two likes of one photo would wait for each other again.
+    await tiers.jobs.photoLiked.in(tx).publish(photo)
+    return likesOf(await find.executeTakeFirstOrThrow())
   })
   await forgetCard(tiers, photo)
   return { likes }

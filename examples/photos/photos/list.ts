@@ -3,6 +3,7 @@
 import type { Reader } from '../fresh.ts'
 import type { ListQuery } from '../input.ts'
 import { cardOf, type PhotoCard } from './card.ts'
+import { selectPhotos } from './rows.ts'
 
 export interface PhotoPage {
   photos: PhotoCard[]
@@ -21,12 +22,7 @@ export async function photosOf(
   { before, limit }: ListQuery,
   { onlyReady = false }: ListOptions = {},
 ): Promise<PhotoCard[]> {
-  let newest = from
-    .selectFrom('photos')
-    .selectAll()
-    .where('user_id', '=', userId)
-    .orderBy('photo_id', 'desc')
-    .limit(limit)
+  let newest = selectPhotos(from).where('user_id', '=', userId).orderBy('photo_id', 'desc').limit(limit)
   if (before !== undefined) newest = newest.where('photo_id', '<', before)
   if (onlyReady) newest = newest.where('status', '=', 'ready')
   return (await newest.execute()).map(cardOf)

@@ -1,9 +1,8 @@
 // The most liked photos of the last day, of all slots. Everybody sees the same list, so it is made every ten seconds at most.
 
-import type { Selectable } from 'kysely'
-import type { PhotosTable } from '../schema.ts'
 import type { AppTiers } from '../tiers.ts'
 import { cardOf, type PhotoCard } from './card.ts'
+import { type PhotoRow, selectPhotos } from './rows.ts'
 
 const popularMax = 30
 const dayMs = 86_400_000
@@ -11,11 +10,9 @@ const dayMs = 86_400_000
 export async function popularPhotos({ db, cache }: AppTiers): Promise<PhotoCard[]> {
   return await cache.wrap('popular', { ttl: '10s' }, async () => {
     const since = new Date(Date.now() - dayMs)
-    const rows = await db.scatter<Selectable<PhotosTable>>(
+    const rows = await db.scatter<PhotoRow>(
       (slots) =>
-        slots
-          .selectFrom('photos')
-          .selectAll()
+        selectPhotos(slots)
           .where('created_at', '>', since)
           .where('status', '=', 'ready')
           .orderBy('like_count', 'desc')

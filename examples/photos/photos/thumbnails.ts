@@ -3,17 +3,17 @@
 
 import type { Database } from 'tenfold'
 import { fresh } from '../fresh.ts'
+import { soon } from '../jobs.ts'
 import type { Schema } from '../schema.ts'
-import type { AppTiers, Jobs } from '../tiers.ts'
+import type { AppTiers } from '../tiers.ts'
+import type { PhotoRef } from './cards.ts'
 import { makeThumbnails, type Thumbnails } from './picture.ts'
 
 const thumbnailsAtOnce = 2
 
-type Photo = Jobs['photo.uploaded']
-
 export function thumbnailJobs(tiers: AppTiers): void {
-  const { queue, db, log } = tiers
-  queue.handle<Photo>('photo.uploaded', { concurrency: thumbnailsAtOnce, leaseMs: 60_000 }, async ({ payload }) => {
+  const { jobs, db, log } = tiers
+  jobs.photoUploaded.handle({ concurrency: thumbnailsAtOnce, leaseMs: 60_000 }, async ({ payload }) => {
     const original = await originalOf(db, payload)
     if (!original) return
     const thumbnails = await makeThumbnails(original).catch((error: unknown) => {
@@ -25,7 +25,7 @@ export function thumbnailJobs(tiers: AppTiers): void {
 }
 
 /** Undefined when another run was here before. */
-async function originalOf(db: Database<Schema>, { userId, photoId }: Photo): Promise<Buffer | undefined> {
+async function originalOf(db: Database<Schema>, { userId, photoId }: PhotoRef): Promise<Buffer | undefined> {
   const file = await fresh(db, userId, (from) =>
     from
       .selectFrom('photo_files as file')
@@ -42,7 +42,7 @@ async function originalOf(db: Database<Schema>, { userId, photoId }: Photo): Pro
   return file?.bytes
 }
 
-async function setReady({ db, queue }: AppTiers, photo: Photo, made: Thumbnails): Promise<void> {
+async function setReady({ db, jobs }: AppTiers, photo: PhotoRef, made: Thumbnails): Promise<void> {
   const keys = { user_id: photo.userId, photo_id: photo.photoId }
   const file = { ...keys, version: made.version, content_type: 'image/jpeg' }
   await db.of(photo.userId).transaction(async (tx) => {
@@ -61,12 +61,11 @@ async function setReady({ db, queue }: AppTiers, photo: Photo, made: Thumbnails)
         { ...file, kind: '1024', bytes: made.large },
       ])
       .execute()
-    const job: Jobs['photo.ready'] = photo
-    await queue.in(tx).publish('photo.ready', job)
+    await jobs.photoReady.in(tx).publish(photo, { priority: soon })
   })
 }
 
-async function setFailed({ db }: AppTiers, photo: Photo): Promise<void> {
+async function setFailed({ db }: AppTiers, photo: PhotoRef): Promise<void> {
   await db
     .of(photo.userId)
     .updateTable('photos')

@@ -2,7 +2,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import { captionQuery, read } from '../input.ts'
-import type { AppTiers, Jobs } from '../tiers.ts'
+import type { AppTiers } from '../tiers.ts'
 import type { Account } from '../users/account.ts'
 import { uuidv7 } from '../uuid.ts'
 import { checkPicture } from './picture.ts'
@@ -18,7 +18,7 @@ export interface Upload {
 
 /** @throws bad-input when the bytes are no picture. */
 export async function uploadPhoto(
-  { db, queue, once, kpi }: AppTiers,
+  { db, jobs, once, kpi }: AppTiers,
   request: FastifyRequest,
   owner: Account,
   input: { bytes: Buffer; caption: unknown },
@@ -40,8 +40,7 @@ export async function uploadPhoto(
       .set((user) => ({ photo_count: user('photo_count', '+', 1) }))
       .where('user_id', '=', owner.id)
       .execute()
-    const job: Jobs['photo.uploaded'] = { userId: owner.id, photoId: keys.photo_id }
-    await queue.in(tx).publish('photo.uploaded', job)
+    await jobs.photoUploaded.in(tx).publish({ userId: owner.id, photoId: keys.photo_id })
     return { id: keys.photo_id, userId: owner.id, caption, status: 'processing' }
   })
   if (upload.id === keys.photo_id) kpi.count('uploads')

@@ -2,6 +2,7 @@
 
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import pg from 'pg'
 import { pino } from 'pino'
 import { homeOf } from '../../../src/map/home.ts'
 import { type MapNode, nodeOf, type SystemMap } from '../../../src/map/map.ts'
@@ -10,7 +11,11 @@ import { writeMap } from '../../../src/map/store.ts'
 import { MapSubscription } from '../../../src/map/subscription.ts'
 import { openWebRole } from '../../../src/processes/web.ts'
 import { freePort, startTestPostgres, testDir } from '../../../src/programs/postgres/testing.ts'
+import { openDatabase } from '../../../src/tiers/database/database.ts'
+import { DatabaseRouter } from '../../../src/tiers/database/router.ts'
+import { openPostgresQueue } from '../../../src/tiers/queue/engines/postgres/engine.ts'
 import { resolveTopology } from '../../../src/topology/topology.ts'
+import type { Schema } from '../schema.ts'
 import topologyFile from '../topology.ts'
 
 const nodeId = 'us-east/web-1'
@@ -18,6 +23,10 @@ const slots = Array.from({ length: 64 }, (_, slot) => slot)
 
 export interface TestPhotos extends AsyncDisposable {
   baseUrl: string
+  /** Publishes a job of the app, as its clock does. */
+  publish(queue: string, payload: Record<string, unknown>): Promise<void>
+  /** Asks the app's database, as its owner. */
+  sql<Row>(text: string): Promise<Row[]>
 }
 
 export async function startTestPhotos(options: { logLevel?: string } = {}): Promise<TestPhotos> {
@@ -61,7 +70,38 @@ export async function startTestPhotos(options: { logLevel?: string } = {}): Prom
     await stop()
     throw error
   }
-  return { baseUrl: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: stop }
+  return {
+    baseUrl: `http://127.0.0.1:${port}`,
+    async publish(queue, payload) {
+      const router = new DatabaseRouter({ map, secrets: postgres.secrets, node: nodeId })
+      await router.start()
+      const db = openDatabase<Schema>(router)
+      const engine = openPostgresQueue(() => db.shards())
+      try {
+        await engine.publish([{ queue, body: JSON.stringify(payload), options: {} }])
+      } finally {
+        await engine.close()
+        await router.stop()
+      }
+    },
+    async sql<Row>(text: string) {
+      const { address: host, secrets } = postgres
+      const client = new pg.Client({
+        host,
+        port: postgres.port,
+        user: 'owner',
+        password: secrets.owner,
+        database: 'app',
+      })
+      await client.connect()
+      try {
+        return (await client.query(text)).rows as Row[]
+      } finally {
+        await client.end()
+      }
+    },
+    [Symbol.asyncDispose]: stop,
+  }
 }
 
 function mapOf(port: number, postgres: { address: string; port: number }): SystemMap {

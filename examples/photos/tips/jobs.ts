@@ -2,10 +2,10 @@
 
 import { sql } from 'kysely'
 import { fresh } from '../fresh.ts'
-import type { AppTiers, Jobs } from '../tiers.ts'
+import type { AppTiers } from '../tiers.ts'
 
-export function tipJobs({ queue, db, kpi }: AppTiers): void {
-  queue.handle<Jobs['tip.given']>('tip.given', {}, async ({ payload }) => {
+export function tipJobs({ jobs, db, kpi }: AppTiers): void {
+  jobs.tipGiven.handle({}, async ({ payload }) => {
     const tip = await fresh(db, payload.userId, (from) =>
       from
         .selectFrom('tips')

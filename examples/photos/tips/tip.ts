@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { TenfoldError } from 'tenfold'
 import { read, tipBody } from '../input.ts'
-import type { AppTiers, Jobs } from '../tiers.ts'
+import type { AppTiers } from '../tiers.ts'
 import type { Account } from '../users/account.ts'
 import { profileOf } from '../users/profile.ts'
 import { uuidv7 } from '../uuid.ts'
@@ -22,8 +22,7 @@ export async function giveTip(tiers: AppTiers, request: FastifyRequest, giver: A
   const tipId = uuidv7()
   return await tiers.once(request, tiers.db.of(giver.id), async (tx): Promise<Tip> => {
     await tx.insertInto('tips').values({ user_id: giver.id, tip_id: tipId, to_user_id: toUserId, cents }).execute()
-    const job: Jobs['tip.given'] = { userId: giver.id, tipId }
-    await tiers.queue.in(tx).publish('tip.given', job)
+    await tiers.jobs.tipGiven.in(tx).publish({ userId: giver.id, tipId })
     return { id: tipId, toUserId, cents }
   })
 }
