@@ -1,5 +1,5 @@
 // What a job's id says. A uuidv7 begins with the milliseconds since 1970 (RFC 9562, 5.7); the tables of the ring take turns
-// by that time (migrations/0002-ring.sql). Worked example: 0190163d-8694-739b-aea5-966c26f8ad91 is of 1718379382420 ms.
+// by that time (migrations/0002-ring.sql). Worked example: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f is of 1645557742000 ms.
 
 export const firstId = '00000000-0000-0000-0000-000000000000'
 export const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff'

@@ -1,0 +1,321 @@
+// What only this engine can break: tables that are emptied beside publishes, claims that go on from a place in the line
+// while transactions commit late, turns of keys, the move from the former release's table, and wake-ups.
+
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type pg from 'pg'
+import { waitUntil } from '../../../../base/limits.ts'
+import { seededRandom } from '../../../../base/random.ts'
+import { connectAs } from '../../../../programs/postgres/testing.ts'
+import { openDatabase } from '../../../database/database.ts'
+import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
+import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
+import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
+import { sweep } from './housekeeping.ts'
+import { bucketAt, bucketsBetween, idAt, timeOf } from './job-time.ts'
+
+const timeoutMs = 20_000
+const leaseMs = 60_000
+const holder = 'r/worker-1'
+
+describe('the ring of tables', () => {
+  let database: TestDatabase
+  let engine: QueueEngine
+  let owner: pg.Client & AsyncDisposable
+  const shards = () => database.db.shards()
+  const newName = () => `ring.${randomUUID()}`
+  const job = (queue: string, n: number, options: NewJob['options'] = {}): NewJob => ({
+    queue,
+    body: JSON.stringify({ n }),
+    options,
+  })
+  const take = (queue: string, max = 100) => engine.take({ queue, max, leaseMs, holder })
+  const numbersOf = (jobs: readonly TakenJob[]) => jobs.map(({ payload }) => payload['n'])
+  const found = (queue: string, max = 100) =>
+    waitUntil(
+      async () => {
+        const jobs = await take(queue, max)
+        return jobs.length > 0 ? jobs : undefined
+      },
+      { what: 'jobs', timeoutMs },
+    )
+  const clear = async (nr: number) =>
+    (await owner.query('select tenfold.clear_jobs($1) as is_cleared', [nr])).rows[0].is_cleared as boolean
+  const sizeOf = async (nr: number) =>
+    Number(
+      (await owner.query('select pg_relation_size($1::regclass) as size', [`tenfold.queue_jobs_${nr}`])).rows[0].size,
+    )
+
+  before(async () => {
+    const files = ['0001-jobs.sql', '0002-ring.sql']
+    const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
+    database = await startTestDatabase({ sql: texts.join('\n') })
+    engine = openPostgresQueue(shards)
+    owner = (await connectAs(database.server, 'owner')) as never
+  })
+  after(async () => {
+    await owner[Symbol.asyncDispose]()
+    await engine.close()
+    await database.stop()
+  })
+
+  it('ids tell the time and the table', () => {
+    assert.equal(timeOf('017f22e2-79b0-7cc3-98c4-dc0c0c07398f'), 1645557742000)
+    assert.equal(timeOf(idAt(1645557742000)), 1645557742000)
+    assert.ok(idAt(1645557742000) < '017f22e2-79b0-7cc3-98c4-dc0c0c07398f')
+    assert.deepEqual([bucketAt(0), bucketAt(299_999), bucketAt(300_000), bucketAt(8 * 300_000)], [0, 0, 1, 0])
+    assert.deepEqual(bucketsBetween(7 * 300_000, 8 * 300_000), [7, 0])
+    assert.equal(bucketsBetween(0, 1e12).length, 8)
+  })
+
+  it('a table is emptied when nothing is left in it, and not while a job waits or is about to be committed', async () => {
+    const queue = newName()
+    await engine.publish([job(queue, 1), job(queue, 2)])
+    const { rows } = await owner.query('select distinct bucket from tenfold.queue_jobs where queue = $1', [queue])
+    const nr = rows[0].bucket as number
+    const [first, second] = await found(queue)
+    await engine.done([first as TakenJob])
+    assert.equal(await clear(nr), false, 'one is left, leased')
+    let cleared: boolean | undefined
+    await database.db.slot(1).transaction(async (tx) => {
+      await engine.publishIn(tx, [job(queue, 3)])
+      await engine.done([second as TakenJob])
+      cleared = await clear(nr)
+    })
+    assert.equal(cleared, false, 'one was about to be committed')
+    const [third] = await found(queue)
+    assert.deepEqual(third?.payload, { n: 3 })
+    await engine.done([third as TakenJob])
+    await waitUntil(async () => (await clear(nr)) || (await sizeOf(nr)) === 0, { what: 'an empty table', timeoutMs })
+    assert.equal(await sizeOf(nr), 0)
+  })
+
+  it('loses no job while the table that is published to is emptied again and again', async () => {
+    await owner.query('delete from tenfold.queue_jobs')
+    const queue = newName()
+    const [waves, each] = [8, 40]
+    let isOver = false
+    let times = 0
+    const clearing = (async () => {
+      while (!isOver) for (let nr = 0; nr < 8; nr++) times += Number(await clear(nr))
+    })()
+    const seen: unknown[] = []
+    for (let wave = 0; wave < waves; wave++) {
+      const before = times
+      const publishing = Array.from({ length: each }, (_, i) => {
+        const jobs = [job(queue, wave * each + i)]
+        if (i % 3) return engine.publish(jobs)
+        return database.db.slot(i).transaction((tx) => engine.publishIn(tx, jobs))
+      })
+      await waitUntil(
+        async () => {
+          const jobs = await take(queue)
+          await engine.done(jobs)
+          seen.push(...numbersOf(jobs))
+          return seen.length >= (wave + 1) * each
+        },
+        { what: 'all jobs of a wave', timeoutMs },
+      )
+      await Promise.all(publishing)
+      await waitUntil(() => times > before, { what: 'an emptied table', timeoutMs })
+    }
+    isOver = true
+    await clearing
+    assert.equal(new Set(seen).size, waves * each)
+    assert.equal(seen.length, waves * each)
+  })
+
+  it('finds what commits late, behind jobs that were taken before, once', async () => {
+    const queue = newName()
+    const random = seededRandom(7)
+    const total = 120
+    const seen: unknown[] = []
+    const late = Array.from({ length: 12 }, (_, k) =>
+      database.db.slot(k).transaction(async (tx) => {
+        await engine.publishIn(tx, [job(queue, total + k)])
+        await new Promise((resolve) => setTimeout(resolve, random.next() * 1500))
+      }),
+    )
+    // Others publish and take meanwhile, so that the place in line goes past the open ones.
+    for (let n = 0; n < total; n++) {
+      await engine.publish([job(queue, n)])
+      if (n % 4 === 0) seen.push(...numbersOf(await take(queue)))
+    }
+    await Promise.all(late)
+    await waitUntil(
+      async () => {
+        seen.push(...numbersOf(await take(queue)))
+        return seen.length >= total + late.length
+      },
+      { what: 'those that committed late', timeoutMs },
+    )
+    assert.equal(new Set(seen).size, total + late.length)
+    assert.equal(seen.length, total + late.length)
+  })
+
+  it('a claim goes on where the last one ended, and comes back for a lease that ended', async () => {
+    const queue = newName()
+    await engine.publish(Array.from({ length: 50 }, (_, n) => job(queue, n)))
+    const dying = await engine.take({ queue, max: 5, leaseMs: 1500, holder: 'r/worker-2' })
+    const rest = await take(queue, 45)
+    assert.deepEqual(
+      numbersOf([...dying, ...rest]),
+      Array.from({ length: 50 }, (_, n) => n),
+    )
+    // Long ago by the ids: only the look along the line can find them again.
+    const seen: TakenJob[] = []
+    await waitUntil(async () => seen.push(...(await take(queue))) >= 5, { what: 'the leases’ end', timeoutMs })
+    assert.deepEqual(numbersOf(seen), [0, 1, 2, 3, 4])
+    assert.ok(seen.every(({ isSuspect, attempt }) => isSuspect && attempt === 2))
+  })
+
+  it('writes no index when jobs are leased', async () => {
+    const queue = newName()
+    await engine.publish(Array.from({ length: 500 }, (_, n) => job(queue, n)))
+    const counts = async () => {
+      const { rows } = await owner.query(
+        `select sum(n_tup_upd)::int as all, sum(n_tup_hot_upd)::int as hot from pg_stat_all_tables where relname like 'queue_jobs_%'`,
+      )
+      return rows[0] as { all: number; hot: number }
+    }
+    const before = await counts()
+    // Its sessions end with it, and give the server their counts.
+    const router = await database.openRouter()
+    const own = openDatabase(router)
+    const there = openPostgresQueue(() => own.shards())
+    const jobs = await there.take({ queue, max: 500, leaseMs, holder })
+    await there.close()
+    await router.stop()
+    const now = await waitUntil(
+      async () => {
+        const counted = await counts()
+        return counted.all - before.all >= 500 ? counted : undefined
+      },
+      { what: 'the server’s counts', timeoutMs },
+    )
+    assert.ok(now.hot - before.hot >= 500, `${now.hot - before.hot} of ${now.all - before.all}`)
+    await engine.done(jobs)
+  })
+
+  it('a job that commits late waits while a later one of its key is being handled', async () => {
+    const queue = newName()
+    const key = 'user-1'
+    let taken: TakenJob[] = []
+    await database.db.slot(2).transaction(async (tx) => {
+      await engine.publishIn(tx, [job(queue, 1, { key })])
+      await engine.publish([job(queue, 2, { key })])
+      taken = await found(queue)
+    })
+    assert.deepEqual(numbersOf(taken), [2])
+    for (let i = 0; i < 5; i++) assert.deepEqual(await take(queue), [], 'its key’s turn is another’s')
+    await engine.done(taken)
+    assert.deepEqual(numbersOf(await found(queue)), [1])
+  })
+
+  it('a long line of one key keeps nobody else waiting, and goes on in its order', async () => {
+    const queue = newName()
+    await engine.publish(Array.from({ length: 3000 }, (_, n) => job(queue, n, { key: 'hot' })))
+    await engine.publish([job(queue, 5000, { key: 'other' }), job(queue, 5001)])
+    const others: unknown[] = []
+    const hot: unknown[] = []
+    await waitUntil(
+      async () => {
+        const jobs = await take(queue, 10)
+        for (const each of jobs) (each.key === 'hot' ? hot : others).push(each.payload['n'])
+        assert.ok(jobs.filter(({ key }) => key === 'hot').length <= 1)
+        await engine.done(jobs)
+        return hot.length >= 20 && others.length === 2
+      },
+      { what: 'the others', timeoutMs },
+    )
+    assert.deepEqual(
+      hot,
+      Array.from({ length: hot.length }, (_, n) => n),
+    )
+  })
+
+  it('takes over the former release’s table: all but what one of its workers holds, until that lets go', async () => {
+    const queue = newName()
+    const old = (n: number, columns = '', values = '') =>
+      owner.query(`insert into tenfold.jobs (queue, payload${columns}) values ($1, $2${values})`, [
+        queue,
+        JSON.stringify({ n }),
+      ])
+    await old(1)
+    await old(2, ', lease, attempt, run_at', `, gen_random_uuid(), 1, now() + interval '1 hour'`)
+    await old(3, ', lease, attempt, run_at', `, gen_random_uuid(), 2, now() - interval '1 second'`)
+    await old(4, ', dead_at, reason, attempt', `, now(), 'it never works', 8`)
+    await old(5, ', deduplication_id', `, 'order-5'`)
+    await sweep(shards())
+    const jobs = await found(queue)
+    assert.deepEqual(numbersOf(jobs).toSorted(), [1, 3, 5])
+    const three = jobs.find(({ payload }) => payload['n'] === 3)
+    assert.deepEqual([three?.attempt, three?.isSuspect], [3, true])
+    const [again] = await engine.publish([job(queue, 6, { deduplicationId: 'order-5' })])
+    assert.equal(again?.isNew, false)
+    assert.equal(
+      (await owner.query('select reason from tenfold.dead_jobs where queue = $1', [queue])).rows[0].reason,
+      'it never works',
+    )
+    assert.equal((await owner.query('select from tenfold.jobs where queue = $1', [queue])).rowCount, 1)
+    await owner.query('update tenfold.jobs set lease = null, run_at = now() where queue = $1', [queue])
+    await sweep(shards())
+    assert.deepEqual(numbersOf(await found(queue)), [2])
+  })
+
+  it('wakes other processes, after the commit and not before, and again when its connection was cut', async () => {
+    const queue = newName()
+    const router = await database.openRouter()
+    const there = openDatabase(router)
+    const place = { map: database.map, password: database.server.secrets.app, node: 'r/worker-9' }
+    const other = openPostgresQueue(() => there.shards(), { listen: place })
+    let hints = 0
+    const watch = other.watch((name) => {
+      if (name === queue) hints++
+    })
+    const isHeard = (from: number) => waitUntil(() => hints > from, { what: 'a wake-up', timeoutMs })
+    // It may not listen yet: asked until it does.
+    await waitUntil(
+      async () => {
+        await engine.publish([job(queue, 0)])
+        return hints > 0
+      },
+      { what: 'the first wake-up', timeoutMs },
+    )
+    await database.server.admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'r/worker-9 listens'`,
+    )
+    await waitUntil(
+      async () => {
+        const { rowCount } = await owner.query(
+          `select from pg_stat_activity where application_name = 'r/worker-9 listens' and query ilike 'listen%'`,
+        )
+        return (rowCount ?? 0) > 0
+      },
+      { what: 'the next connection', timeoutMs },
+    )
+    await engine.close() // whatever it had to say is said
+    engine = openPostgresQueue(shards)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    let before = hints
+    await assert.rejects(
+      database.db.slot(1).transaction(async (tx) => {
+        await engine.publishIn(tx, [job(queue, 1)])
+        throw new Error('rolled back')
+      }),
+    )
+    await database.db.slot(1).transaction(async (tx) => {
+      await engine.publishIn(tx, [job(queue, 2)])
+      assert.equal(hints, before, 'nothing is said before the commit')
+    })
+    await isHeard(before)
+    before = hints
+    await engine.publish([job(queue, 3)])
+    await isHeard(before)
+    await watch.close()
+    await other.close()
+  })
+})
