@@ -3,6 +3,7 @@
 import { systemClock } from '../../../src/base/clock.ts'
 import type { Random } from '../../../src/base/random.ts'
 import type { TestRedis } from '../../../src/programs/redis/testing.ts'
+import type { Cut } from './check/stray-case.ts'
 import { nowMs } from './operation.ts'
 import type { CacheProcess } from './processes.ts'
 import { type Lane, type ServerProxy, userNameOf } from './proxy.ts'
@@ -22,6 +23,8 @@ export interface StormOptions {
 const killEvery = 3
 
 export class Storm {
+  /** When and by whom a server could not be asked as usual. */
+  readonly cuts: Cut[] = []
   readonly #options: StormOptions
   readonly #startMs = nowMs()
 
@@ -51,8 +54,11 @@ export class Storm {
       const forMs = 100 + random.int(1500)
       this.#log(`${userNameOf(index)} ${lanes.join('+')} to ${node}: ${JSON.stringify(weather)} for ${forMs} ms`)
       for (const lane of lanes) proxies[node]?.set(userNameOf(index), lane, weather)
+      const cut: Cut = { user: userNameOf(index), node, fromMs: nowMs(), toMs: Number.POSITIVE_INFINITY }
+      if (lanes.includes('data')) this.cuts.push(cut)
       const over = systemClock.sleep(forMs, signal).then(() => {
         for (const lane of lanes) proxies[node]?.set(userNameOf(index), lane, {})
+        cut.toMs = nowMs()
         hurt.delete(index)
       })
       await (random.int(2) === 0 || hurt.size === processes.length ? over : systemClock.sleep(random.int(300), signal))

@@ -14,6 +14,8 @@ export interface Violation {
   read: Read
   /** By how much it is beyond the bound. */
   overMs: number
+  /** When what should have been read was acknowledged. Of a phantom, when it was read. */
+  replacedMs: number
   message: string
 }
 
@@ -55,7 +57,13 @@ export function check(history: readonly Operation[], { truth, boundMsOf }: Terms
       if (version === undefined) continue
       figures.answered++
       if (version === 'nobody') {
-        violations.push({ kind: 'phantom', read, overMs: 0, message: `${told(read)}, which was not written yet` })
+        violations.push({
+          kind: 'phantom',
+          read,
+          overMs: 0,
+          replacedMs: read.fromMs,
+          message: `${told(read)}, which was not written yet`,
+        })
         continue
       }
       const own = seen.get(read.process) ?? new Rising()
@@ -68,7 +76,13 @@ export function check(history: readonly Operation[], { truth, boundMsOf }: Terms
         if (overMs > 0) {
           const kind = read.seen === undefined ? 'gone' : isBack ? 'back' : 'old'
           const by = `${line.nameOf(newer.version)} was acknowledged ${ageMs.toFixed(1)} ms before`
-          violations.push({ kind, read, overMs, message: `${told(read)}; ${by}, ${overMs.toFixed(1)} ms too long` })
+          violations.push({
+            kind,
+            read,
+            overMs,
+            replacedMs: newer.atMs,
+            message: `${told(read)}; ${by}, ${overMs.toFixed(1)} ms too long`,
+          })
         }
         figures.old++
         figures.oldMsMax = Math.max(figures.oldMsMax, ageMs)
