@@ -95,7 +95,7 @@ export class Relay {
   }
 
   async #makeNow(stream: string): Promise<void> {
-    const { link, api, names, replicas, keepMsOf } = this.#options
+    const { link, api, names, source, replicas, keepMsOf } = this.#options
     const { streams } = link.manager
     const { RetentionPolicy, StorageType, DiscardPolicy } = api
     const keepMs = await keepMsOf(stream)
@@ -111,12 +111,18 @@ export class Relay {
       duplicate_window: Math.min(streamLimits.duplicateMs, keepMs) * 1_000_000,
       allow_direct: true,
     }
+    const isNew = await streams.info(config.name).then(
+      () => false,
+      () => true,
+    )
     try {
       await streams.add(config)
     } catch (error) {
       // It is there, with another retention than is wanted now; or it cannot be.
       await streams.update(config.name, config).catch(() => Promise.reject(error))
     }
+    // What a new copy begins behind is read where it is; to carry days of it over would keep the newest waiting.
+    if (isNew) await source.rewind({ stream, group: relayGroup }, 'now')
   }
 
   #jetstream(): JetStreamClient {

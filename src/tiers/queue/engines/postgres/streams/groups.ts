@@ -21,6 +21,7 @@ import {
   failedStatement,
   leaveStatement,
   letGoStatement,
+  lookStatement,
   readStatement,
   releaseStatement,
   renewStatement,
@@ -31,6 +32,13 @@ type Groups = Pick<StreamEngine, 'hold' | 'read' | 'failed' | 'letGo' | 'leave' 
 interface LaneRow {
   partition: number
   epoch: string
+}
+
+interface LookRow extends LaneRow {
+  is_mine: boolean
+  is_free: boolean
+  others: number
+  is_fresh: boolean
 }
 
 interface ReadRow {
@@ -61,20 +69,22 @@ export function openGroups(shards: () => readonly ShardDatabase[], known: KnownS
     await shard.query(createGroupStatement(place.sql), [stream, group, partitions, place.value])
   }
 
+  /** Asked once a second by everybody who reads, and so it writes only what has changed, and a third of a lease after the last time. */
   async function holdOn(shard: ShardDatabase, request: HoldRequest): Promise<{ lanes: LaneRow[]; surplus: number }> {
     const { stream, group, holder, leaseMs, from } = request
     const values = [stream, group, holder, leaseMs]
-    type Row = Partial<LaneRow> & { others: number; lanes: number }
-    let rows = await shard.query<Row>(renewStatement, values)
-    if (rows[0]?.lanes === 0) {
+    let all = await shard.query<LookRow>(lookStatement, values)
+    if (all.length === 0) {
       await create(shard, request, from)
-      rows = await shard.query<Row>(renewStatement, values)
+      all = await shard.query<LookRow>(lookStatement, values)
     }
-    const { others = 0, lanes = 0 } = rows[0] ?? {}
-    const mine = rows.filter((row): row is Row & LaneRow => typeof row.partition === 'number')
-    const share = Math.ceil(lanes / (others + 1))
-    if (mine.length < share)
-      mine.push(...(await shard.query<Row & LaneRow>(claimStatement, [...values, share - mine.length])))
+    const { others = 0, is_fresh = false } = all[0] ?? {}
+    const mine: LaneRow[] = is_fresh
+      ? all.filter(({ is_mine }) => is_mine)
+      : await shard.query<LaneRow>(renewStatement, values)
+    const share = Math.ceil(all.length / (others + 1))
+    if (mine.length < share && all.some(({ is_free }) => is_free))
+      mine.push(...(await shard.query<LaneRow>(claimStatement, [...values, share - mine.length])))
     return { lanes: mine, surplus: Math.max(0, mine.length - share) }
   }
 

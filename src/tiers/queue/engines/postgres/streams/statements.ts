@@ -64,23 +64,25 @@ set holder = null, lease_until = null, epoch = epoch + 1,
   xid = coalesce($5::xid8, xid), seq = coalesce($6::bigint, seq)
 where stream = $1 and group_name = $2 and partition = $3 and epoch = $4`
 
-/** $1 stream, $2 group, $3 holder, $4 lease in ms. Answers at least a row: how many others read for the group. */
+/** $1 stream, $2 group, $3 holder, $4 lease in ms. A row for each lane: none before the group is made. Writes nothing. */
+export const lookStatement = `
+select partition, epoch, coalesce(holder = $3, false) as is_mine, holder is null or lease_until < now() as is_free,
+  (select count(*)::integer from tenfold.stream_readers
+    where stream = $1 and group_name = $2 and holder <> $3 and until > now()) as others,
+  exists (select from tenfold.stream_readers
+    where stream = $1 and group_name = $2 and holder = $3 and until > now() + $4::float8 * interval '0.67 ms') as is_fresh
+from tenfold.stream_groups where stream = $1 and group_name = $2`
+
+/** $1 stream, $2 group, $3 holder, $4 lease in ms. Answers the lanes that the holder still has. */
 export const renewStatement = `
 with reader as (
   insert into tenfold.stream_readers (stream, group_name, holder, until)
   values ($1, $2, $3, now() + $4::float8 * interval '1 ms')
   on conflict (stream, group_name, holder) do update set until = excluded.until
-), mine as (
-  update tenfold.stream_groups set lease_until = now() + $4::float8 * interval '1 ms'
-  where stream = $1 and group_name = $2 and holder = $3
-  returning partition, epoch
-), others as (
-  select count(*)::integer as others from tenfold.stream_readers
-  where stream = $1 and group_name = $2 and holder <> $3 and until > now()
-), lanes as (
-  select count(*)::integer as lanes from tenfold.stream_groups where stream = $1 and group_name = $2
 )
-select others, lanes, partition, epoch from others cross join lanes left join mine on true`
+update tenfold.stream_groups set lease_until = now() + $4::float8 * interval '1 ms'
+where stream = $1 and group_name = $2 and holder = $3
+returning partition, epoch`
 
 /**
  * $1 stream, $2 group, $3 holder, $4 lease in ms, $5 max. A lane whose holder was never heard of again has failed once more:
