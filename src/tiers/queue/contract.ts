@@ -87,6 +87,14 @@ export interface HandleManyOptions extends HandleOptions {
   batchWaitMs?: number
 }
 
+/** What a handler in a thread leaves to its process, which has the tiers. Both run on the event loop. */
+export interface BesideThread<P extends Payload = Payload, Given = unknown, Made = unknown> {
+  /** The handler's second argument, copied into the thread. Undefined: there is nothing to do any more, and the job is done. */
+  before?: (job: Job<P>) => Promise<Given | undefined>
+  /** Is given what the handler answered, copied out of the thread (a Buffer is a Uint8Array then). The job is done when this is. */
+  after?: (job: Job<P>, made: Made) => Promise<void>
+}
+
 /** Any schema library that speaks Standard Schema (standardschema.dev): zod 4, valibot, arktype. */
 export interface PayloadSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -125,6 +133,7 @@ export interface TypedQueue<Input extends Payload, Output extends Payload = Inpu
   in(tx: QueryExecutorProvider): Pick<TypedQueue<Input, Output>, 'publish' | 'publishMany'>
   handle(options: HandleOptions, handler: Handler<Output>): void
   handleMany(options: HandleManyOptions, handler: ManyHandler<Output>): void
+  handleInThread<Given, Made>(options: HandleOptions, file: URL, beside?: BesideThread<Output, Given, Made>): void
 }
 
 /** Where jobs are published: right away, or with a transaction. */
@@ -153,9 +162,14 @@ export interface Queue extends Publisher, Streams {
   handleMany<P extends Payload>(queue: string, options: HandleManyOptions, handler: ManyHandler<P>): void
   /**
    * Off the event loop: the default export of `file` is the handler, and runs in a thread that a time-out, a lost lease
-   * or a cancel ends. `concurrency` is the number of threads.
+   * or a cancel ends. `concurrency` is the number of threads. A thread has no tiers: `beside` fetches and keeps for it.
    */
-  handleInThread(queue: string, options: HandleOptions, file: URL): void
+  handleInThread<P extends Payload = Payload, Given = unknown, Made = unknown>(
+    queue: string,
+    options: HandleOptions,
+    file: URL,
+    beside?: BesideThread<P, Given, Made>,
+  ): void
   /**
    * Publishes by the clock, once over all processes: by a cron expression of five fields (six with seconds) on the clocks of
    * a time zone, UTC unless it is given. What was missed while nothing ran is made up for by one job. Once per name, in `setup`.

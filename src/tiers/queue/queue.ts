@@ -94,7 +94,7 @@ export class QueueTier {
       },
       handle: (name, terms, handler) => this.#handlers.add(name, terms, { one: handler as never }),
       handleMany: (name, terms, handler) => this.#handlers.add(name, terms, { many: handler as never }),
-      handleInThread: (name, terms, file) => this.#handlers.addThread(name, terms, file),
+      handleInThread: (name, terms, file, beside) => this.#handlers.addThread(name, terms, file, beside as never),
       schedule: (name, options) => {
         if (!this.#schedules) throw new TenfoldError('not-built', `schedule('${name}'): this queue keeps no schedules`)
         this.#schedules.add(name, options)

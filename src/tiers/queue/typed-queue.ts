@@ -16,5 +16,6 @@ export function typedQueue<Input extends Payload, Output extends Payload>(
     in: (tx) => publisher(queue.in(tx)),
     handle: (options, handler) => queue.handle<Output>(name, options, handler),
     handleMany: (options, handler) => queue.handleMany<Output>(name, options, handler),
+    handleInThread: (options, file, beside) => queue.handleInThread(name, options, file, beside),
   }
 }

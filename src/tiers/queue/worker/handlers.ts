@@ -1,7 +1,7 @@
 // The handlers that an app registered, each with the worker of its queue.
 
 import { TenfoldError } from '../../../base/errors.ts'
-import type { HandleManyOptions } from '../contract.ts'
+import type { BesideThread, HandleManyOptions } from '../contract.ts'
 import type { Definitions } from '../definitions.ts'
 import { checkHandleOptions, checkQueueName } from '../options.ts'
 import type { WorkerContext } from './context.ts'
@@ -42,14 +42,14 @@ export class Handlers {
     this.#workers.set(queue, new QueueWorker(this.#context, queue, work, terms, this.#definitions.fitOf(queue)))
   }
 
-  addThread(queue: string, options: HandleManyOptions, file: URL): void {
+  addThread(queue: string, options: HandleManyOptions, file: URL, beside: BesideThread = {}): void {
     if (!(file instanceof URL) || file.protocol !== 'file:')
       throw new TenfoldError(
         'bad-input',
         `handleInThread of ${queue} takes the URL of a file: new URL('./thumbnails.ts', import.meta.url)`,
       )
     const { concurrency } = checkHandleOptions(queue, options)
-    const thread = new ThreadHandler(file, concurrency)
+    const thread = new ThreadHandler(file, concurrency, beside)
     this.add(queue, options, { one: thread.handle })
     this.#threads.push(thread)
   }

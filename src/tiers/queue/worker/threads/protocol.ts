@@ -7,6 +7,8 @@ export interface ThreadTask {
   /** Its default export is the handler. */
   file: string
   job: Omit<Job, 'signal' | 'progress' | 'heartbeat'>
+  /** Of BesideThread's `before`. */
+  given: unknown
   /** Says why the worker drains, once; hears the rest. */
   port: MessagePort
 }

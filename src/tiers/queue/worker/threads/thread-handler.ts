@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { describeError, TenfoldError } from '../../../../base/errors.ts'
-import type { Handler, Job } from '../../contract.ts'
+import type { BesideThread, Handler, Job } from '../../contract.ts'
 import type { FromThread, ThreadTask } from './protocol.ts'
 
 /** Of one thread's JavaScript; images and buffers are not in it. */
@@ -18,14 +18,24 @@ const idleMsMax = 60_000
 export class ThreadHandler {
   readonly #file: URL
   readonly #threads: number
+  readonly #beside: BesideThread
   #pool: Promise<Piscina> | undefined
 
-  constructor(file: URL, threads: number) {
+  constructor(file: URL, threads: number, beside: BesideThread = {}) {
     this.#file = file
     this.#threads = threads
+    this.#beside = beside
   }
 
   readonly handle: Handler = async (job) => {
+    const { before, after } = this.#beside
+    const given = await before?.(job)
+    if (before && given === undefined) return
+    const made = await this.#run(job, given)
+    await after?.(job, made)
+  }
+
+  async #run(job: Job, given: unknown): Promise<unknown> {
     this.#pool ??= this.#open()
     const pool = await this.#pool
     const { port1: ours, port2: theirs } = new MessageChannel()
@@ -44,7 +54,7 @@ export class ThreadHandler {
     if (job.signal.aborted) onAbort()
     else job.signal.addEventListener('abort', onAbort, { once: true })
     try {
-      await pool.run(taskOf(this.#file, job, theirs), {
+      return await pool.run(taskOf(this.#file, job, given, theirs), {
         name: 'runInThread',
         transferList: [theirs] as never, // its type is another overload's of postMessage
         signal: ending.signal,
@@ -82,7 +92,7 @@ export class ThreadHandler {
   }
 }
 
-function taskOf(file: URL, job: Job, port: ThreadTask['port']): ThreadTask {
+function taskOf(file: URL, job: Job, given: unknown, port: ThreadTask['port']): ThreadTask {
   const { id, queue, payload, attempt, publishedAt, key, priority, trace } = job
-  return { file: file.href, port, job: { id, queue, payload, attempt, publishedAt, key, priority, trace } }
+  return { file: file.href, port, given, job: { id, queue, payload, attempt, publishedAt, key, priority, trace } }
 }
