@@ -29,6 +29,7 @@ function describe({
   nodes,
   shards,
   scale,
+  brokers,
   backup,
   supervisor,
 }: Status): string {
@@ -58,6 +59,7 @@ function describe({
     ...shards.filter(({ replicas }) => replicas.length > 0).map(describeShard),
     ...(scale.web ? [describeScale('web', scale.web)] : []),
     ...(scale.worker ? [describeScale('worker', scale.worker)] : []),
+    ...(brokers ? [describeBrokers(brokers)] : []),
     ...(backup ? [describeBackup(backup)] : []),
     ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
   ].join('\n')
@@ -75,6 +77,14 @@ function describeScale(
 function describeShard({ id, primary, timeline, durability, quorum }: Status['shards'][number]): string {
   const waits = quorum ? `: a write counts when ${quorum.count} of ${quorum.of.length} replicas have it` : ''
   return `${id}: primary ${primary}, timeline ${timeline}, durability ${durability}${waits}`
+}
+
+function describeBrokers({ nodes, left, version, isSynced }: NonNullable<Status['brokers']>): string {
+  const where = nodes.length === 0 ? 'the database' : `${nodes.length === 1 ? 'one broker' : `${nodes.length} brokers`}`
+  const of = version === null ? '' : ` (NATS ${version})`
+  const weakness = '; before 2.10 a machine that goes down may lose the last two minutes of what it alone had'
+  const moving = left.length === 0 ? '' : `; ${left.join(', ')} may still have jobs, which go back to the database`
+  return `jobs lie in ${where}${of}${isSynced === false ? weakness : ''}${moving}`
 }
 
 function describeBackup({ to, lastBackupAt, archivedUntil, trouble }: NonNullable<Status['backup']>): string {

@@ -7,6 +7,7 @@ import type { SalvagedChange, SalvageHeader } from '../programs/postgres/salvage
 import type { LeftOut, ReplayReport } from '../programs/postgres/salvage/replay.ts'
 import type { ArchiveListing } from '../supervisor/backup/list.ts'
 import type { BackupStatus } from '../supervisor/backup/status.ts'
+import type { BrokerStatus } from '../supervisor/broker-status.ts'
 import type { CacheName, CacheNodeReport, CacheSummary } from '../supervisor/cache.ts'
 import type { EdgeSummary, Purged } from '../supervisor/edge.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
@@ -56,6 +57,8 @@ export interface Status {
   regions: MapRegion[]
   /** Which roles have as many processes as their load asks for. */
   scale: { web: ScaleStatus | null; worker: ScaleStatus | null }
+  /** The queue's brokers; absent while all jobs lie in the database. */
+  brokers?: BrokerStatus
   /** Null where none are wanted, and when it is read from disk. */
   backup: BackupStatus | null
   /** Null when it is read from disk because no supervisor runs. */

@@ -6,6 +6,7 @@ import type { Home } from '../map/home.ts'
 import { type ScaledRole, type SystemMap, tlsEntryOf } from '../map/map.ts'
 import { rangeOf, wantedOf } from '../plan/plan-scale.ts'
 import { isProcessAlive } from '../programs/process.ts'
+import { brokerStatusOf } from '../supervisor/broker-status.ts'
 import { withNewKeys } from '../supervisor/new-keys.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { rungs } from '../topology/rungs.ts'
@@ -24,11 +25,13 @@ export interface SupervisorRecord {
 export function statusOf(supervisor: Supervisor, record: SupervisorRecord, token: string): Status {
   const { map } = supervisor.keeper
   const status = describeMap(map, token)
+  const brokers = supervisor.brokers()
   for (const node of status.nodes)
     if (node.database === 'replica' && node.shard !== undefined)
       Object.assign(node, supervisor.replication.lagOf(node.shard, node.id))
   return {
     ...status,
+    ...(brokers && { brokers }),
     climbing: supervisor.executor.progress,
     lastFailure: supervisor.executor.lastFailure,
     scale: { web: supervisor.scaler.status(), worker: supervisor.workerScaler.status() },
@@ -48,6 +51,7 @@ export function statusWithoutSupervisor(map: SystemMap, token: string): Status {
 
 function describeMap(map: SystemMap, token: string): Status {
   const control = `http://127.0.0.1:${map.portBase + controlPortOffset}`
+  const brokers = brokerStatusOf(map, () => undefined)
   return {
     version: map.version,
     name: map.topology.name,
@@ -68,6 +72,7 @@ function describeMap(map: SystemMap, token: string): Status {
     }),
     regions: map.regions,
     scale: { web: describeScale(map, 'web'), worker: describeScale(map, 'worker') },
+    ...(brokers && { brokers }),
     backup: null,
     supervisor: null,
     topology: map.topology,

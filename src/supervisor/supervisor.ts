@@ -10,6 +10,7 @@ import type { Secrets } from '../map/secrets.ts'
 import type { Step } from '../plan/step.ts'
 import type { Topology } from '../topology/schema.ts'
 import { Backups } from './backup/backups.ts'
+import { type BrokerStatus, brokerStatusOf } from './broker-status.ts'
 import { CacheControl } from './cache.ts'
 import { CacheWatch } from './cache-watch.ts'
 import { checkCache } from './check-cache.ts'
@@ -154,6 +155,11 @@ export class Supervisor extends Lifecycle {
     await this.edge.close()
     this.#unsubscribe?.()
     this.#entry?.close()
+  }
+
+  /** Undefined while all jobs lie in the database. */
+  brokers(): BrokerStatus | undefined {
+    return brokerStatusOf(this.keeper.map, (id) => this.#nats.versionOf(id))
   }
 
   /** Stops every node in order; data and map stay for the next start. */

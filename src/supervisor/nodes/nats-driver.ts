@@ -20,6 +20,7 @@ export class NatsDriver implements NodeDriver {
   readonly #home: Home
   readonly #secrets: Secrets
   readonly #map: () => SystemMap
+  readonly #versions = new Map<string, string>()
 
   constructor(home: Home, secrets: Secrets, map: () => SystemMap) {
     this.#home = home
@@ -48,7 +49,8 @@ export class NatsDriver implements NodeDriver {
 
   /** One whose cluster has no majority answers, too: nothing is won by its end. */
   async isHealthy(node: MapNode): Promise<boolean> {
-    await using _ = await this.admin(node, beatTimeoutMs)
+    await using admin = await this.admin(node, beatTimeoutMs)
+    this.#versions.set(node.id, admin.version)
     return true
   }
 
@@ -69,6 +71,11 @@ export class NatsDriver implements NodeDriver {
   async stopLeft(node: MapNode): Promise<void> {
     const pid = natsPid(this.#filesOf(node))
     if (pid !== undefined) await stopNats(pid, stopTimeoutMs)
+  }
+
+  /** As the server said it at the last beat. */
+  versionOf(id: string): string | undefined {
+    return this.#versions.get(id)
   }
 
   /** The caller closes it. */
