@@ -65,9 +65,9 @@ export const rungs: readonly Rung[] = [
   {
     number: 9,
     title: 'message queue',
-    appears: 'a durable queue, workers of their own',
+    appears: 'jobs in three brokers, workers of their own by backlog',
     isBuilt: true,
-    change: { queue: { engine: 'jetstream', nodes: 3 }, worker: { count: 2 } },
+    change: { queue: { engine: 'jetstream', nodes: 3 }, worker: { count: 2, max: 4 } },
   },
   {
     number: 10,

@@ -33,7 +33,9 @@ async function climb(t: TestContext, to: number, { brokers, workers }: { brokers
   t.diagnostic(`rung ${to} after ${Date.now() - startMs} ms`)
   await waitWhole(system)
   assert.equal((await nodesOf(system, 'nats')).length, brokers)
-  assert.equal((await nodesOf(system, 'worker')).length, workers)
+  // Where there are some, their number follows the backlog.
+  const found = (await nodesOf(system, 'worker')).length
+  assert.ok(workers === 0 ? found === 0 : found >= workers, `${found} workers`)
   await systemClock.sleep(holdMs)
 }
 
