@@ -198,7 +198,7 @@ export class ControlServer extends Lifecycle {
    * system; a file states all that it wants.
    */
   #resolve(target: Target): Topology {
-    const { app, name, front, edge, web, database, cache, session } = this.#supervisor.keeper.map.topology
+    const { app, name, front, edge, web, worker, database, cache, session } = this.#supervisor.keeper.map.topology
     if ('topology' in target) return resolveTopology(target.topology)
     const { rung } = target
     if (!rungOf(rung).isBuilt)
@@ -217,6 +217,7 @@ export class ControlServer extends Lifecycle {
       edge: ownEdge,
       cache: ownCache,
       session: { idleMs: session.idleMs },
+      worker: { scale: worker.scale },
       web: {
         scale: web.scale,
         ...(web.command !== undefined && { command: web.command, healthPath: web.healthPath }),
