@@ -9,7 +9,11 @@ import type { BatchJob, Payload, TakenJob } from '../contract.ts'
 /** lost: somebody else may have it. draining: the worker stops. */
 export type AbortWhy = 'lost' | 'canceled' | 'timeout' | 'draining'
 
+let newest = 0
+
 export class HeldJob implements BatchJob {
+  /** Which of two that have one id was taken later: the former one's lease was lost unnoticed. */
+  readonly nth = ++newest
   readonly taken: TakenJob
   readonly id: string
   readonly queue: string

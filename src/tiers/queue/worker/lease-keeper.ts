@@ -72,8 +72,19 @@ export class LeaseKeeper {
       this.#mindTime(worker, job, now)
       if (job.leaseEndsAt - now < (leaseMs * 2) / 3 && job.abortedWhy !== 'lost') due.push(job)
     }
-    if (due.length > 0 && !this.#renewing.has(worker)) void this.#renew(worker, due.slice(0, renewJobsMax))
+    if (due.length > 0 && !this.#renewing.has(worker)) void this.#renew(worker, this.#newestOf(due))
     void worker.keepSlots()
+  }
+
+  /** A process that stood still may have taken a job again that it has still in hand. */
+  #newestOf(jobs: readonly HeldJob[]): HeldJob[] {
+    const byId = new Map<string, HeldJob>()
+    for (const job of jobs.slice(0, renewJobsMax)) {
+      const other = byId.get(job.id)
+      if (!other || other.nth < job.nth) byId.set(job.id, job)
+      if (other) this.#lose(other.nth < job.nth ? other : job)
+    }
+    return [...byId.values()]
   }
 
   #mindTime(worker: QueueWorker, job: HeldJob, now: number): void {

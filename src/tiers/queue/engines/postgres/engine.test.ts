@@ -8,6 +8,7 @@ import { startTestDatabase, type TestDatabase } from '../../../database/testing.
 import { queueConformance } from '../../conformance.ts'
 import type { QueueEngine } from '../../contract.ts'
 import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
+import { openJobLedger } from './ledger/ledger.ts'
 
 let database: TestDatabase
 let engine: QueueEngine
@@ -24,6 +25,7 @@ after(async () => {
 
 queueConformance('postgres', {
   engine: () => engine,
+  ledger: () => openJobLedger(() => database.db.shards()),
   transaction: (work) => database.db.slot(3).transaction(work),
 })
 
@@ -37,6 +39,6 @@ it('claims no more than it may while a table of many jobs has not been analysed'
 })
 
 async function migrationsSql(): Promise<string> {
-  const files = ['0001-jobs.sql', '0002-ring.sql']
+  const files = ['0001-jobs.sql', '0002-ring.sql', '0003-ledger.sql']
   return (await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))).join('\n')
 }

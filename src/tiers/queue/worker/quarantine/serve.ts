@@ -5,10 +5,11 @@
 
 import { Worker } from 'node:worker_threads'
 import { describeError, isTenfoldError, TenfoldError } from '../../../../base/errors.ts'
-import type { Payload, TakenJob } from '../../contract.ts'
+import type { Payload } from '../../contract.ts'
 import { HeldJob } from '../held-job.ts'
 import type { QueueWorker } from '../worker.ts'
 import type { FromQuarantine, ToQuarantine, VisitingJob } from './protocol.ts'
+import { takenJob } from './visiting-job.ts'
 
 const watchdogMs = 500
 
@@ -71,11 +72,6 @@ class VisitingHeldJob extends HeldJob {
   override get heartbeat(): () => void {
     return () => this.#say({ kind: 'heartbeat' })
   }
-}
-
-function takenJob({ publishedAtMs, key, trace, ...rest }: VisitingJob): TakenJob {
-  const publishedAt = new Date(publishedAtMs)
-  return { ...rest, publishedAt, key: key ?? undefined, trace: trace ?? undefined, isSuspect: true }
 }
 
 function startWatchdog(): void {
