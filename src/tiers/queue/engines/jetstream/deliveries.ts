@@ -19,6 +19,9 @@ const silentMsMax = 2 * heartbeatMs + 1000
 /** A lane that hands out one at a time may have jobs and yet give none: the server then answers when the pull's time is over. */
 const keyedMs = 5
 
+/** Of one answer. A server cuts off who does not read what it sends (max_pending, 64 MB unless it says otherwise). */
+const pullBytesMax = 8 * 1024 * 1024
+
 /** A message in our hands, leased to us by the server. */
 export interface Delivery {
   lane: Lane
@@ -46,6 +49,8 @@ export class LaneDeliveries {
   readonly #subject: string
   readonly #inbox: string
   readonly #callMsMax: number
+  /** A pull has no answer: servers say nothing of a consumer that is not there. */
+  readonly #onSilent: () => void
   /** What came without anybody waiting for it. */
   readonly #kept: Delivery[] = []
   /** Of keys, and the one job that it may have handed out is in this process's hands: there is nothing to take. */
@@ -54,7 +59,13 @@ export class LaneDeliveries {
   #short: Pull | undefined
   #standing: { name: string; heardAt: number; endsAt: number } | undefined
 
-  constructor(link: NatsLink, names: Names, lane: Lane, { inbox, callMsMax }: { inbox: string; callMsMax: number }) {
+  constructor(
+    link: NatsLink,
+    names: Names,
+    lane: Lane,
+    { inbox, callMsMax, onSilent }: { inbox: string; callMsMax: number; onSilent(): void },
+  ) {
+    this.#onSilent = onSilent
     this.#link = link
     this.lane = lane
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.stream}.${consumerOf(lane)}`
@@ -89,9 +100,12 @@ export class LaneDeliveries {
       finish: ended.resolve,
     }
     this.#short = pull
-    const how = isKeyed(this.lane) ? { expires: keyedMs * nanosInMs } : { no_wait: true }
+    const how = isKeyed(this.lane) ? { expires: keyedMs * nanosInMs } : { no_wait: true, max_bytes: pullBytesMax }
     this.#send(pull.name, { batch: pull.wanted, ...how })
-    const timer = setTimeout(pull.finish, this.#callMsMax)
+    const timer = setTimeout(() => {
+      pull.finish()
+      this.#onSilent()
+    }, this.#callMsMax)
     await ended.promise
     clearTimeout(timer)
     this.#short = undefined

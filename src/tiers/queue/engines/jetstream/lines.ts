@@ -99,7 +99,10 @@ export class Lines {
   #newLane(lane: Lane): LaneDeliveries {
     const consumer = consumerOf(lane)
     const inbox = `${this.#inbox}${consumer}.`
-    const deliveries = new LaneDeliveries(this.#link, this.#names, lane, { inbox, callMsMax: this.#callMsMax })
+    const deliveries = new LaneDeliveries(this.#link, this.#names, lane, {
+      ...{ inbox, callMsMax: this.#callMsMax },
+      onSilent: () => this.#remake(lane),
+    })
     this.#byInbox.set(inbox, deliveries)
     this.#byConsumer.set(consumer, deliveries)
     return deliveries
