@@ -14,6 +14,22 @@ interface Pending {
 }
 
 export class PublishBatch {
+  readonly #plain: Lane
+  /** A deduplication id may have to wait for somebody's transaction that has it; the others do not wait with it. */
+  readonly #named: Lane
+
+  constructor(engine: QueueEngine) {
+    this.#plain = new Lane(engine)
+    this.#named = new Lane(engine)
+  }
+
+  /** Resolves when the job is durable. @throws overloaded when too many wait already. */
+  add(job: NewJob): Promise<Published> {
+    return job.options.deduplicationId === undefined ? this.#plain.add(job) : this.#named.add(job)
+  }
+}
+
+class Lane {
   readonly #engine: QueueEngine
   #pending: Pending[] = []
   #isWriting = false
@@ -22,7 +38,6 @@ export class PublishBatch {
     this.#engine = engine
   }
 
-  /** Resolves when the job is durable. @throws overloaded when too many wait already. */
   add(job: NewJob): Promise<Published> {
     if (this.#pending.length >= pendingJobsMax)
       throw new TenfoldError('overloaded', `${pendingJobsMax} jobs wait to be published already`)
