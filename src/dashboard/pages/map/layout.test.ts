@@ -8,7 +8,7 @@ import type { Box } from './box.ts'
 import { fitMap } from './fit.ts'
 import { layoutMap } from './layout.ts'
 
-const roles = ['front', 'web', 'redis', 'postgres', 'worker'] as const
+const roles = ['front', 'web', 'redis', 'postgres', 'nats', 'worker'] as const
 
 function nodeOf(role: StatusNode['role'], number: number, host: number, region = 'us-east'): StatusNode {
   return {

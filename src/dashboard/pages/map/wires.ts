@@ -65,6 +65,11 @@ export function wiresOf(status: Status, metrics: Metrics): Wire[] {
     }
 
   const workers = nodes.filter((node) => node.role === 'worker')
+  const brokers = nodes.filter((node) => node.role === 'nats')
+  for (const broker of brokers) {
+    for (const web of alive) wire(web.id, broker, undefined)
+    for (const worker of workers) wire(broker.id, worker, rateOf(worker))
+  }
   const readsFromReplicas = status.topology.database.replicas > 0
   for (const database of nodes.filter((node) => node.role === 'postgres')) {
     const isPrimary = database.database !== 'replica'
@@ -74,7 +79,9 @@ export function wiresOf(status: Status, metrics: Metrics): Wire[] {
         const share = own === undefined ? rateOf(web) : own * shareOf(web, alive, rateOf)
         wire(web.id, database, share, alive.length === 1 ? own : undefined)
       }
-    if (isPrimary) for (const worker of workers) wire(database.id, worker, rateOf(worker), rateOf(worker))
+    // Where there are brokers, workers have their jobs from those.
+    if (isPrimary && brokers.length === 0)
+      for (const worker of workers) wire(database.id, worker, rateOf(worker), rateOf(worker))
   }
   return [...wires, ...replicationOf(status)]
 }
