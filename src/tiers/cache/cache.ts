@@ -24,7 +24,7 @@ import { earlyFrom, isEarly } from './early-refresh.ts'
 import { Failures } from './failures.ts'
 import { Flights } from './flights.ts'
 import { isShared, type SharedCacheEngine } from './shared/contract.ts'
-import { type Loaded, leaseMs, loadOnce } from './shared/load-once.ts'
+import { holdOn, type Loaded, leaseMs, loadOnce } from './shared/load-once.ts'
 import { bothTags, checkTag, type Terms, termsOf } from './terms.ts'
 import { openThrough } from './through.ts'
 
@@ -247,11 +247,20 @@ class NamedCache implements CacheNamespace {
     const engine = this.#engine
     const terms = termsOf(options, this.#defaults)
     const claim = isShared(engine) ? await engine.claim(full, { leaseMs, tags: terms.tags, isChange: true }) : undefined
+    const storing = new AbortController()
+    // However long it takes: nobody else fills in what was there before, which would stay should this process die just after.
+    const holding =
+      isShared(engine) && claim?.outcome === 'lease'
+        ? holdOn(engine, claim.lease, this.#shared.clock, storing.signal)
+        : undefined
     try {
       await store()
     } catch (error) {
       await this.delete(key)
       throw error
+    } finally {
+      storing.abort()
+      await holding
     }
     if (!isShared(engine) || !claim || value === undefined) return this.set(key, value, options)
     this.#shared.flights.changed(full)

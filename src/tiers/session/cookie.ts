@@ -9,6 +9,8 @@ import { sessionCookieName as cookieName } from './contract.ts'
 const idBytes = 18
 const idCharacters = 24
 const signatureCharacters = 43
+/** A browser sends one, or one more for each path that had one; who sends many makes us reckon. */
+const cookiesTriedMax = 4
 
 /** Never begins with a dash: a command line would take it for an option. */
 export function newSessionId(): string {
@@ -26,7 +28,7 @@ export interface SignedCookie {
 
 /** `unknown-key`: there is one as we write them, and none of the keys has signed it. */
 export function readCookie(header: string, keys: readonly string[]): SignedCookie | 'unknown-key' | undefined {
-  let isUnknown = false
+  let tried = 0
   for (let from = header.indexOf(cookieName); from !== -1; from = header.indexOf(cookieName, from + 1)) {
     if (!isNameAt(header, from)) continue
     const start = from + cookieName.length + 1
@@ -35,9 +37,9 @@ export function readCookie(header: string, keys: readonly string[]): SignedCooki
     if (!isOurForm(value)) continue
     const found = verify(value, keys)
     if (found) return found // several can be there, of other paths: the one that is ours counts
-    isUnknown = true
+    if (++tried === cookiesTriedMax) break
   }
-  return isUnknown ? 'unknown-key' : undefined
+  return tried > 0 ? 'unknown-key' : undefined
 }
 
 function isNameAt(header: string, from: number): boolean {

@@ -127,6 +127,7 @@ describe('what was replaced does not come back', () => {
       assert.equal(await living.get('7'), 'old')
       void dying.set('7', 'new')
       await stores.promise
+      await one.close() // a process that is dead holds on to nothing
       await waitUntil(async () => (await living.get('7')) === 'new', { what: 'the end of the old', timeoutMs: waitMs })
     }))
 

@@ -11,6 +11,8 @@ import type { Lease, SharedCacheEngine } from './contract.ts'
 /** How long a dead loader keeps the others waiting. One that lives holds on to its lease three times within it. */
 export const leaseMs = 2000
 const extendMs = leaseMs / 3
+/** A load, or a store, that hangs must not keep everybody else from it for ever; what it brings after that is not kept. */
+const holdMsMax = 60_000
 /** First and longest pause between two looks; each is by chance up to twice the one before. */
 const lookMsMin = 5
 const lookMsMax = 50
@@ -82,8 +84,23 @@ async function loadUnder(
   }
 }
 
-/** Until the load is over, or the lease is lost: a change of the key has ended it, and what is loaded is not kept. */
-async function holdOn(engine: SharedCacheEngine, lease: Lease, clock: Clock, signal: AbortSignal): Promise<void> {
-  do await clock.sleep(extendMs, signal)
-  while (!signal.aborted && (await engine.extend(lease, leaseMs)))
+/**
+ * Until `signal`, or until the lease is lost: a change of the key has ended it. No answer looks the same as that, so that it is
+ * asked for again for as long as the lease would last.
+ */
+export async function holdOn(
+  engine: SharedCacheEngine,
+  lease: Lease,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const endMs = clock.monotonic() + holdMsMax
+  let heldUntilMs = clock.monotonic() + leaseMs
+  while (clock.monotonic() < endMs) {
+    await clock.sleep(extendMs, signal)
+    if (signal.aborted) return
+    const askedAtMs = clock.monotonic()
+    if (await engine.extend(lease, leaseMs)) heldUntilMs = askedAtMs + leaseMs
+    else if (askedAtMs >= heldUntilMs) return
+  }
 }

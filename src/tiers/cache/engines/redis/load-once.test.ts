@@ -106,3 +106,22 @@ it('a loader that takes longer than a lease keeps it, one that fails hands it on
   await servers[0]?.kill()
   assert.equal((await loadOnce(cache, 'alone', good))?.value, 'good')
 })
+
+it('a lease is held on to though one extension was not answered, but not when it is lost', async () => {
+  await using servers = await startServers(1)
+  await using cache = await openOver(servers)
+  let asked = 0
+  const unheard: typeof cache.extend = async (lease, ms) => (++asked === 1 ? false : cache.extend(lease, ms))
+  const slow = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2600))
+    return { kept: keptOf('slow'), keepMs: 60_000 }
+  }
+  const lost = async () => {
+    await cache.set('lost', keptOf('newer'), 60_000)
+    return slow()
+  }
+  await Promise.all([loadOnce({ ...cache, extend: unheard }, 'slow', slow), loadOnce(cache, 'lost', lost)])
+  assert.ok(asked > 1)
+  assert.equal((await cache.get('slow'))?.value, 'slow')
+  assert.equal((await cache.get('lost'))?.value, 'newer')
+})

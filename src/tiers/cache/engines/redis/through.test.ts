@@ -42,3 +42,31 @@ it('ends with what was stored last, or with nothing, whichever writer comes to t
     for (const engine of engines) await engine.close()
   }
 })
+
+it('a store that takes longer than a lease keeps others from filling in what was there before, and its value is kept', async () => {
+  await using servers = await startServers(1)
+  const truth = new Map([['key', 'old']])
+  const open = async (store: () => Promise<void>) => {
+    const engine = new TwoLevels(openMemoryCache({ bytesMax: 1_000_000 }), await openOver(servers))
+    const options = { name: 'slow', ttl: '1m', load: async (key: string) => truth.get(key), store } as const
+    return { engine, things: openCache(engine).through<string>(options) }
+  }
+  const begun = Promise.withResolvers<void>()
+  const writer = await open(async () => {
+    begun.resolve()
+    await new Promise((resolve) => setTimeout(resolve, 2600))
+    truth.set('key', 'new')
+  })
+  const reader = await open(async () => {})
+  try {
+    const setting = writer.things.set('key', 'new')
+    await begun.promise
+    const reading = reader.things.get('key')
+    await setting
+    assert.equal(await reading, 'new', 'it waited for what was being stored')
+    assert.equal((await reader.engine.get('slow:key'))?.value, 'new')
+  } finally {
+    await writer.engine.close()
+    await reader.engine.close()
+  }
+})

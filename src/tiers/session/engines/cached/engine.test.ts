@@ -174,6 +174,23 @@ describe('sessions with a copy in the shared cache', () => {
     assert.equal(asked[0], true)
   })
 
+  it('who does not wait for the copy that another one makes reads no less than it', async () => {
+    const asked: unknown[] = []
+    const truth: SessionEngine = {
+      ...truths[0],
+      load(id, options) {
+        asked.push(options?.isNewest)
+        return truths[0].load(id, options)
+      },
+    }
+    const id = newSessionId()
+    await truths[0].create(id, { n: 1 }, idleMs)
+    const claim = await storeOf(1).claim(keyOf(id), { leaseMs: 10_000 })
+    assert.equal(claim.outcome, 'lease')
+    assert.deepEqual(await fieldsOf(openCachedSessions(truth, storeOf(0), always), id), { n: 1 })
+    assert.deepEqual(asked, [true])
+  })
+
   it('50 writers in two processes, and readers beside them, keep all 50 fields', async () => {
     const id = newSessionId()
     await engines[0].create(id, {}, idleMs)

@@ -41,8 +41,9 @@ export function openCachedSessions(
     const claim = await shared.claim(key, { leaseMs })
     if (claim.outcome === 'lease') return loadUnder(claim.lease, id)
     const found = claim.outcome === 'found' ? storedIn(claim.kept, clock.now()) : undefined
-    // Somebody else makes the copy, or the store cannot be asked: one row is read sooner than waited for.
-    return found ?? database.load(id)
+    // Somebody else makes the copy, or the store cannot be asked: one row is read sooner than waited for. Of the first the
+    // newest, since whoever asks after this one may be given that copy already.
+    return found ?? database.load(id, { isNewest: claim.outcome === 'wait' })
   }
 
   async function loadUnder(lease: Lease, id: string): Promise<StoredSession | undefined> {
