@@ -118,9 +118,10 @@ export class JetStreamQueue implements QueueEngine {
     const held = jobs.flatMap((job) => this.#leases.of(job.home) ?? [])
     const askedAt = performance.now()
     await Promise.all(held.map(({ delivery }) => this.#lanes.ackMsFor(delivery.lane, leaseMs)))
-    const saying = this.#say(held, words.working)
-    const canceled = await this.#options.ledger.cancels.among(held.map(({ id }) => id)).catch((): string[] => [])
-    await saying
+    const [canceled] = await Promise.all([
+      this.#options.ledger.cancels.among(held.map(({ id }) => id)).catch((): string[] => []),
+      this.#say(held, words.working),
+    ])
     for (const lease of held) lease.until = askedAt + leaseMs
     return jobs.flatMap((job): Array<{ job: TakenJob; why: 'lost' | 'canceled' }> => {
       if (!this.#leases.of(job.home)) return [{ job, why: 'lost' }]
@@ -226,6 +227,7 @@ export class JetStreamQueue implements QueueEngine {
     const { postgres, shards, log } = this.#options
     return new Relay({
       ...{ postgres, shards, log, limits: this.#limits, isUp: () => this.#link.isUp },
+      sweep: () => this.#notes.sweep(),
       publish: async (jobs) => {
         const outgoing = jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))
         await this.#publishes.publish(outgoing)
@@ -271,11 +273,12 @@ export class JetStreamQueue implements QueueEngine {
 
   async #finish(held: readonly Lease[], text: string): Promise<void> {
     if (held.length === 0) return
+    // First: were it to come after and not be done, nobody could ever use the id again.
+    await freeUnique(this.#options.shards(), held)
     await this.#say(held, text)
     for (const lease of held) this.#forget(lease)
     const noted = held.filter(({ hasNote }) => hasNote).map(({ id }) => id)
     if (noted.length > 0) void this.#notes.drop(noted)
-    await freeUnique(this.#options.shards(), held)
   }
 
   #say(held: readonly Lease[], text: string): Promise<void> {

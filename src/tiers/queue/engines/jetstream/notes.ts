@@ -87,12 +87,12 @@ export class Notes {
   /** Those that are kept, by id; undefined when they cannot be read now. */
   async read(ids: readonly string[]): Promise<ReadonlyMap<string, KeptNote> | undefined> {
     if (ids.length === 0) return new Map()
-    const rows = await this.#try(this.#home.query<NoteRow>(readStatement, [ids]), 'read')
+    const rows = await this.#try(() => this.#home.query<NoteRow>(readStatement, [ids]), 'read')
     return rows && new Map(rows.map((row) => [row.id, keptNoteOf(row)]))
   }
 
   async drop(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#try(this.#home.query(dropStatement, [ids]), 'deleted')
+    if (ids.length > 0) await this.#try(() => this.#home.query(dropStatement, [ids]), 'deleted')
   }
 
   /** Jobs that wait for their next attempt, by queue. */
@@ -102,7 +102,7 @@ export class Notes {
   }
 
   async sweep(): Promise<void> {
-    await this.#try(this.#home.query(sweepStatement, [keepDays]), 'swept')
+    await this.#try(() => this.#home.query(sweepStatement, [keepDays]), 'swept')
   }
 
   get #home(): ShardDatabase {
@@ -125,27 +125,19 @@ export class Notes {
         notes.map(({ delayMs }) => delayMs),
         notes.map(({ failure }) => failure && JSON.stringify(failure)),
       ]
-      try {
-        await this.#try(this.#home.query(writeStatement, values), 'written')
-      } catch (error) {
-        this.#tell(error, 'written')
-      }
+      await this.#try(() => this.#home.query(writeStatement, values), 'written')
       for (const { done } of batch) done()
     }
     this.#isWriting = false
   }
 
-  async #try<T>(work: Promise<T>, what: string): Promise<T | undefined> {
+  async #try<T>(work: () => Promise<T>, what: string): Promise<T | undefined> {
     try {
-      return await withTimeout(work, noteMsMax, 'notes of jobs')
+      return await withTimeout(work(), noteMsMax, 'notes of jobs')
     } catch (error) {
-      this.#tell(error, what)
+      this.#log.warn({ err: error }, `notes of jobs could not be ${what}: ${describeError(error)}`)
       return undefined
     }
-  }
-
-  #tell(error: unknown, what: string): void {
-    this.#log.warn({ err: error }, `notes of jobs could not be ${what}: ${describeError(error)}`)
   }
 }
 

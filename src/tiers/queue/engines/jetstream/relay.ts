@@ -17,6 +17,7 @@ import { handOver, queuesWithJobs, uniqueAtOf } from './outbox.ts'
 
 /** Shorter than the time in which the server knows a message's name again, so that who comes after a dead relay doubles nothing. */
 const leaseMs = 30_000
+const sweepMs = 600_000
 
 export interface RelayedJob {
   job: NewJob
@@ -31,6 +32,8 @@ export interface RelayOptions {
   isUp(): boolean
   /** Resolves when all are durable on the server. */
   publish(jobs: readonly RelayedJob[]): Promise<void>
+  /** Forgets what is over; asked for now and then. */
+  sweep(): Promise<void>
 }
 
 export class Relay {
@@ -68,6 +71,7 @@ export class Relay {
       this.#waking.abort()
     })
     let lookedAt = Number.NEGATIVE_INFINITY
+    let sweptAt = performance.now()
     let wasTold = false
     while (!signal.aborted) {
       this.#waking = new AbortController()
@@ -87,6 +91,10 @@ export class Relay {
             isMore = true
           }
           wasTold = false
+        }
+        if (performance.now() - sweptAt >= sweepMs) {
+          sweptAt = performance.now()
+          await this.#options.sweep()
         }
       } catch (error) {
         if (!wasTold) log.warn({ err: error }, `jobs could not be relayed, for now: ${describeError(error)}`)
