@@ -2,6 +2,7 @@
 
 import type { QueryExecutorProvider } from 'kysely'
 import { TenfoldError } from '../../base/errors.ts'
+import { currentTrace } from '../../base/trace.ts'
 import type { NewJob, Payload, Published, Publisher, PublishOptions, QueueEngine } from './contract.ts'
 import type { Definitions } from './definitions.ts'
 import { checkJob, noOptions, publishManyMax } from './options.ts'
@@ -34,14 +35,16 @@ function publisherOf(
 ): Publisher {
   /** With its schema, which may take a while. */
   async function checked(queue: string, payload: Payload, options: PublishOptions): Promise<NewJob> {
-    const job = checkJob(queue, payload, options)
+    const job = traced(checkJob(queue, payload, options))
     // As its handler will get it: a Date is text by then.
     await definitions.fitOf(queue)?.(JSON.parse(job.body))
     return job
   }
   return {
     async publish(queue, payload, options = noOptions) {
-      const job = definitions.fitOf(queue) ? await checked(queue, payload, options) : checkJob(queue, payload, options)
+      const job = definitions.fitOf(queue)
+        ? await checked(queue, payload, options)
+        : traced(checkJob(queue, payload, options))
       const admitted = definitions.admit(queue, 1)
       if (admitted) await admitted
       const published = await publishOne(job)
@@ -65,5 +68,11 @@ function publisherOf(
 }
 
 function tell(queue: string, { id, isNew }: Published): void {
-  if (isNew) tellJob('published', { queue, id, attempt: 0, trace: undefined })
+  if (isNew) tellJob('published', { queue, id, attempt: 0, trace: currentTrace() })
+}
+
+function traced(job: NewJob): NewJob {
+  const trace = currentTrace()
+  if (trace !== undefined) job.trace = trace
+  return job
 }

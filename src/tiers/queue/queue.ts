@@ -4,6 +4,7 @@ import type { BaseLogger } from 'pino'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
+import { currentTrace } from '../../base/trace.ts'
 import type { Queue, QueueEngine } from './contract.ts'
 import { Definitions } from './definitions.ts'
 import type { JobLedger } from './ledger/contract.ts'
@@ -82,7 +83,8 @@ export class QueueTier {
         },
         ...{ log, clock },
       })
-    this.#streams = streamEngine && new StreamTier(streamEngine, { log, node: holder, clock, random })
+    this.#streams =
+      streamEngine && new StreamTier(streamEngine, { log, node: holder, clock, random, trace: currentTrace })
     const streams = this.#streams ?? noStreams
     this.queue = {
       ...publisher,

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { z } from 'zod'
 import { waitUntil } from '../../base/limits.ts'
+import { runInTrace } from '../../base/trace.ts'
 import type { QueueConformance } from './conformance.ts'
 import type { HandleOptions, Job } from './contract.ts'
 import { Bench, newName, numbersOf, timeoutMs } from './testing/suite.ts'
@@ -216,6 +217,24 @@ export function workerConformance(suite: QueueConformance): void {
       assert.match(state?.failures.at(-1)?.reason ?? '', /does not fit the schema/)
     })
     assert.deepEqual(at, [new Date('2026-11-25T00:00:00Z')])
+  })
+
+  it('a job belongs to the trace of whoever published it, and so do the jobs that it publishes', async () => {
+    const queue = newName()
+    const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    const traces: Array<string | undefined> = []
+    await bench.withTier(async (tier) => {
+      tier.queue.handle(queue, {}, async (job) => {
+        traces.push(job.trace)
+        await new Promise((resolve) => setImmediate(resolve))
+        if (traces.length === 1) await tier.queue.publish(queue, {})
+      })
+      await runInTrace(trace, () => tier.queue.publish(queue, {}))
+      tier.startWorkers()
+      await until('both', () => traces.length === 2)
+      await until('an empty queue', () => isEmpty(queue))
+    })
+    assert.deepEqual(traces, [trace, trace])
   })
 
   it('refuses publishes while too many jobs wait, and takes them again after', async () => {

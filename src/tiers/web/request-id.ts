@@ -14,8 +14,13 @@ export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): stri
   return `${prefix}-${(++count).toString(36)}`
 }
 
-/** The trace id of a W3C Traceparent header (version 00), or undefined. */
-export function traceIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
+/** A W3C Traceparent header (version 00), or undefined. */
+export function traceparentOf({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
   const given = headers['traceparent']
-  return typeof given === 'string' ? /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(given)?.[1] : undefined
+  return typeof given === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(given) ? given : undefined
+}
+
+/** The trace's id in it. */
+export function traceIdOf(request: Pick<IncomingMessage, 'headers'>): string | undefined {
+  return traceparentOf(request)?.slice(3, 35)
 }

@@ -4,12 +4,13 @@
 import type { RequestListener } from 'node:http'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { TenfoldError } from '../../base/errors.ts'
+import { runInTrace } from '../../base/trace.ts'
 import { addAssets } from './assets/serve.ts'
 import { type BeginRequest, requestBeginner } from './begin-request.ts'
 import { addScopes, openScope, setToken } from './causal-cookie.ts'
 import { answerError, answerNotFound } from './errors.ts'
 import { addHealth } from './health.ts'
-import { requestIdOf } from './request-id.ts'
+import { requestIdOf, traceparentOf } from './request-id.ts'
 import { addSession, openSession, saveSessions } from './sessions.ts'
 import type { WebOptions } from './web-options.ts'
 
@@ -64,7 +65,10 @@ function addRequestHook<DB>(http: FastifyInstance, options: WebOptions<DB>, begi
     begin(request, reply)
     if (options.inFlight() > options.requestsMax)
       done(new TenfoldError('overloaded', `${options.requestsMax} requests are under way already; try again`))
-    else openScope(request, causality, () => openSession(request, sessions, done))
+    else
+      runInTrace(traceparentOf(request), () =>
+        openScope(request, causality, () => openSession(request, sessions, done)),
+      )
   })
 }
 

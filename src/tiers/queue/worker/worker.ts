@@ -5,6 +5,7 @@
 // engine hints, a job of a key ended (the next of its key may come); or after a wait that doubles while there is nothing.
 
 import { describeError, TenfoldError } from '../../../base/errors.ts'
+import { runInTrace } from '../../../base/trace.ts'
 import type { Handler, ManyHandler, Payload, TakenJob } from '../contract.ts'
 import { type HandleTerms, pollMsMax, pollMsMin } from '../options.ts'
 import type { WorkerContext } from './context.ts'
@@ -230,7 +231,7 @@ export class QueueWorker {
     this.#calls++
     this.#running.set(job, { left: 1 })
     this.#startNow(job)
-    const run = this.fit ? this.#fitted([job]).then(([it]) => it && handler(it)) : called(handler, job)
+    const run = this.fit ? this.#fitted([job]).then(([it]) => it && called(handler, it)) : called(handler, job)
     run.then(
       () => this.end(job, fine),
       (reason: unknown) => this.end(job, { isFine: false, reason }),
@@ -345,7 +346,7 @@ const fine: RunEnd = { isFine: true }
 
 function called(handler: Handler, job: HeldJob): Promise<void> {
   try {
-    return Promise.resolve(handler(job))
+    return Promise.resolve(runInTrace(job.trace, () => handler(job)))
   } catch (error) {
     return Promise.reject(error)
   }

@@ -5,6 +5,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { describeError, isTenfoldError, TenfoldError } from '../../../../base/errors.ts'
+import { runInTrace } from '../../../../base/trace.ts'
 import type { Payload } from '../../contract.ts'
 import { HeldJob } from '../held-job.ts'
 import type { QueueWorker } from '../worker.ts'
@@ -45,8 +46,8 @@ async function runJob(
     if (!worker) throw new TenfoldError('not-found', `this app has no handler for queue ${job.queue}`)
     job.startedAt = performance.now()
     if (worker.fit) job.payload = await worker.fit(job.payload)
-    if ('one' in worker.work) await worker.work.one(job)
-    else await worker.work.many([job])
+    const { work } = worker
+    await runInTrace(job.trace, () => ('one' in work ? work.one(job) : work.many([job])))
     if (job.failure) throw job.failure.reason
     return undefined
   } catch (error) {
