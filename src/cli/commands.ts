@@ -14,6 +14,11 @@ import { edge } from './edge.ts'
 import { fault } from './fault.ts'
 import { logs } from './logs.ts'
 import { purge } from './purge.ts'
+import { queue } from './queue.ts'
+import { queueDead } from './queue-dead.ts'
+import { queueCancel, queueJob } from './queue-job.ts'
+import { queueSchedules } from './queue-schedules.ts'
+import { queueRewind, queueStreams } from './queue-streams.ts'
 import { scale } from './scale.ts'
 import { seed } from './seed.ts'
 import { sessionsList, sessionsRevoke, sessionsRotateKey } from './sessions.ts'
@@ -34,6 +39,13 @@ export const commands: readonly Command[] = [
   edge,
   cache,
   purge,
+  queue,
+  queueJob,
+  queueDead,
+  queueCancel,
+  queueSchedules,
+  queueStreams,
+  queueRewind,
   sessionsList,
   sessionsRevoke,
   sessionsRotateKey,

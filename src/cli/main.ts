@@ -16,14 +16,14 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(`${overview()}\n`)
     return name === undefined ? 2 : 0
   }
-  const command = commands.find((candidate) => candidate.name === name)
-  if (command) return runCommand(command, rest)
   const ofTwoWords = commands.find((candidate) => candidate.name === `${name} ${rest[0]}`)
-  if (!ofTwoWords) {
+  if (ofTwoWords) return runCommand(ofTwoWords, rest.slice(1))
+  const command = commands.find((candidate) => candidate.name === name)
+  if (!command) {
     process.stderr.write(`error: there is no command ${name}\n\n${overview()}\n`)
     return 2
   }
-  return runCommand(ofTwoWords, rest.slice(1))
+  return runCommand(command, rest)
 }
 
 async function runCommand(command: Command, args: string[]): Promise<number> {

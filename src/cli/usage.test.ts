@@ -9,12 +9,15 @@ import { test } from 'node:test'
 const main = join(import.meta.dirname, 'main.ts')
 
 test('wrong usage ends with 2 and says what is right, without a system', async () => {
-  const wrong = ['purge --soft', 'purge --url a', 'edge x', 'scale front x']
+  const wrong = [
+    ...['purge --soft', 'purge --url a', 'edge x', 'scale front x'],
+    ...['queue x', 'queue dead', 'queue dead redrive', 'queue dead drop x', 'queue cancel mail x', 'queue rewind s g'],
+  ]
   await Promise.all(
     wrong.map(async (line) => {
       const { code, err, out } = await run(line)
       assert.deepEqual([code, out], [2, ''], `${line}: ${err}`)
-      assert.match(err, /^error: .+\nusage: tenfold (purge|edge|scale)\b/s, line)
+      assert.match(err, /^error: .+\nusage: tenfold (purge|edge|scale|queue)\b/s, line)
     }),
   )
 })

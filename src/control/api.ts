@@ -2,6 +2,18 @@
 
 import type { RotatedKeys } from '../map/cookie-keys.ts'
 import type { Durability, MapNode, MapRegion } from '../map/map.ts'
+import type {
+  DeadChoice,
+  QueueAnswers,
+  Redriven,
+  SeenDead,
+  SeenFailure,
+  SeenJob,
+  SeenPlace,
+  SeenSchedule,
+  SeenStream,
+} from '../processes/queue/desk.ts'
+import type { SeenEvent } from '../processes/queue/report.ts'
 import type { SeenSession } from '../processes/session-desk.ts'
 import type { SalvagedChange, SalvageHeader } from '../programs/postgres/salvage/format.ts'
 import type { LeftOut, ReplayReport } from '../programs/postgres/salvage/replay.ts'
@@ -11,6 +23,7 @@ import type { BrokerStatus } from '../supervisor/broker-status.ts'
 import type { CacheName, CacheNodeReport, CacheSummary } from '../supervisor/cache.ts'
 import type { EdgeSummary, Purged } from '../supervisor/edge.ts'
 import type { SystemEvent } from '../supervisor/events.ts'
+import type { JobLife, QueueState, QueueSummary } from '../supervisor/queue.ts'
 import type { ListedSalvage } from '../supervisor/replication/salvage.ts'
 import type { ScaleStatus } from '../supervisor/scaling/scaler.ts'
 import type { EdgeReport, Purge } from '../tiers/edge/contract.ts'
@@ -73,15 +86,28 @@ export type {
   CacheName,
   CacheNodeReport,
   CacheSummary,
+  DeadChoice,
   EdgeReport,
   EdgeSummary,
+  JobLife,
   LeftOut,
   ListedSalvage,
   Purge,
   Purged,
+  QueueAnswers,
+  QueueState,
+  QueueSummary,
+  Redriven,
   RotatedKeys,
   SalvagedChange,
+  SeenDead,
+  SeenEvent,
+  SeenFailure,
+  SeenJob,
+  SeenPlace,
+  SeenSchedule,
   SeenSession,
+  SeenStream,
 }
 
 /** Some of a salvage file's transactions, of each some of its changes. */

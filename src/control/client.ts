@@ -7,18 +7,26 @@ import type {
   ArchiveListing,
   CacheSummary,
   ControlEvents,
+  DeadChoice,
   EdgeSummary,
   FaultKind,
+  JobLife,
   ListedSalvage,
   LogLine,
   NodeMetrics,
   Plan,
   Purge,
   Purged,
+  QueueAnswers,
+  QueueSummary,
+  Redriven,
   RotatedKeys,
   SalvagePage,
   SalvageReplay,
+  SeenPlace,
+  SeenSchedule,
   SeenSession,
+  SeenStream,
   Status,
   Target,
 } from './api.ts'
@@ -134,6 +142,49 @@ export class ControlClient {
     return this.#call('GET', '/api/cache')
   }
 
+  /** Each queue: what waits, how fast it goes, what fails. */
+  queue(): Promise<QueueSummary> {
+    return this.#call('GET', '/api/queue')
+  }
+
+  /** Where a job is and what became of it so far. Without a queue it is looked for in all of them. */
+  job(id: string, queue?: string): Promise<JobLife> {
+    return this.#call('GET', `/api/queue/jobs/${encodeURIComponent(id)}${searchOf({ queue })}`)
+  }
+
+  /** Dead jobs, newest first. */
+  deadJobs(page: { queue?: string; limit?: number; before?: string } = {}): Promise<QueueAnswers['dead']> {
+    return this.#call('GET', `/api/queue/dead${searchOf(page)}`)
+  }
+
+  /** Publishes dead jobs again. What was is not published a second time: may be repeated. */
+  redrive(choice: DeadChoice): Promise<Redriven> {
+    return this.#call('POST', '/api/queue/redrive', choice)
+  }
+
+  /** Forgets dead jobs. */
+  dropDead(choice: DeadChoice): Promise<{ dropped: number }> {
+    return this.#call('POST', '/api/queue/drop', choice)
+  }
+
+  /** 'canceled': it is gone. 'asked': a worker has it, and its signal aborts. 'unknown': done, dead or never there. */
+  cancelJob(queue: string, id: string): Promise<QueueAnswers['cancel']> {
+    return this.#call('POST', '/api/queue/cancel', { queue, id })
+  }
+
+  async schedules(): Promise<SeenSchedule[]> {
+    return (await this.#call<{ schedules: SeenSchedule[] }>('GET', '/api/queue/schedules')).schedules
+  }
+
+  async streams(): Promise<SeenStream[]> {
+    return (await this.#call<{ streams: SeenStream[] }>('GET', '/api/queue/streams')).streams
+  }
+
+  /** Sends a group of a stream to a place. @throws not-found */
+  async rewind(stream: string, group: string, to: SeenPlace): Promise<void> {
+    await this.#call('POST', '/api/queue/rewind', { stream, group, to })
+  }
+
   async logs(query: { node?: string; lines?: number; grep?: string } = {}): Promise<LogLine[]> {
     const search = new URLSearchParams()
     for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value))
@@ -219,6 +270,12 @@ export class ControlClient {
       error?.message ?? `${method} ${path} answered ${response.status}`,
     )
   }
+}
+
+function searchOf(query: Record<string, string | number | undefined>): string {
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value))
+  return search.size === 0 ? '' : `?${search}`
 }
 
 function parseEvent(block: string): ControlEvent | undefined {

@@ -19,6 +19,8 @@ const soft = z
   .describe('It stays, and is given only after a server said that it still holds, or when none answers.')
 
 const userId = z.string().min(1).max(1024)
+const queueName = z.string().min(1).max(100)
+const jobId = z.uuid()
 
 export const bodies = {
   target,
@@ -50,6 +52,20 @@ export const bodies = {
       .default(false)
       .describe('Somebody else may have the old keys: none verifies any more, and everybody is logged out.'),
   }),
+  deadJobs: z.union([
+    z.strictObject({ ids: z.array(jobId).min(1).max(500).describe('Ids of dead jobs.') }),
+    z.strictObject({ queue: queueName.describe('All dead jobs of a queue; at most 10,000 in one call.') }),
+  ]),
+  cancel: z.strictObject({ queue: queueName, id: jobId }),
+  rewind: z.strictObject({
+    stream: queueName,
+    group: queueName,
+    to: z.union([
+      z.enum(['start', 'now']),
+      z.strictObject({ at: z.iso.datetime({ offset: true }).describe('The first entry that is not older.') }),
+      z.strictObject({ position: z.string().min(1).max(256).describe('This entry is the next.') }),
+    ]),
+  }),
   replay: z.strictObject({
     file: z.string().optional().describe('Name of a salvage file; the newest when left out.'),
     dryRun: z.boolean().default(false).describe('Tells what would happen, and does nothing.'),
@@ -69,6 +85,16 @@ export const salvageQuery = z.strictObject({
 })
 
 export const sessionsQuery = z.strictObject({ user: userId.describe('The field userId of its sessions.') })
+
+export const deadQuery = z.strictObject({
+  queue: queueName.optional().describe('All queues when left out.'),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  before: z.string().max(100).optional().describe('`next` of the page before.'),
+})
+
+export const jobQuery = z.strictObject({
+  queue: queueName.optional().describe('It is looked for in all of them when left out.'),
+})
 
 interface Route {
   method: 'get' | 'post'
@@ -152,6 +178,39 @@ const routes: readonly Route[] = [
     path: '/api/sessions/rotate-key',
     summary: 'Lets a new key sign cookies. Old ones verify as long as what they signed can live: nobody is logged out.',
     body: bodies.rotateKey,
+  },
+  {
+    method: 'get',
+    path: '/api/queue',
+    summary: 'Each queue: what waits and since when, rates, failures, the slowest runs.',
+  },
+  {
+    method: 'get',
+    path: '/api/queue/jobs/{id}',
+    summary: "One job's life: where it is now, and what every process saw of it.",
+    query: jobQuery,
+  },
+  { method: 'get', path: '/api/queue/dead', summary: 'Dead jobs with their reasons, newest first.', query: deadQuery },
+  {
+    method: 'post',
+    path: '/api/queue/redrive',
+    summary: 'Publishes dead jobs again, with all their attempts before them.',
+    body: bodies.deadJobs,
+  },
+  { method: 'post', path: '/api/queue/drop', summary: 'Forgets dead jobs.', body: bodies.deadJobs },
+  {
+    method: 'post',
+    path: '/api/queue/cancel',
+    summary: 'Takes a job out, or asks the worker that has it to stop.',
+    body: bodies.cancel,
+  },
+  { method: 'get', path: '/api/queue/schedules', summary: 'Schedules: when each fires next, and when it did last.' },
+  { method: 'get', path: '/api/queue/streams', summary: 'Streams with their groups: where each is, how far behind.' },
+  {
+    method: 'post',
+    path: '/api/queue/rewind',
+    summary: 'Sends a group of a stream back or forward.',
+    body: bodies.rewind,
   },
   {
     method: 'post',

@@ -27,6 +27,7 @@ import { MetricsSampler, renderPrometheus } from './metrics.ts'
 import { addMigrateRoutes } from './migrate-routes.ts'
 import { bodies, logsQuery, openApiDocument } from './openapi.ts'
 import type { ControlPort } from './port.ts'
+import { addQueueRoutes, renderQueue } from './queue-routes.ts'
 import { addSalvageRoutes } from './salvage-routes.ts'
 import { addSessionRoutes } from './session-routes.ts'
 import { type SupervisorRecord, statusOf } from './status.ts'
@@ -161,6 +162,7 @@ export class ControlServer extends Lifecycle {
     addEdgeRoutes(http, this.#supervisor)
     addSessionRoutes(http, this.#supervisor)
     addCacheRoutes(http, this.#supervisor)
+    addQueueRoutes(http, this.#supervisor)
     http.post('/api/fault', async (request) => {
       const { kind, node: id } = parse(bodies.fault, request.body)
       const node = keeper.node(id)
@@ -177,8 +179,11 @@ export class ControlServer extends Lifecycle {
     http.get('/api/metrics', async () => ({ nodes: await sampler.sample() }))
     http.get('/metrics', async (_request, reply) => {
       reply.type('text/plain; version=0.0.4')
-      const [nodes, cacheReport] = await Promise.all([sampler.sample(), this.#supervisor.cache.report()])
-      return renderPrometheus(keeper.map, nodes, this.#status().nodes) + renderCache(cacheReport)
+      const { cache, queue } = this.#supervisor
+      const [nodes, cacheReport, queueReport] = await Promise.all([sampler.sample(), cache.report(), queue.report()])
+      return (
+        renderPrometheus(keeper.map, nodes, this.#status().nodes) + renderCache(cacheReport) + renderQueue(queueReport)
+      )
     })
     http.get('/api/openapi.json', () => openApiDocument(this.#options.version))
     http.post('/api/down', async (_request, reply) => {

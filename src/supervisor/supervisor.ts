@@ -31,6 +31,7 @@ import { NatsDriver } from './nodes/nats-driver.ts'
 import { PostgresDriver } from './nodes/postgres-driver.ts'
 import { ProcessDriver } from './nodes/process-driver.ts'
 import { RedisDriver } from './nodes/redis-driver.ts'
+import { QueueControl } from './queue.ts'
 import { ReplicationWatch } from './replication/replication-watch.ts'
 import { Scaler } from './scaling/scaler.ts'
 import { openWebScaling } from './scaling/web-role.ts'
@@ -50,6 +51,7 @@ export class Supervisor extends Lifecycle {
   readonly scaler: Scaler
   readonly workerScaler: Scaler
   readonly cache: CacheControl
+  readonly queue: QueueControl
   readonly #fleet: Fleet
   readonly #secrets: Secrets
   readonly #postgres: PostgresDriver
@@ -101,6 +103,7 @@ export class Supervisor extends Lifecycle {
     this.scaler = new Scaler(system, this.executor, () => openWebScaling(home))
     this.workerScaler = new Scaler(system, this.executor, () => openWorkerScaling(home))
     this.cache = new CacheControl(system)
+    this.queue = new QueueControl(system)
   }
 
   protected async open(): Promise<void> {

@@ -11,12 +11,13 @@ import type { StreamEngine, StreamPlace } from '../../tiers/queue/streams/contra
 import type { JobWatch } from './job-watch.ts'
 import type { QueueUse, SeenEvent } from './report.ts'
 
-/** Dead letters by id, or the newest so many of a queue. */
-export type DeadChoice = { ids: string[] } | { queue: string; max: number }
+/** Dead letters by id, or all of a queue. */
+export type DeadChoice = { ids: string[] } | { queue: string }
 
 export type QueueRequest =
   | { kind: 'report'; withDepth: boolean }
-  | { kind: 'job'; queue: string; id: string }
+  /** Without a queue it is looked for in all of them. */
+  | { kind: 'job'; queue?: string; id: string }
   | { kind: 'events'; id: string }
   | { kind: 'dead'; queue?: string; limit: number; before?: string }
   | { kind: 'redrive'; choice: DeadChoice }
@@ -33,13 +34,18 @@ export interface QueueAnswers {
   job: SeenJob | null
   events: SeenEvent[]
   dead: { letters: SeenDead[]; next: string | null }
-  /** Ids of the dead with those that they have now. */
-  redrive: Array<{ deadId: string; id: string }>
+  redrive: Redriven
   drop: { dropped: number }
   cancel: { answer: 'canceled' | 'asked' | 'unknown' }
   schedules: SeenSchedule[]
   streams: SeenStream[]
   rewind: Record<string, never>
+}
+
+export interface Redriven {
+  redriven: number
+  /** The first of them: the id among the dead, and the one that the job has now. */
+  jobs: Array<{ deadId: string; id: string }>
 }
 
 export interface SeenFailure {
@@ -103,8 +109,13 @@ export interface QueueDeskParts {
   watch: JobWatch
 }
 
-/** So many dead letters are done in one go; the rest of a longer list is for the next. */
-const pageMax = 500
+/** What one call does of a longer list; the rest is for the next. */
+const choiceMax = 10_000
+/** Dead letters at once: each may carry a large payload. */
+const pageMax = 100
+const redrivenShown = 100
+/** Queues in which a job is looked for. */
+const queuesMax = 1000
 
 export class QueueDesk {
   readonly #parts: QueueDeskParts
@@ -118,16 +129,8 @@ export class QueueDesk {
     switch (request.kind) {
       case 'report':
         return { queues: watch.report(), depth: request.withDepth ? await queue.depth() : null }
-      case 'job': {
-        const job = await queue.queue.job(request.queue, request.id)
-        return job === undefined
-          ? null
-          : {
-              ...common(job),
-              ...{ state: job.state, until: iso(job.until), holder: job.holder ?? null },
-              progress: job.progress ?? null,
-            }
-      }
+      case 'job':
+        return this.#job(request.id, request.queue)
       case 'events':
         return watch.eventsOf(request.id)
       case 'dead': {
@@ -136,9 +139,12 @@ export class QueueDesk {
         return { letters: letters.map(seenDead), next: next ?? null }
       }
       case 'redrive':
-        return redrive(this.#parts.engine, ledger.deadLetters, await this.#chosen(request.choice))
-      case 'drop':
-        return { dropped: await ledger.deadLetters.drop(await this.#chosen(request.choice)) }
+        return this.#redrive(request.choice)
+      case 'drop': {
+        let dropped = 0
+        for (const ids of await this.#chosen(request.choice)) dropped += await ledger.deadLetters.drop(ids)
+        return { dropped }
+      }
       case 'cancel':
         return { answer: await queue.queue.cancel(request.queue, request.id) }
       case 'schedules':
@@ -151,11 +157,44 @@ export class QueueDesk {
     }
   }
 
-  async #chosen(choice: DeadChoice): Promise<string[]> {
-    if ('ids' in choice) return choice.ids.slice(0, pageMax)
-    const limit = Math.min(choice.max, pageMax)
-    const { letters } = await this.#parts.ledger.deadLetters.list({ queue: choice.queue, limit })
-    return letters.map(({ id }) => id)
+  async #job(id: string, queueName: string | undefined): Promise<SeenJob | null> {
+    const { queue, watch } = this.#parts
+    const seenIn = watch.eventsOf(id)[0]?.queue
+    const known = queueName ?? seenIn
+    const names = known === undefined ? (await queue.depth()).map((depth) => depth.queue) : [known]
+    for (const name of names.slice(0, queuesMax)) {
+      const job = await queue.queue.job(name, id)
+      if (!job) continue
+      const { state, until, holder, progress } = job
+      return { ...common(job), state, until: iso(until), holder: holder ?? null, progress: progress ?? null }
+    }
+    return null
+  }
+
+  /** Those that died first are published first, so that jobs of one key keep their order. */
+  async #redrive(choice: DeadChoice): Promise<Redriven> {
+    const { engine, ledger } = this.#parts
+    const done: Redriven = { redriven: 0, jobs: [] }
+    for (const ids of await this.#chosen(choice)) {
+      const jobs = await redrive(engine, ledger.deadLetters, ids)
+      done.redriven += jobs.length
+      done.jobs.push(...jobs.slice(0, redrivenShown - done.jobs.length))
+    }
+    return done
+  }
+
+  /** Chosen once, before any of them is touched: what dies again meanwhile is not taken a second time. */
+  async #chosen(choice: DeadChoice): Promise<string[][]> {
+    if ('ids' in choice) return inPages(choice.ids.slice(0, choiceMax))
+    const newestFirst: string[] = []
+    for (let before: string | undefined; newestFirst.length < choiceMax; ) {
+      const page = { queue: choice.queue, limit: pageMax, ...(before !== undefined && { before }) }
+      const { letters, next } = await this.#parts.ledger.deadLetters.list(page)
+      newestFirst.push(...letters.map(({ id }) => id))
+      if (next === undefined) break
+      before = next
+    }
+    return inPages(newestFirst.reverse())
   }
 
   #streams(): Pick<StreamEngine, 'list' | 'rewind'> {
@@ -163,6 +202,10 @@ export class QueueDesk {
     if (streams) return streams
     throw new TenfoldError('not-built', 'this process keeps no streams')
   }
+}
+
+function inPages(ids: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / pageMax) }, (_, n) => ids.slice(n * pageMax, (n + 1) * pageMax))
 }
 
 type Common = Pick<

@@ -68,7 +68,7 @@ test('the newest events are kept and no more than those', async () => {
 })
 
 test('processes add up by queue', () => {
-  const empty = { published: 0, done: 0, failed: 0, dead: 0, publishedPerSecond: 0, donePerSecond: 0 }
+  const empty = { published: 0, done: 0, failed: 0, died: 0, publishedPerSecond: 0, donePerSecond: 0 }
   const use = (queue: string, done: number) => ({
     ...{ ...empty, queue, done, failedPerSecond: 0.5, durations: [done, 0], durationSumMs: done },
     ...{ slowest: [{ id: `${queue}${done}`, durationMs: done, at: '' }], busyMs: 1, passedMs: 2, inFlight: 1 },

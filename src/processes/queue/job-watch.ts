@@ -37,7 +37,7 @@ interface Sums {
   published: number
   done: number
   failed: number
-  dead: number
+  died: number
   durations: Float64Array
   durationSumMs: number
   slowest: Array<SlowRun & { atMs: number }>
@@ -83,11 +83,11 @@ export class JobWatch extends Lifecycle {
     for (const queue of inFlight.keys()) this.#sumsOf(queue)
     const atMs = this.#clock.monotonic()
     return [...this.#queues].map(([queue, sums]) => {
-      const { published, done, failed, dead, durationSumMs, busyMs, passedMs, marks } = sums
+      const { published, done, failed, died, durationSumMs, busyMs, passedMs, marks } = sums
       const [first] = marks
       const seconds = first ? Math.max(0.001, (atMs - first.atMs) / 1000) : 1
       return {
-        ...{ queue, published, done, failed, dead, durationSumMs, busyMs, passedMs },
+        ...{ queue, published, done, failed, died, durationSumMs, busyMs, passedMs },
         publishedPerSecond: (published - (first?.published ?? 0)) / seconds,
         donePerSecond: (done - (first?.done ?? 0)) / seconds,
         failedPerSecond: (failed - (first?.failed ?? 0)) / seconds,
@@ -121,7 +121,7 @@ export class JobWatch extends Lifecycle {
     if (event === 'published') sums.published++
     else if (event === 'done') sums.done++
     else if (event === 'failed') sums.failed++
-    else if (event === 'dead') sums.dead++
+    else if (event === 'dead') sums.died++
     if (durationMs !== undefined && (event === 'done' || event === 'failed')) this.#time(sums, message.id, durationMs)
   }
 
@@ -168,7 +168,7 @@ export class JobWatch extends Lifecycle {
     if (known) return known
     if (this.#queues.size >= queuesMax) return [...this.#queues.values()].at(-1) as Sums
     const sums: Sums = {
-      ...{ published: 0, done: 0, failed: 0, dead: 0, durationSumMs: 0, busyMs: 0, passedMs: 0 },
+      ...{ published: 0, done: 0, failed: 0, died: 0, durationSumMs: 0, busyMs: 0, passedMs: 0 },
       durations: new Float64Array(durationBounds.length + 1),
       slowest: [],
       marks: [{ atMs: this.#clock.monotonic(), published: 0, done: 0, failed: 0 }],

@@ -16,7 +16,7 @@ export interface QueueUse {
   done: number
   /** Runs that failed, whatever became of the job. */
   failed: number
-  dead: number
+  died: number
   /** Of the last seconds. */
   publishedPerSecond: number
   donePerSecond: number
