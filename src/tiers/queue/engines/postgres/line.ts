@@ -19,6 +19,10 @@ const lookIntervalMs = 1000
 const laterIntervalMs = 50
 const laterBackMs = 5000
 const restRank = 9
+/** A job lies in the table of the time at which its statement began; its id may be so much younger. */
+const statementMs = 60_000
+/** Ours and the server's clock are never quite the same. */
+const clocksMs = 10_000
 const freedKeysMax = 1000
 
 interface Claim {
@@ -63,8 +67,7 @@ export class Line {
     return {
       ranks,
       since,
-      // One more than the clock says: ours and the server's are never quite the same.
-      buckets: bucketsBetween(timeOf(from), serverNow + 10_000),
+      buckets: bucketsBetween(timeOf(from) - statementMs, serverNow + clocksMs),
       dueSince: asksLater ? new Date(this.#laterSince) : undefined,
       isBack: goesBack,
       version: this.#version,

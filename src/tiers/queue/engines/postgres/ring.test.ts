@@ -15,11 +15,63 @@ import { startTestDatabase, type TestDatabase } from '../../../database/testing.
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
 import { sweep } from './housekeeping.ts'
-import { bucketAt, bucketsBetween, idAt, timeOf } from './job-time.ts'
+import { bucketAt, bucketsBetween, firstId, idAt, timeOf } from './job-time.ts'
+import { Line } from './line.ts'
 
 const timeoutMs = 20_000
 const leaseMs = 60_000
 const holder = 'r/worker-1'
+
+describe('a place in the line', () => {
+  const server = Date.now()
+  const settled = (line: Line) => {
+    const claim = line.next(0, false)
+    line.took(claim, false, new Map(), new Map(), server)
+    return claim
+  }
+
+  it('begins at the front, then stays a moment behind the clock, and goes a second back ten times a second', () => {
+    const line = new Line()
+    const first = settled(line)
+    assert.deepEqual([first.since, first.buckets.length], [[firstId], 8])
+    const next = line.next(50, false)
+    assert.deepEqual([next.since, next.isBack], [[idAt(server - 50)], false])
+    const back = line.next(100, false)
+    assert.ok(back.isBack && (back.since[0] ?? '') <= idAt(server - 50))
+    assert.equal(line.next(150, false).isBack, false)
+    assert.equal(line.next(150, true).isBack, true)
+  })
+
+  it('asks the table of before, where a job lies whose statement began there and whose id was made after', () => {
+    const line = new Line()
+    settled(line)
+    const boundary = Math.floor(server / 300_000) * 300_000
+    line.pointTo(9, idAt(boundary + 1))
+    assert.ok(line.next(0, false).buckets.includes(bucketAt(boundary - 1)))
+  })
+
+  it('forgets what a claim came to when somebody pointed further back meanwhile, and looks at ranks that it hears of', () => {
+    const line = new Line()
+    settled(line)
+    const claim = line.next(0, false)
+    const orphan = idAt(server - 60_000)
+    assert.ok(line.pointTo(9, orphan))
+    line.took(claim, false, new Map(), new Map(), server)
+    assert.deepEqual(line.next(0, false).since, [orphan])
+    assert.ok(line.pointTo(2, undefined))
+    assert.deepEqual(line.next(0, false).ranks, [2, 9])
+    assert.equal(line.pointTo(2, undefined), false, 'it looks there already')
+  })
+
+  it('stops at the last job of a full hand, and does not pass over ranks that were not looked at', () => {
+    const line = new Line()
+    line.pointTo(3, undefined)
+    const claim = line.next(0, false)
+    const last = idAt(server - 5000)
+    line.took(claim, true, new Map([[3, last]]), new Map(), server)
+    assert.deepEqual(line.next(0, false).since, [last, firstId])
+  })
+})
 
 describe('the ring of tables', () => {
   let database: TestDatabase
