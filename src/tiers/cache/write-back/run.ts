@@ -7,6 +7,7 @@ import { backoffMs } from '../../../base/backoff.ts'
 import { describeError, TenfoldError } from '../../../base/errors.ts'
 import type { Store, TakenWrite, WriteEngine } from './contract.ts'
 import type { WriteBackContext } from './options.ts'
+import type { SeldomWarning } from './seldom-warning.ts'
 
 export class StoreRun {
   /** Resolves when the write is off our hands, with whether a newer one of its key is due; never rejects. */
@@ -21,12 +22,13 @@ export class StoreRun {
     { name, key }: { name: string; key: string },
     store: Store,
     context: WriteBackContext,
+    unreached: SeldomWarning,
   ) {
     this.#engine = engine
     this.#context = context
     this.finished = this.#run(name, key, store).catch((error: unknown) => {
       // The engine could not be asked, or told. The lease ends and the write is taken again: at least once.
-      context.log.warn({ err: error, name, key }, `a waiting write waits on: ${describeError(error)}`)
+      unreached.warn({ err: error, name, key }, `a waiting write waits on: ${describeError(error)}`)
       return false
     })
   }

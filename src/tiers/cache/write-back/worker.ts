@@ -5,12 +5,15 @@ import { describeError } from '../../../base/errors.ts'
 import type { Store, WriteEngine } from './contract.ts'
 import type { WriteBackContext } from './options.ts'
 import { StoreRun } from './run.ts'
+import { SeldomWarning } from './seldom-warning.ts'
 
 export class StoreWorker {
   readonly #engine: WriteEngine
   readonly #name: string
   readonly #store: Store
   readonly #context: WriteBackContext
+  /** Of the engine, by all that ask it. */
+  readonly #unreached: SeldomWarning
   /** By key: of one key one write is out at a time. */
   readonly #runs = new Map<string, StoreRun>()
   readonly #hints = new Set<string>()
@@ -25,6 +28,7 @@ export class StoreWorker {
     this.#name = name
     this.#store = store
     this.#context = context
+    this.#unreached = new SeldomWarning(context.log, context.clock)
     this.#pollMs = context.limits.pollMsMin
   }
 
@@ -87,15 +91,17 @@ export class StoreWorker {
       for (const key of keys) if (this.#free > 0 && !this.#runs.has(key)) this.#begin(key)
       return keys.length
     } catch (error) {
-      const { log } = this.#context
-      log.warn({ err: error, name: this.#name }, `could not look for waiting writes: ${describeError(error)}`)
+      this.#unreached.warn(
+        { err: error, name: this.#name },
+        `could not look for waiting writes: ${describeError(error)}`,
+      )
       return 0
     }
   }
 
   #begin(key: string): void {
     this.#hints.delete(key)
-    const run = new StoreRun(this.#engine, { name: this.#name, key }, this.#store, this.#context)
+    const run = new StoreRun(this.#engine, { name: this.#name, key }, this.#store, this.#context, this.#unreached)
     this.#runs.set(key, run)
     void run.finished.then((hasNewer) => {
       this.#runs.delete(key)
