@@ -1,4 +1,4 @@
-// Pictures, by sharp. It keeps to one thread and no cache, so that thumbnails never starve the requests of the same process.
+// Pictures, by sharp. It keeps to one thread and no cache, so that thumbnails never starve the requests of the same machine.
 
 import { createHash } from 'node:crypto'
 import sharp from 'sharp'
@@ -42,14 +42,14 @@ export async function checkPicture(bytes: Buffer): Promise<'image/jpeg' | 'image
 }
 
 /** Upright, in sRGB, without metadata (a camera writes down where it was). @throws what sharp throws when the bytes are damaged. */
-export async function makeThumbnails(bytes: Buffer): Promise<Thumbnails> {
+export async function makeThumbnails(bytes: Uint8Array): Promise<Thumbnails> {
   const { data: large, info } = await jpegOf(bytes, { width: largePx, height: largePx, fit: 'inside' })
   const { data: small } = await jpegOf(large, { width: smallPx, height: smallPx, fit: 'cover' })
   const version = createHash('sha256').update(large).update(small).digest('hex').slice(0, 12)
   return { small, large, width: info.width, height: info.height, version }
 }
 
-async function jpegOf(bytes: Buffer, size: { width: number; height: number; fit: 'inside' | 'cover' }) {
+async function jpegOf(bytes: Uint8Array, size: { width: number; height: number; fit: 'inside' | 'cover' }) {
   return await sharp(bytes, { limitInputPixels: pixelsMax, failOn: 'error', sequentialRead: true })
     .timeout({ seconds: decodeTimeoutSeconds })
     .autoOrient()

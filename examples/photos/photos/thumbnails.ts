@@ -1,5 +1,6 @@
 // The job behind an upload: two thumbnails, then "ready". It may run twice: only the run that changes the status tells followers.
-// A photo that cannot be decoded is "failed" at once; trying again would not mend it.
+// The pictures are made in a thread (thumbnail-thread.ts), so that one that takes long keeps nobody waiting, and one that takes
+// too long is ended; what the thread needs and makes is fetched and kept here.
 
 import type { Database } from 'tenfold'
 import { fresh } from '../fresh.ts'
@@ -7,20 +8,22 @@ import { soon } from '../jobs.ts'
 import type { Schema } from '../schema.ts'
 import type { AppTiers } from '../tiers.ts'
 import type { PhotoRef } from './cards.ts'
-import { makeThumbnails, type Thumbnails } from './picture.ts'
+import type { MadeThumbnails } from './thumbnail-thread.ts'
 
-const thumbnailsAtOnce = 2
+const thread = new URL('./thumbnail-thread.ts', import.meta.url)
+const threads = { concurrency: 2, leaseMs: 60_000, timeoutMs: 45_000 }
+
+type Thumbnails = Extract<MadeThumbnails, { isMade: true }>
 
 export function thumbnailJobs(tiers: AppTiers): void {
   const { jobs, db, log } = tiers
-  jobs.photoUploaded.handle({ concurrency: thumbnailsAtOnce, leaseMs: 60_000 }, async ({ payload }) => {
-    const original = await originalOf(db, payload)
-    if (!original) return
-    const thumbnails = await makeThumbnails(original).catch((error: unknown) => {
-      log.warn({ ...payload, err: error }, 'a photo cannot be decoded')
-      return undefined
-    })
-    await (thumbnails ? setReady(tiers, payload, thumbnails) : setFailed(tiers, payload))
+  jobs.photoUploaded.handleInThread(threads, thread, {
+    before: ({ payload }) => originalOf(db, payload),
+    after: async ({ payload }, made: MadeThumbnails) => {
+      if (made.isMade) return await setReady(tiers, payload, made)
+      log.warn({ ...payload, reason: made.reason }, 'a photo cannot be decoded')
+      await setFailed(tiers, payload)
+    },
   })
 }
 
@@ -57,12 +60,17 @@ async function setReady({ db, jobs }: AppTiers, photo: PhotoRef, made: Thumbnail
     await tx
       .insertInto('photo_files')
       .values([
-        { ...file, kind: '256', bytes: made.small },
-        { ...file, kind: '1024', bytes: made.large },
+        { ...file, kind: '256', bytes: bufferOf(made.small) },
+        { ...file, kind: '1024', bytes: bufferOf(made.large) },
       ])
       .execute()
     await jobs.photoReady.in(tx).publish(photo, { priority: soon })
   })
+}
+
+/** The same bytes, as the database takes them. */
+function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
 }
 
 async function setFailed({ db }: AppTiers, photo: PhotoRef): Promise<void> {
