@@ -1,0 +1,89 @@
+// Whoever publishes, over the network: some lanes, each with keys of its own, one request after the other, so that the order of a
+// key's jobs is known. A request is sent again until it is answered: by its Idempotency-Key, or by the ids of its jobs, it counts once.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntil } from '../../../../src/base/limits.ts'
+import { type Random, seededRandom } from '../../../../src/base/random.ts'
+import type { AskedJob } from '../history/run.ts'
+import type { PublishRequest } from './app/app.ts'
+
+const lanes = 6
+const keysPerLane = 4
+const jobsPerRequestMax = 20
+const answerMsMax = 120_000
+const requestMsMax = 30_000
+/** What the app answers when it has rolled back as it was asked to. */
+const rolledBackStatus = 418
+
+export interface PublishersOptions {
+  baseUrl: string
+  seed: number
+  /** At least so many, and on until `isOver`. */
+  jobsMin: number
+  /** Of a lane, between two requests. */
+  pauseMs: number
+  isOver(): boolean
+}
+
+/** Everything that was asked for, when all of it is answered. */
+export async function publishAll(options: PublishersOptions): Promise<AskedJob[]> {
+  const publishers = new Publishers(options)
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => publishers.work(lane)))
+  return publishers.jobs
+}
+
+class Publishers {
+  readonly jobs: AskedJob[] = []
+  readonly #options: PublishersOptions
+  #requests = 0
+
+  constructor(options: PublishersOptions) {
+    this.#options = options
+  }
+
+  async work(lane: number): Promise<void> {
+    const { seed, jobsMin, pauseMs, isOver } = this.#options
+    const random = seededRandom(seed + lane)
+    while (this.jobs.length < jobsMin || !isOver()) {
+      await this.#publish(lane, random)
+      await sleep(random.int(2 * pauseMs + 1))
+    }
+  }
+
+  async #publish(lane: number, random: Random): Promise<void> {
+    const dice = random.next()
+    const how = dice < 0.05 ? 'rolled-back' : dice < 0.5 ? 'direct' : 'in-transaction'
+    const keys = Array.from({ length: 1 + random.int(jobsPerRequestMax) }, () =>
+      random.int(3) === 0 ? null : `lane-${lane}-${random.int(keysPerLane)}`,
+    )
+    const first = this.jobs.length
+    const numbers = keys.map((_, i) => first + i)
+    const fate = how === 'rolled-back' ? 'rolled-back' : 'unknown'
+    const asked = keys.map((key, i): AskedJob => ({ n: first + i, key: key ?? undefined, fate }))
+    this.jobs.push(...asked)
+    await this.#send({ numbers, keys, how })
+    if (how !== 'rolled-back') for (const job of asked) job.fate = 'published'
+  }
+
+  async #send(request: PublishRequest): Promise<void> {
+    const key = `publish-${this.#requests++}`
+    const expected = request.how === 'rolled-back' ? rolledBackStatus : 200
+    let last = ''
+    const sent = waitUntil(
+      async () => {
+        const answer = await fetch(`${this.#options.baseUrl}/publish`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'idempotency-key': key },
+          body: JSON.stringify(request),
+          signal: AbortSignal.timeout(requestMsMax),
+        })
+        last = `${answer.status} ${await answer.text()}`
+        return answer.status === expected
+      },
+      { what: `the answer to ${key}, ${request.how}`, timeoutMs: answerMsMax, intervalMs: 100 },
+    )
+    await sent.catch((error: unknown) => {
+      throw new Error(`the last answer was ${last}`, { cause: error })
+    })
+  }
+}
