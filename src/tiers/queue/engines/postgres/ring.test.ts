@@ -13,6 +13,8 @@ import { connectAs } from '../../../../programs/postgres/testing.ts'
 import { openDatabase } from '../../../database/database.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
+import { OutcomeBatch } from '../../outcome-batch.ts'
+import { PublishBatch } from '../../publish-batch.ts'
 import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
 import { sweep } from './housekeeping.ts'
 import { bucketAt, bucketsBetween, firstId, idAt, timeOf } from './job-time.ts'
@@ -316,6 +318,40 @@ describe('the ring of tables', () => {
     await owner.query('update tenfold.jobs set lease = null, run_at = now() where queue = $1', [queue])
     await sweep(shards())
     assert.deepEqual(numbersOf(await found(queue)), [2])
+  })
+
+  it('forgets jobs that end in one turn of the loop in one statement', async () => {
+    const queue = newName()
+    await engine.publish(Array.from({ length: 60 }, (_, n) => job(queue, n)))
+    const jobs = await take(queue)
+    const calls: number[] = []
+    const outcomes = new OutcomeBatch({
+      done: (its) => {
+        calls.push(its.length)
+        return engine.done(its)
+      },
+    })
+    await Promise.all(jobs.map((each) => outcomes.done(each)))
+    assert.deepEqual(calls, [60])
+    assert.equal(await engine.job(queue, jobs[0]?.id ?? ''), undefined)
+  })
+
+  it('a publish whose deduplication id is in an open transaction waits for it, and keeps no other publish waiting', async () => {
+    const queue = newName()
+    const batch = new PublishBatch(engine)
+    const options = { deduplicationId: 'order-1' }
+    let second: ReturnType<PublishBatch['add']> | undefined
+    let isThere = false
+    const [first] = await database.db.slot(4).transaction(async (tx) => {
+      const published = await engine.publishIn(tx, [job(queue, 1, options)])
+      second = batch.add(job(queue, 2, options)).finally(() => {
+        isThere = true
+      })
+      await batch.add(job(queue, 3))
+      assert.equal(isThere, false, 'the transaction may still be rolled back')
+      return published
+    })
+    assert.deepEqual(await second, { id: first?.id, isNew: false })
   })
 
   it('wakes other processes, after the commit and not before, and again when its connection was cut', async () => {
