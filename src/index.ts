@@ -16,7 +16,18 @@ export type {
 } from './tiers/cache/contract.ts'
 export type { Lock, Locks, RateLimiter, Taken } from './tiers/cache/shared/contract.ts'
 export type { Database, Key, SlotDatabase } from './tiers/database/contract.ts'
-export type { Handler, Job, Queue } from './tiers/queue/contract.ts'
+export type {
+  BatchJob,
+  HandleManyOptions,
+  HandleOptions,
+  Handler,
+  Job,
+  ManyHandler,
+  PublishOptions,
+  Queue,
+  TypedQueue,
+} from './tiers/queue/contract.ts'
+export type { Entry, EntryHandler, Stream, StreamDefinition, StreamPlace } from './tiers/queue/streams/contract.ts'
 export type { ListedSession, Session, UserSessions } from './tiers/session/contract.ts'
 export type { Kpi } from './tiers/telemetry/contract.ts'
 export { defineApp } from './tiers/web/app.ts'

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { z } from 'zod'
+import { openChannel } from '../../base/channels.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { runInTrace } from '../../base/trace.ts'
 import type { QueueConformance } from './conformance.ts'
@@ -235,6 +236,30 @@ export function workerConformance(suite: QueueConformance): void {
       await until('an empty queue', () => isEmpty(queue))
     })
     assert.deepEqual(traces, [trace, trace])
+  })
+
+  it('tells whoever listens what happens to a job', async () => {
+    const queue = newName()
+    const told: string[] = []
+    const stop = openChannel('tenfold:job').subscribe((message) => {
+      if (message.queue === queue) told.push(`${message.event} ${message.attempt}`)
+    })
+    try {
+      await bench.withTier(async (tier) => {
+        tier.queue.handle(queue, { ...soon, attemptsMax: 2 }, async () => {
+          throw new Error('no')
+        })
+        tier.startWorkers()
+        await tier.queue.publish(queue, {})
+        await until('a dead job', async () => (await bench.depthOf(queue))?.dead === 1)
+      })
+    } finally {
+      stop()
+    }
+    // Its publisher may hear of it later than its worker.
+    assert.ok(told.includes('published 0'))
+    const rest = told.filter((each) => each !== 'published 0')
+    assert.deepEqual(rest, ['taken 1', 'failed 1', 'retried 1', 'taken 2', 'failed 2', 'dead 2'])
   })
 
   it('refuses publishes while too many jobs wait, and takes them again after', async () => {
