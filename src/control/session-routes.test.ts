@@ -2,12 +2,15 @@
 // and a new cookie key that logs nobody out, whoever hears of it when.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { after, before, test } from 'node:test'
 import fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { isTenfoldError, statusOf } from '../base/errors.ts'
 import { waitUntil } from '../base/limits.ts'
-import { nodeOf } from '../map/map.ts'
+import { doorFileOf } from '../map/home.ts'
+import { type MapNode, nodeOf } from '../map/map.ts'
 import { readSecrets } from '../map/secrets.ts'
 import { startTestSystem, type TestProcess, type TestSystem } from '../processes/testing/test-system.ts'
 import { EventLog } from '../supervisor/events.ts'
@@ -172,6 +175,29 @@ test('keys that somebody else has are dropped, and everybody is logged out', asy
   }
   const wrong = await http.inject({ method: 'POST', url: '/api/sessions/rotate-key', payload: { dropOld: true } })
   assert.equal(wrong.statusCode, 400)
+})
+
+test('a web process of an older version, which would log people out, is told of before a new key is made', async () => {
+  const older = createServer((_request, response) => {
+    response.end(
+      JSON.stringify({ node: 'us-east/web-9', pid: process.pid, mapVersion: 1, isReady: true, hasEntry: false }),
+    )
+  }).listen(doorFileOf(system.home, 'us-east/web-9'))
+  await once(older, 'listening')
+  await keeper.change((draft) => {
+    draft.nodes.push({ ...(nodeOf(draft, 'us-east/web-1') as MapNode), id: 'us-east/web-9', pid: process.pid })
+  })
+  const before = await readSecrets(system.home)
+  try {
+    const { statusCode, body } = await http.inject({ method: 'POST', url: '/api/sessions/rotate-key' })
+    assert.deepEqual([statusCode, JSON.parse(body)], [409, { code: 'conflict' }])
+    assert.deepEqual(await readSecrets(system.home), before)
+  } finally {
+    older.close()
+    await keeper.change((draft) => {
+      draft.nodes = draft.nodes.filter(({ id }) => id !== 'us-east/web-9')
+    })
+  }
 })
 
 test('cookies that nobody signed are strangers, and cost nobody else anything', async () => {

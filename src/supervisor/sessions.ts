@@ -13,6 +13,8 @@ const oldKeyMsMin = 30 * 86_400_000
 /** One that stands still finds the new key by itself. */
 const tellMsMax = 5000
 const rotationsWaitingMax = 10
+/** Of the door of a process that finds a new key by itself. */
+const newKeyVersion = 1
 
 export class SessionControl {
   readonly #system: Pick<System, 'home' | 'keeper' | 'events'>
@@ -43,11 +45,13 @@ export class SessionControl {
 
   /**
    * A new key signs cookies from now on. Nobody is logged out: old ones verify as long as what they signed can live; unless
-   * they are dropped on purpose, and then everybody is. @throws conflict when too many old ones still have to verify.
+   * they are dropped on purpose, and then everybody is. @throws conflict when too many old ones still have to verify, or a web
+   * process is of an older version of ours, which takes whoever comes with the new key for a stranger.
    */
   rotateKey({ dropsOld }: { dropsOld: boolean }): Promise<RotatedKeys> {
     return this.#rotations.run(async () => {
       const { home, keeper, events } = this.#system
+      if (!dropsOld) await this.#expectNewKeyIsFound()
       const { idleMs } = keeper.map.topology.session
       const done = await rotateCookieKey(home, {
         idleMs: Math.max(idleMs, oldKeyMsMin),
@@ -60,6 +64,20 @@ export class SessionControl {
       events.emit('info', `a new key signs cookies; ${done.keys} verify, ${done.dropped} were dropped`)
       return done
     })
+  }
+
+  /** By all web processes that answer; one that stands still may be older, and is not waited for. */
+  async #expectNewKeyIsFound(): Promise<void> {
+    const { home, keeper } = this.#system
+    const running = nodesOf(keeper.map, 'web').filter(({ pid }) => pid !== null)
+    const states = await Promise.all(running.map(({ id }) => new DoorClient(home, id).state().catch(() => undefined)))
+    const old = states.find((state) => state && (state.version ?? 0) < newKeyVersion)
+    if (!old) return
+    const { node } = old
+    throw new TenfoldError(
+      'conflict',
+      `${node} runs an older version of Tenfold, which would log out whoever comes with the new key; deploy the app first`,
+    )
   }
 
   /** One web process after the other, until one answers: what is asked may be asked twice. */

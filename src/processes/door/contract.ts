@@ -24,9 +24,14 @@ import type { LoggedPurge } from '../purges/purge-log.ts'
 import type { QueueAnswers, QueueRequest } from '../queue/desk.ts'
 import type { SessionAnswer, SessionRequest } from '../session-desk.ts'
 
+/** What a supervisor may expect of a process beyond the calls above: 1, that it finds a new cookie key by itself. */
+export const doorVersion = 1
+
 export interface DoorState {
   node: string
   pid: number
+  /** Missing of a process that was started by a version of ours from before there was one. */
+  version?: number
   mapVersion: number
   isReady: boolean
   /** Accepts on the public address. */
@@ -65,7 +70,7 @@ export interface ReachAnswer {
 
 /** What a process does when its door is knocked at; what it does not have, it leaves out. */
 export interface DoorHandlers {
-  state(): Omit<DoorState, 'pid'>
+  state(): Omit<DoorState, 'pid' | 'version'>
   applyMap(): Promise<void>
   hold?(request: HoldRequest): Promise<HoldAnswer>
   release?(): Promise<void>

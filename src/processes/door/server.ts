@@ -10,7 +10,7 @@ import { doorFileOf, type Home } from '../../map/home.ts'
 import type { LoggedPurge } from '../purges/purge-log.ts'
 import type { QueueRequest } from '../queue/desk.ts'
 import type { SessionRequest } from '../session-desk.ts'
-import type { DoorHandlers, DoorState, HoldRequest, ReachRequest } from './contract.ts'
+import { type DoorHandlers, type DoorState, doorVersion, type HoldRequest, type ReachRequest } from './contract.ts'
 
 const bodyBytesMax = 64 * 1024
 
@@ -103,7 +103,7 @@ export class DoorServer extends Lifecycle {
   }
 
   #state(): DoorState {
-    return { ...this.#handlers.state(), pid: process.pid }
+    return { ...this.#handlers.state(), pid: process.pid, version: doorVersion }
   }
 }
 
