@@ -101,6 +101,15 @@ test('a click on a node shows its log, filtered by what is typed', { skip }, asy
   })
 })
 
+test('the queues are one click away, and come back to the charts', { skip }, async () => {
+  await withPage(dashboardUrl, async (page) => {
+    await page.getByRole('button', { name: 'Queues' }).click()
+    await page.locator('.queue-table, .queues-none').first().waitFor()
+    await page.getByRole('button', { name: 'Load' }).click()
+    await page.locator('.charts').waitFor()
+  })
+})
+
 test('pressing Climb shows the plan, and then the map with the new node, to rung 3', { skip }, async () => {
   await withPage(dashboardUrl, async (page) => {
     await climb(page, 2)

@@ -11,6 +11,7 @@ import './map/wires.css'
 import './page/dock.css'
 import './node-panel/node-panel.css'
 import './charts/charts.css'
+import './queues/queues.css'
 import { render } from 'preact'
 import { Page } from './page/page.tsx'
 

@@ -26,7 +26,7 @@ export function Ladder({ status, progress, client }: Props) {
         {rungs.toReversed().map((each) => {
           const isCurrent = each.number === rung
           const classes = ['rung']
-          if (each.number <= rung) classes.push('is-reached')
+          if (each.number <= rung && each.isBuilt) classes.push('is-reached')
           if (isCurrent) classes.push('is-current')
           if (!each.isBuilt) classes.push('is-unbuilt')
           if (progress?.to === each.number) classes.push('is-target')

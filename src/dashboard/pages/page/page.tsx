@@ -69,7 +69,7 @@ function Dashboard({ token, onUnauthorized }: { token: string; onUnauthorized: (
           <div class="dock">
             <EventFeed events={events} onSelect={select} />
             {selected === null ? (
-              <Overview status={status} history={system.history} />
+              <Overview status={status} history={system.history} client={client} />
             ) : (
               <NodePanel system={system} status={status} id={selected} onClose={() => select(null)} />
             )}
