@@ -62,6 +62,7 @@ export async function emptyBroker(
       const database = openDatabase<unknown>(router)
       const warn = (_about: unknown, text?: unknown) => events.emit('warn', String(text))
       const move = async () => {
+        if (stopping().aborted) return false
         const moved = await moveJobsToPostgres({
           ...{ servers, username: 'app', password: secrets.nats.app, shards: () => database.shards() },
           log: { warn },
