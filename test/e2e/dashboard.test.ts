@@ -105,7 +105,7 @@ test('the queues are one click away, and come back to the charts', { skip }, asy
   await withPage(dashboardUrl, async (page) => {
     await page.getByRole('button', { name: 'Queues' }).click()
     await page.locator('.queue-table, .queues-none').first().waitFor()
-    await page.getByRole('button', { name: 'Load' }).click()
+    await page.getByRole('button', { name: 'Load', exact: true }).click()
     await page.locator('.charts').waitFor()
   })
 })
