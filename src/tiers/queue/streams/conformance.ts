@@ -345,17 +345,19 @@ export function streamConformance(name: string, { engine, transaction }: StreamC
         },
       }
       await withTier(async (tier) => {
-        tier.streams.defineStream(stream, { schema, keepMs: 3_600_000 })
+        const typed = tier.streams.defineStream(stream, { schema, keepMs: 3_600_000 })
         assert.throws(() => tier.streams.defineStream(stream, {}), { code: 'conflict' })
-        tier.streams.consume(
-          stream,
-          { group: 'g', from: 'start' },
-          async (entries) => void seen.push(...entries.map(({ payload }) => payload)),
-        )
+        typed.consume({ group: 'g', from: 'start' }, async (entries) => {
+          for (const { payload } of entries) seen.push(payload)
+        })
         tier.startReaders()
-        const log = tier.streams.stream(stream)
-        await assert.rejects(log.append({ n: 'one' }), { code: 'bad-input', message: /n must be a number/ })
-        await log.append({ n: 1 })
+        const wrong = { code: 'bad-input', message: /n must be a number/ }
+        await assert.rejects(tier.streams.stream(stream).append({ n: 'one' }), wrong)
+        await assert.rejects(
+          transaction((tx) => tier.in(tx).append(stream, { n: 'one' })),
+          wrong,
+        )
+        await transaction((tx) => typed.in(tx).append({ n: 1 }))
         await waitUntil(() => seen.length === 1, { what: 'the entry', timeoutMs })
       })
       assert.deepEqual(seen, [{ n: 1, isTyped: true }])

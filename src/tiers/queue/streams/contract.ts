@@ -38,18 +38,20 @@ export interface StreamTerms {
   partitions?: number
 }
 
-/** Once per stream, in `setup`. */
-export interface StreamDefinition extends StreamTerms {
-  /** What payloads look like; checked where they are appended and where they are read. */
-  schema?: EntrySchema
+export interface StreamDefinition<Input = unknown, Output = Input> extends StreamTerms {
+  /** What payloads look like: what is appended must fit it, and readers get what it makes of what they read. */
+  schema?: EntrySchema<Input, Output>
 }
 
 /** Standard Schema v1, as far as it is used here: https://standardschema.dev */
-export interface EntrySchema {
-  readonly '~standard': { readonly validate: (value: unknown) => SchemaAnswer | Promise<SchemaAnswer> }
+export interface EntrySchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly validate: (value: unknown) => SchemaAnswer<Output> | Promise<SchemaAnswer<Output>>
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+  }
 }
-type SchemaAnswer =
-  | { readonly value: unknown; readonly issues?: undefined }
+type SchemaAnswer<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: ReadonlyArray<{ readonly message: string }> }
 
 /** Where a group begins, or goes back or forward to. An entry that a position names is the next one. */
@@ -86,19 +88,30 @@ export type EntryHandler<P extends EntryPayload = EntryPayload> = (
 
 /** The half of the queue that apps hold for streams. */
 export interface Streams {
-  defineStream(stream: string, definition: StreamDefinition): void
+  /** What a stream is like. Once per stream, in `setup`, before its readers. @throws bad-input, conflict */
+  defineStream<Input extends EntryPayload = EntryPayload, Output extends EntryPayload = Input>(
+    stream: string,
+    definition: StreamDefinition<Input, Output>,
+  ): Stream<Input, Output>
   stream(stream: string): Stream
-  /** Registers the reader of a group; once per group, in `setup`. It runs where workers run. */
+  /** Registers the reader of a group; once per group, in `setup`. It runs where workers run. @throws bad-input, conflict */
   consume<P extends EntryPayload>(stream: string, options: ConsumeOptions, handler: EntryHandler<P>): void
   /** Every lane of the group goes there, also while it is read: what is being handled just then is not kept as handled. @throws not-found */
   rewind(stream: string, group: string, to: StreamPlace): Promise<void>
 }
 
-export interface Stream {
-  /** Resolves when the entry is durable. @throws bad-input; too-large; overloaded; conflict when it is defined otherwise */
-  append(payload: EntryPayload, options?: AppendOptions): Promise<Appended>
+export interface Stream<Input extends EntryPayload = EntryPayload, Output extends EntryPayload = Input> {
+  readonly name: string
+  /**
+   * Resolves when the entry is durable. When it fails with `outcome-unknown` it may be.
+   * @throws bad-input; too-large; overloaded; conflict when it is defined otherwise
+   */
+  append(payload: Input, options?: AppendOptions): Promise<Appended>
   /** In their order; all of a shard or none of it. */
-  appendMany(entries: ReadonlyArray<{ payload: EntryPayload } & AppendOptions>): Promise<Appended[]>
+  appendMany(entries: ReadonlyArray<{ payload: Input } & AppendOptions>): Promise<Appended[]>
+  in(tx: QueryExecutorProvider): { append(payload: Input, options?: AppendOptions): Promise<void> }
+  consume(options: ConsumeOptions, handler: EntryHandler<Output>): void
+  rewind(group: string, to: StreamPlace): Promise<void>
 }
 
 /** Inside a database transaction: the entry exists if and only if it commits. */

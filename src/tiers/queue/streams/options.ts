@@ -2,7 +2,7 @@
 
 import { TenfoldError } from '../../../base/errors.ts'
 import { payloadBytesMax } from '../options.ts'
-import type { ConsumeOptions, EntryPayload, StreamDefinition, StreamPlace } from './contract.ts'
+import type { ConsumeOptions, EntryPayload, StreamPlace, StreamTerms } from './contract.ts'
 
 const dayMs = 86_400_000
 
@@ -29,7 +29,7 @@ export const appendPendingMax = 20_000
 const nameOf = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$/
 
 /** @throws bad-input that names the option. */
-export function checkDefinition(stream: string, definition: StreamDefinition): void {
+export function checkDefinition(stream: string, definition: StreamTerms): void {
   checkStreamName(stream)
   checkBounds(`stream ${stream}`, definition, streamBounds)
 }

@@ -15,6 +15,7 @@ import type {
   EntrySchema,
   HoldRequest,
   NewEntry,
+  Stream,
   StreamDefinition,
   StreamEngine,
   StreamState,
@@ -58,18 +59,16 @@ export class StreamTier {
     // A life of its own: an earlier process of this name never answers for it.
     const holder = `${node ?? 'process'}#${randomUUID()}`
     this.streams = {
-      defineStream: (stream, definition) => this.#define(stream, definition),
+      defineStream: <Input extends EntryPayload, Output extends EntryPayload>(
+        stream: string,
+        definition: StreamDefinition<Input, Output>,
+      ) => {
+        this.#define(stream, definition)
+        return this.#streamOf<Input, Output>(stream)
+      },
       stream: (stream) => {
         checkStreamName(stream)
-        return {
-          append: async (payload, options) => {
-            const [appended] = await this.#append(stream, [{ payload, ...options }])
-            if (!appended)
-              throw new TenfoldError('unavailable', `the engine did not say where an entry of ${stream} is`)
-            return appended
-          },
-          appendMany: (entries) => this.#append(stream, entries),
-        }
+        return this.#streamOf(stream)
       },
       consume: <P extends EntryPayload>(
         stream: string,
@@ -148,6 +147,21 @@ export class StreamTier {
 
   list(): Promise<StreamState[]> {
     return this.#engine.list()
+  }
+
+  #streamOf<Input extends EntryPayload, Output extends EntryPayload>(name: string): Stream<Input, Output> {
+    return {
+      name,
+      append: async (payload, options) => {
+        const [appended] = await this.#append(name, [{ payload, ...options }])
+        if (!appended) throw new TenfoldError('unavailable', `the engine did not say where an entry of ${name} is`)
+        return appended
+      },
+      appendMany: (entries) => this.#append(name, entries),
+      in: (tx) => ({ append: (payload, options) => this.in(tx).append(name, payload, options) }),
+      consume: (options, handler) => this.streams.consume(name, options, handler),
+      rewind: (group, to) => this.streams.rewind(name, group, to),
+    }
   }
 
   #define(stream: string, definition: StreamDefinition): void {
