@@ -320,6 +320,26 @@ describe('the ring of tables', () => {
     assert.deepEqual(numbersOf(await found(queue)), [2])
   })
 
+  it('a job is done although the server that took over never heard of its lease, and not for one who handed it back', async () => {
+    const queue = newName()
+    await engine.publish([job(queue, 1), job(queue, 2), job(queue, 3)])
+    const [first, second, third] = (await found(queue)) as [TakenJob, TakenJob, TakenJob]
+    // As a replica has them that was promoted before the lease had reached it.
+    await owner.query('update tenfold.queue_jobs set lease = 0, lease_until = null, attempt = 0 where queue = $1', [
+      queue,
+    ])
+    assert.deepEqual(await engine.renew([first], leaseMs), [])
+    assert.equal((await engine.job(queue, first.id))?.state, 'leased')
+    await engine.done([first, second])
+    assert.equal(await engine.job(queue, second.id), undefined)
+    await engine.retry(third, 0, 'the worker stopped', true)
+    await engine.done([third])
+    const [again] = await found(queue)
+    assert.deepEqual([again?.id, again?.attempt], [third.id, 1])
+    assert.ok((await engine.release(holder)) >= 1)
+    assert.deepEqual(await engine.renew([again as TakenJob], leaseMs), [{ job: again, why: 'lost' }])
+  })
+
   it('forgets jobs that end in one turn of the loop in one statement', async () => {
     const queue = newName()
     await engine.publish(Array.from({ length: 60 }, (_, n) => job(queue, n)))

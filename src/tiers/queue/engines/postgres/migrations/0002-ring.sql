@@ -93,9 +93,11 @@ $$;
 
 -- The functions below plan for a table of millions, whatever the statistics of a table that was empty a moment ago say.
 
--- True when the job has its key's turn until then. Takes it from one whose time is over.
+-- True when the job has its key's turn until then. Takes it from one whose time is over. The turn is on the disk, and on
+-- replicas, before it is used: a primary that takes over must not give it to another.
 create function tenfold.take_turn(of_queue text, of_key text, of_job uuid, till timestamptz) returns boolean
 language sql volatile as $$
+  select set_config('synchronous_commit', 'on', true);
   insert into tenfold.job_keys as held (queue, key, job_id, until) values (of_queue, of_key, of_job, till)
   on conflict (queue, key) do update set job_id = excluded.job_id, until = excluded.until
     where held.until <= clock_timestamp() or held.job_id = excluded.job_id
@@ -225,14 +227,15 @@ begin
   end loop;
 end $$;
 
--- Forgets jobs that are done, those of them whose lease still is the given one. The plain ones: no key, no deduplication id.
+-- Forgets jobs that are done, but those that were handed out again. A smaller lease than the given one: the server that
+-- wrote that one is gone, and the one that took over never heard of it. The plain ones: no key, no deduplication id.
 create function tenfold.finish_jobs(buckets smallint[], ids uuid[], leases integer[]) returns void language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
   delete from tenfold.queue_jobs j using unnest(ids, leases) as ended (id, lease)
-  where j.bucket = any(buckets) and j.id = ended.id and j.lease = ended.lease;
+  where j.bucket = any(buckets) and j.id = ended.id and j.lease <= ended.lease;
 end $$;
 
 -- What is to be freed with a job that is gone: its key's turn, and its deduplication id once the window is over.
@@ -257,7 +260,7 @@ declare
 begin
   with deleted as (
     delete from tenfold.queue_jobs j using unnest(ids, leases) as ended (id, lease)
-    where j.bucket = any(buckets) and j.id = ended.id and j.lease = ended.lease
+    where j.bucket = any(buckets) and j.id = ended.id and j.lease <= ended.lease
     returning j.id)
   select array_agg(d.id) into gone from deleted d;
   perform tenfold.free_names(gone);
@@ -276,9 +279,10 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   return query
-    update tenfold.queue_jobs j set lease_until = till
+    update tenfold.queue_jobs j set lease_until = till, lease = held.lease
     from unnest(ids, leases) as held (id, lease)
-    where j.bucket = any(buckets) and j.id = held.id and j.lease = held.lease and j.lease_until is not null
+    where j.bucket = any(buckets) and j.id = held.id
+      and (j.lease < held.lease or (j.lease = held.lease and j.lease_until is not null))
       and (j.key is null or tenfold.take_turn(j.queue, j.key, j.id, till))
     returning j.id, j.is_canceled;
 end $$;
@@ -292,7 +296,7 @@ create function tenfold.with_failure(
     order by nr desc limit 10) as newest
 $$;
 
--- Hands a job back. Without a reason it does not count as an attempt, and leaves no trace.
+-- Hands a job back. A refund does not count as an attempt, and leaves no trace.
 create function tenfold.retry_job(
   of_bucket smallint, of_id uuid, of_lease integer, delay_ms double precision, reason text, is_refund boolean
 ) returns void language plpgsql
@@ -303,12 +307,12 @@ declare
   has_names boolean;
 begin
   update tenfold.queue_jobs j set
-    lease_until = null, holder = null,
-    attempt = j.attempt - is_refund::integer,
+    lease_until = null, holder = null, lease = of_lease + 1,
+    attempt = greatest(0, j.attempt - is_refund::integer),
     failures = case when is_refund then j.failures else tenfold.with_failure(j.failures, j.attempt, reason, j.holder) end,
     run_at = case when delay_ms > 0 then clock_timestamp() + delay_ms * interval '1 ms'
       when j.run_at is not null then clock_timestamp() end
-  where j.bucket = of_bucket and j.id = of_id and j.lease = of_lease and j.lease_until is not null
+  where j.bucket = of_bucket and j.id = of_id and j.lease <= of_lease
   returning j.is_canceled, j.key is not null or j.deduplication_id is not null into is_gone, has_names;
   if is_gone then
     delete from tenfold.queue_jobs j where j.bucket = of_bucket and j.id = of_id;
@@ -328,7 +332,7 @@ declare
 begin
   with given_up as (
     delete from tenfold.queue_jobs j using unnest(ids, leases, reasons) as ended (id, lease, reason)
-    where j.bucket = any(buckets) and j.id = ended.id and j.lease = ended.lease
+    where j.bucket = any(buckets) and j.id = ended.id and j.lease <= ended.lease
     returning j.*, ended.reason
   ), buried as (
     insert into tenfold.dead_jobs (id, queue, rank, key, body, attempt, published_at, reason, trace, failures)
@@ -347,7 +351,7 @@ create function tenfold.release_jobs(of_holder text) returns table (queue text) 
 #variable_conflict use_column
 begin
   return query
-    update tenfold.queue_jobs j set lease_until = clock_timestamp()
+    update tenfold.queue_jobs j set lease_until = clock_timestamp(), lease = j.lease + 1
     where j.holder = of_holder and j.lease_until > clock_timestamp()
     returning j.queue;
   delete from tenfold.job_keys k using tenfold.queue_jobs j
