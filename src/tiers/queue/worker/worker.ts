@@ -13,6 +13,7 @@ import { HeldJob } from './held-job.ts'
 import { JobLine } from './job-line.ts'
 import { Lookahead } from './lookahead.ts'
 import { Outcomes, type RunEnd } from './outcome.ts'
+import { NoQuarantine } from './quarantine/death.ts'
 import { StartLimits } from './start-limits.ts'
 import { tellJob } from './tell.ts'
 
@@ -111,6 +112,10 @@ export class QueueWorker {
     clearTimeout(this.#batchTimer)
     this.#batchTimer = undefined
     this.#wake()
+    // A take may be under way for a while; nothing begins any more.
+    const running = [...this.#running.keys(), ...this.#quarantined]
+    for (const job of running)
+      job.abort('draining', new TenfoldError('closed', 'the worker stops', { details: { isDrain: true } }))
     await this.#loop
     this.#loop = undefined
     for (const line of [this.#waiting, this.#suspects])
@@ -118,9 +123,6 @@ export class QueueWorker {
         job.isSettled = true
         this.#track(this.#outcomes.handBack(job))
       }
-    const running = [...this.#running.keys(), ...this.#quarantined]
-    for (const job of running)
-      job.abort('draining', new TenfoldError('closed', 'the worker stops', { details: { isDrain: true } }))
     const giveUp = new AbortController()
     const ended = this.#idle(giveUp.signal)
     await Promise.race([ended, this.#context.clock.sleep(drainMs, giveUp.signal)])
@@ -266,8 +268,18 @@ export class QueueWorker {
     const run = this.#context.quarantine?.run(job, { leaseMs: this.terms.leaseMs, onStart: () => this.#startNow(job) })
     run?.then(
       () => this.end(job, fine),
-      (reason: unknown) => this.end(job, { isFine: false, reason, isHopeless: isHopeless(reason) }),
+      (reason: unknown) => {
+        if (reason instanceof NoQuarantine) this.#runHere(job)
+        else this.end(job, { isFine: false, reason, isHopeless: isHopeless(reason) })
+      },
     )
+  }
+
+  /** Beside the others after all: it may take them down, but not for ever, since attempts are counted. */
+  #runHere(job: HeldJob): void {
+    if (!this.#quarantined.delete(job) || job.isSettled) return
+    this.#waiting.push(job)
+    this.#begin()
   }
 
   #startNow(job: HeldJob): void {

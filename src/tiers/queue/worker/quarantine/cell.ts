@@ -17,6 +17,8 @@ const endingMsMax = 2000
 const idleMsMax = 60_000
 const startMsMax = 60_000
 const startBackoff: Backoff = { baseMs: 500, capMs: 30_000 }
+/** Then its guests should not wait for it any longer. */
+const failedStartsMax = 3
 
 export interface CellOptions {
   /** A new process that opens the app and serves jobs (serve.ts). */
@@ -59,6 +61,11 @@ export class Cell {
   /** A process that was told to die takes nobody in. */
   get hasRoom(): boolean {
     return this.#process?.isReady === true && this.#standsStill === '' && this.#inside.size < this.#capacity
+  }
+
+  /** It was tried again and again, and will be tried again later. */
+  get isOut(): boolean {
+    return this.#failedStarts >= failedStartsMax && !this.#process
   }
 
   /** Since when it has been at what is inside; undefined while nothing is. */

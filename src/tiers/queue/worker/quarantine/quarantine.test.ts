@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { after, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { ManualClock } from '../../../../base/clock.ts'
 import { TenfoldError } from '../../../../base/errors.ts'
 import { waitUntil } from '../../../../base/limits.ts'
 import { isProcessAlive } from '../../../../programs/process.ts'
-import { QuarantineDeath } from './death.ts'
+import { NoQuarantine, QuarantineDeath } from './death.ts'
 import { openTestQuarantine, suspectOf } from './testing/open.ts'
 
 const timeoutMs = 60_000
@@ -62,6 +63,19 @@ it('one that never gives the event loop back is ended by its time-out, and where
   assert.match(String(reasons[0]), /it took too long/)
   assert.match(String(reasons[1]), /gave the event loop back to nobody/)
   await run('fine')
+})
+
+it('says so when no process can be started, and tries it again later', async () => {
+  const clock = new ManualClock()
+  let isThere = false
+  const broken = openTestQuarantine({ clock, file: () => (isThere ? 'child.ts' : 'nowhere.ts') })
+  const ticking = setInterval(() => void clock.advance(1000), 5)
+  await assert.rejects(broken.run(suspectOf('fine'), terms), NoQuarantine)
+  isThere = true
+  clearInterval(ticking)
+  await clock.advance(60_000)
+  await broken.run(suspectOf('fine'), terms)
+  await broken.close()
 })
 
 it('ends with its worker, whatever it does', async () => {

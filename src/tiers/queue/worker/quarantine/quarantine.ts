@@ -8,7 +8,7 @@
 import { describeError, TenfoldError } from '../../../../base/errors.ts'
 import type { HeldJob } from '../held-job.ts'
 import { Cell, type CellOptions } from './cell.ts'
-import { QuarantineDeath } from './death.ts'
+import { NoQuarantine, QuarantineDeath } from './death.ts'
 import type { Visit } from './visit.ts'
 
 /** Jobs in the hall at once. */
@@ -38,7 +38,10 @@ export class Quarantine {
     this.#hall = this.#newCell(hallMax)
   }
 
-  /** Settles as the job's handler does. @throws QuarantineDeath when it took its process down */
+  /**
+   * Settles as the job's handler does.
+   * @throws QuarantineDeath when it took its process down; NoQuarantine when it did not run, since no process could be started
+   */
   run(job: HeldJob, { leaseMs, onStart }: { leaseMs: number; onStart: () => void }): Promise<void> {
     return new Promise((resolve, reject) => {
       const visit = { number: this.#next++, job, leaseMs, onStart, resolve, reject }
@@ -61,6 +64,8 @@ export class Quarantine {
 
   #pump(): void {
     if (this.#waiting.length > 0) this.#hall.start()
+    // An app that cannot be opened twice (it listens on a port of its own) must not keep its jobs waiting for ever.
+    if (this.#hall.isOut) for (const { reject } of this.#waiting.splice(0)) reject(new NoQuarantine())
     fill(this.#hall, this.#waiting)
     if (this.#waitingAlone.length > 0) this.#openCells()
     for (const cell of this.#cells) fill(cell, this.#waitingAlone)

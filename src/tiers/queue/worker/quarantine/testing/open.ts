@@ -2,18 +2,25 @@
 
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { systemClock } from '../../../../../base/clock.ts'
+import { type Clock, systemClock } from '../../../../../base/clock.ts'
 import { seededRandom } from '../../../../../base/random.ts'
 import { HeldJob } from '../../held-job.ts'
 import { Quarantine } from '../quarantine.ts'
 
 const quiet = { warn() {}, error() {} }
 
-export function openTestQuarantine(): Quarantine {
+/** `file` says what the next process runs. */
+export function openTestQuarantine({
+  clock = systemClock,
+  file = () => 'child.ts',
+}: {
+  clock?: Clock
+  file?: () => string
+} = {}): Quarantine {
   return new Quarantine({
-    fork: () => fork(fileURLToPath(new URL('./child.ts', import.meta.url))),
+    fork: () => fork(fileURLToPath(new URL(file(), import.meta.url)), { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] }),
     log: quiet,
-    clock: systemClock,
+    clock,
     random: seededRandom(1),
     cellBusyMsMax: 100,
   })
