@@ -260,6 +260,8 @@ export interface QueueDepth {
 
 /** What an engine implements; checks, retries, backoff, batches and channels are written once in the tier. All may be called at once. */
 export interface QueueEngine {
+  /** Publishes go out as they come, many of them under way, each with a deadline of its own: nobody gathers them. */
+  readonly pipelines?: boolean
   /** Answers in the order of `jobs`, when all are durable. Jobs of one key keep that order. */
   publish(jobs: readonly NewJob[]): Promise<Published[]>
   /** They exist if and only if the transaction commits. */

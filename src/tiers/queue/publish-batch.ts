@@ -14,17 +14,20 @@ interface Pending {
 }
 
 export class PublishBatch {
+  readonly #engine: QueueEngine
   readonly #plain: Lane
   /** A deduplication id may have to wait for somebody's transaction that has it; the others do not wait with it. */
   readonly #named: Lane
 
   constructor(engine: QueueEngine) {
+    this.#engine = engine
     this.#plain = new Lane(engine)
     this.#named = new Lane(engine)
   }
 
   /** Resolves when the job is durable. @throws overloaded when too many wait already. */
-  add(job: NewJob): Promise<Published> {
+  async add(job: NewJob): Promise<Published> {
+    if (this.#engine.pipelines) return (await this.#engine.publish([job]))[0] as Published
     return job.options.deduplicationId === undefined ? this.#plain.add(job) : this.#named.add(job)
   }
 }

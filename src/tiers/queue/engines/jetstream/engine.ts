@@ -3,7 +3,9 @@
 // What JetStream cannot do waits in PostgreSQL, and is relayed from there: jobs of a transaction, delayed ones, and those with
 // a deduplication id. Dead jobs, notes of failures and cancels are kept there too.
 
+import { randomUUID } from 'node:crypto'
 import type { JobState, NewJob, Published, QueueDepth, QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
+import { PublishBatch } from '../../publish-batch.ts'
 import { Acknowledgements, words } from './acknowledgements.ts'
 import type { Delivery } from './deliveries.ts'
 import { depthOf } from './depth.ts'
@@ -33,6 +35,7 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
 }
 
 export class JetStreamQueue implements QueueEngine {
+  readonly pipelines = true
   readonly #link: NatsLink
   readonly #options: JetStreamQueueOptions
   readonly #limits: JetStreamLimits
@@ -45,8 +48,10 @@ export class JetStreamQueue implements QueueEngine {
   readonly #leases: Leases
   readonly #notes: Notes
   readonly #lookup: Lookup
+  readonly #outbox: PublishBatch
   readonly #hints = new Set<(queue: string) => void>()
   #relay: Relay | undefined
+  #relayHolder = `${randomUUID()} relays`
 
   constructor(link: NatsLink, options: JetStreamQueueOptions, limits: JetStreamLimits) {
     const { prefix = defaultPrefix, replicas, shards, log } = options
@@ -65,6 +70,7 @@ export class JetStreamQueue implements QueueEngine {
     this.#leases = new Leases((lease, isLate) => this.#endLease(lease, isLate))
     this.#notes = new Notes(shards, log)
     this.#lookup = new Lookup(link, this.#names)
+    this.#outbox = new PublishBatch(options.postgres)
     link.listen({
       onMessage: (message) => {
         if (this.#lines.onMessage(message)) return
@@ -93,7 +99,7 @@ export class JetStreamQueue implements QueueEngine {
     const outgoing = direct.map((i, at) => this.#outgoing(jobs[i] as NewJob, names[at] as string))
     const [sequences, published] = await Promise.all([
       this.#publishes.publish(outgoing),
-      outbox.length > 0 ? this.#options.postgres.publish(outbox.map((i) => jobs[i] as NewJob)) : [],
+      this.#publishToOutbox(outbox.map((i) => jobs[i] as NewJob)),
     ])
     for (const [at, i] of direct.entries())
       answers[i] = { id: jobIdOf(names[at] as string, sequences[at] as number), isNew: true }
@@ -158,9 +164,10 @@ export class JetStreamQueue implements QueueEngine {
     await this.#finish([lease], words.dead)
   }
 
-  /** Leases end by themselves; what the relay of that process had is free at once. */
+  /** The server ends leases by itself; what the relay of that process had is free at once. */
   async release(holder: string): Promise<number> {
-    await this.#options.postgres.release(holder)
+    this.#relayHolder = `${holder} relays`
+    await this.#options.postgres.release(this.#relayHolder)
     return 0
   }
 
@@ -223,10 +230,18 @@ export class JetStreamQueue implements QueueEngine {
     await this.#link.close()
   }
 
+  /** There, single ones are gathered. */
+  async #publishToOutbox(jobs: readonly NewJob[]): Promise<Published[]> {
+    const [only, ...others] = jobs
+    if (!only) return []
+    return others.length === 0 ? [await this.#outbox.add(only)] : this.#options.postgres.publish(jobs)
+  }
+
   #newRelay(): Relay {
     const { postgres, shards, log } = this.#options
     return new Relay({
       ...{ postgres, shards, log, limits: this.#limits, isUp: () => this.#link.isUp },
+      holder: () => this.#relayHolder,
       sweep: () => this.#notes.sweep(),
       publish: async (jobs) => {
         const outgoing = jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))

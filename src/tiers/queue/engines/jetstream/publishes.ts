@@ -4,10 +4,11 @@
 // sent one after the other: were two of them under way and the first one lost, the second would come to stand before it.
 
 import type { Msg, MsgHdrs } from '@nats-io/transport-node'
+import { systemClock } from '../../../../base/clock.ts'
 import { describeError, TenfoldError } from '../../../../base/errors.ts'
 import type { Lanes } from './lanes.ts'
 import type { NatsLink } from './link.ts'
-import { consumerOf, type Lane, type Names } from './names.ts'
+import type { Lane, Names } from './names.ts'
 import type { JetStreamLimits } from './options.ts'
 
 const tickMs = 50
@@ -58,7 +59,7 @@ export class Publishes {
     this.#inbox = `${link.inbox}${letter}`
     link.listen({
       onUp: () => {
-        for (const pending of this.#pending.values()) this.#send(pending)
+        for (const pending of this.#pending.values()) this.#write(pending)
       },
       onDown: () => {
         for (const pending of this.#pending.values()) pending.sentAt = undefined
@@ -81,8 +82,6 @@ export class Publishes {
     const until = performance.now() + publishMsMax
     this.#waiting += all.length
     try {
-      const unknown = all.filter(({ lane }) => !this.#lanes.isKnown(lane))
-      if (unknown.length > 0) await this.#makeLanes(unknown, until)
       return await Promise.all(all.map((outgoing) => this.#one(outgoing, until)))
     } finally {
       this.#waiting -= all.length
@@ -111,27 +110,11 @@ export class Publishes {
     this.#pending.clear()
   }
 
-  async #makeLanes(outgoing: readonly Outgoing[], until: number): Promise<void> {
-    const lanes = new Map(outgoing.map(({ lane }) => [consumerOf(lane), lane]))
-    for (;;) {
-      try {
-        await Promise.all([...lanes.values()].map((lane) => this.#lanes.ensure(lane)))
-        return
-      } catch (error) {
-        const leftMs = until - performance.now()
-        if (leftMs <= pauseMs)
-          throw new TenfoldError('unavailable', `could not publish: ${describeError(error)}`, { cause: error })
-        await new Promise((resolve) => setTimeout(resolve, pauseMs))
-        await this.#link.whenUp(leftMs - pauseMs)
-      }
-    }
-  }
-
   #one(outgoing: Outgoing, until: number): Promise<number> {
-    if (outgoing.key === undefined) return this.#start(outgoing, until)
+    if (outgoing.key === undefined) return this.#send(outgoing, until)
     const chain = `${outgoing.lane.queue}/${outgoing.key}`
     const before = this.#chains.get(chain)
-    const mine = before ? before.then(() => this.#start(outgoing, until)) : this.#start(outgoing, until)
+    const mine = before ? before.then(() => this.#send(outgoing, until)) : this.#send(outgoing, until)
     // One that failed takes those down with it that came after it in the meantime: it may come to be stored, or not.
     this.#chains.set(chain, mine)
     const end = () => {
@@ -139,6 +122,28 @@ export class Publishes {
     }
     mine.then(end, end)
     return mine
+  }
+
+  #send(outgoing: Outgoing, until: number): Promise<number> {
+    if (this.#lanes.isKnown(outgoing.lane)) return this.#start(outgoing, until)
+    return this.#makeLane(outgoing.lane, until).then(() => this.#start(outgoing, until))
+  }
+
+  async #makeLane(lane: Lane, until: number): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#lanes.ensure(lane)
+      } catch (error) {
+        const leftMs = until - performance.now()
+        if (leftMs <= pauseMs)
+          throw new TenfoldError('unavailable', `a job could not be published: ${describeError(error)}`, {
+            cause: error,
+            details: { mayBeStored: false },
+          })
+        await systemClock.sleep(pauseMs)
+        await this.#link.whenUp(leftMs - pauseMs)
+      }
+    }
   }
 
   #start(outgoing: Outgoing, until: number): Promise<number> {
@@ -156,12 +161,12 @@ export class Publishes {
       reject,
     }
     this.#pending.set(pending.reply, pending)
-    this.#send(pending)
+    this.#write(pending)
     this.#timer ??= setInterval(() => this.#tick(), tickMs)
     return promise
   }
 
-  #send(pending: Pending): void {
+  #write(pending: Pending): void {
     if (!this.#link.isUp || this.#isClosed) return
     const { subject, outgoing, reply } = pending
     pending.sentAt = performance.now()
@@ -199,7 +204,7 @@ export class Publishes {
     pending.sentAt = performance.now()
     try {
       await this.#lanes.ensure(pending.outgoing.lane)
-      if (this.#pending.has(pending.reply)) this.#send(pending)
+      if (this.#pending.has(pending.reply)) this.#write(pending)
     } catch (error) {
       this.#postpone(pending, describeError(error), false)
     }
@@ -212,7 +217,7 @@ export class Publishes {
     try {
       await this.#link.connection.flush()
       for (const pending of this.#pending.values())
-        if (pending.sentAt !== undefined && askedAt - pending.sentAt >= this.#limits.republishMs) this.#send(pending)
+        if (pending.sentAt !== undefined && askedAt - pending.sentAt >= this.#limits.republishMs) this.#write(pending)
     } catch {
       // The connection is lost, which is told to us.
     } finally {

@@ -5,7 +5,6 @@
 // message's name, and is deleted here when it is durable there: a relay that dies between the two does it again, and the server takes
 // it once. While no server can be reached nothing is claimed.
 
-import { randomBytes } from 'node:crypto'
 import type { BaseLogger } from 'pino'
 import { systemClock } from '../../../../base/clock.ts'
 import { describeError } from '../../../../base/errors.ts'
@@ -29,6 +28,8 @@ export interface RelayOptions {
   shards: () => readonly ShardDatabase[]
   log: Pick<BaseLogger, 'warn'>
   limits: Pick<JetStreamLimits, 'relayJobsMax' | 'relayMs'>
+  /** Who has what is claimed: its successor frees that. */
+  holder(): string
   isUp(): boolean
   /** Resolves when all are durable on the server. */
   publish(jobs: readonly RelayedJob[]): Promise<void>
@@ -38,7 +39,6 @@ export interface RelayOptions {
 
 export class Relay {
   readonly #options: RelayOptions
-  readonly #holder = `relay-${randomBytes(6).toString('hex')}`
   readonly #hinted = new Set<string>()
   #waking = new AbortController()
   #stopping = new AbortController()
@@ -108,7 +108,7 @@ export class Relay {
   /** True when there may be more of this queue. */
   async #relay(queue: string): Promise<boolean> {
     const { postgres, publish, limits, shards } = this.#options
-    const jobs = await postgres.take({ queue, max: limits.relayJobsMax, leaseMs, holder: this.#holder })
+    const jobs = await postgres.take({ queue, max: limits.relayJobsMax, leaseMs, holder: this.#options.holder() })
     if (jobs.length === 0) return false
     try {
       await publish(jobs.map(relayed))
@@ -122,10 +122,10 @@ export class Relay {
 }
 
 function relayed(job: TakenJob): RelayedJob {
-  const { id, queue, payload, key, priority, trace, attempt, publishedAt } = job
+  const { id, queue, payload, key, priority, trace, attempt, publishedAt, isSuspect } = job
   return {
     job: { queue, body: JSON.stringify(payload), options: { priority, ...(key !== undefined && { key }) }, trace },
-    // The relay's own taking counted as one.
-    past: { id, publishedAt, attempts: attempt - 1, uniqueAt: uniqueAtOf(job) },
+    // The relay's own taking counted as one, and so did that of a relay that died.
+    past: { id, publishedAt, attempts: Math.max(0, attempt - (isSuspect ? 2 : 1)), uniqueAt: uniqueAtOf(job) },
   }
 }
