@@ -78,6 +78,8 @@ export interface ScatterOptions<Row> {
   from?: ReadFrom
   /** See SlotDatabase.within, for each shard's statement. */
   withinMs?: number
+  /** Shards that do not answer are left out, unless none does: for whoever looks again anyway. */
+  isPartial?: boolean
 }
 
 export interface Database<DB> {

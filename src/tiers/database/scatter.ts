@@ -4,7 +4,7 @@
 // then met as an error, not silently left out.
 
 import type { CompiledQuery, Kysely } from 'kysely'
-import { TenfoldError } from '../../base/errors.ts'
+import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import type { ScatterOptions } from './contract.ts'
 import { kyselyOf, SlotExecutor } from './kysely-executor.ts'
 import type { DatabaseRouter } from './router.ts'
@@ -15,14 +15,14 @@ export async function scatter<DB, R>(
   router: DatabaseRouter,
   compiler: SlotCompiler,
   statement: (db: Kysely<DB>) => { execute(): Promise<R[]> },
-  { orderBy = [], limit, from, withinMs }: ScatterOptions<R>,
+  { orderBy = [], limit, from, withinMs, isPartial = false }: ScatterOptions<R>,
 ): Promise<R[]> {
   const terms = (signal?: AbortSignal) => ({
     ...(from && { from }),
     ...(withinMs !== undefined && { withinMs }),
     ...(signal && { signal }),
   })
-  const answers = await Promise.all(
+  const asked = await Promise.allSettled(
     router.shards.map(async (shard) => {
       let answer: Statement | undefined
       const run = async (text: string, values: CompiledQuery['parameters'], signal?: AbortSignal) => {
@@ -36,10 +36,18 @@ export async function scatter<DB, R>(
       return { rows, shape: answer?.shape }
     }),
   )
+  const answers = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  for (const each of asked)
+    if (each.status === 'rejected' && !(isPartial && answers.length > 0 && isAway(each.reason))) throw each.reason
   const merged = answers.flatMap(({ rows }) => rows)
   const shape = answers[0]?.shape
   if (answers.length > 1 && shape) merged.sort(comparison(shape, orderBy))
   return limit === undefined ? merged : merged.slice(0, limit)
+}
+
+/** As against a statement that is wrong. */
+function isAway(error: unknown): boolean {
+  return isTenfoldError(error, 'unavailable') || isTenfoldError(error, 'timeout')
 }
 
 /** PostgreSQL's order of rows, for the types whose JavaScript values order otherwise: big integers and decimals are strings. */

@@ -21,6 +21,10 @@ const limitsDefault: DatabaseWriteLimits = { keysPerSlotMax: 4096, valueBytesMax
 const nameBytesMax = 256
 const keyBytesMax = 2048
 const reasonCharactersMax = 2000
+/** Whoever waits for a shard that is away stores nothing of the others meanwhile. */
+const dueMsMax = 1000
+/** Longer, since a write that was taken by an answer that nobody heard waits for the end of its lease. */
+const takeMsMax = 5000
 
 interface WriteRow {
   name: string
@@ -104,7 +108,8 @@ export function openDatabaseWrites<DB>(
               .where('due_at', '<=', now)
               .orderBy('due_at')
               .limit(max),
-          { orderBy: [{ column: 'due_at', direction: 'asc' }], limit: max },
+          // A shard that is away keeps nobody from the writes of the others.
+          { orderBy: [{ column: 'due_at', direction: 'asc' }], limit: max, withinMs: dueMsMax, isPartial: true },
         ),
       )
       return rows.map(({ key }) => key)
@@ -113,6 +118,7 @@ export function openDatabaseWrites<DB>(
     async take(name, key, leaseMs) {
       const row = await slots.at(key, (slot) =>
         slot
+          .within(takeMsMax)
           .updateTable('tenfold_writes')
           .set({ lease: sql<string>`gen_random_uuid()`, due_at: afterMs(leaseMs), attempt: sql<number>`attempt + 1` })
           .where('name', '=', name)
