@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { waitUntil } from '../../../../src/base/limits.ts'
 import type { HandleOptions } from '../../../../src/tiers/queue/contract.ts'
 import { nowMs, type Run, runsOf } from '../history/run.ts'
+import type { Brokers } from './testing/open-engine.ts'
 
 const startMsMax = 60_000
 const heapMbMax = 128
@@ -21,6 +22,8 @@ export interface WorkerConfig {
   logPath: string
   queues: Record<string, HandleOptions>
   hasQuarantine: boolean
+  /** With them jobs lie there, else in the database. */
+  brokers: Brokers | undefined
 }
 
 export type FromWorker = 'ready' | 'pong'
@@ -32,6 +35,7 @@ export interface WorkersOptions {
   names: readonly string[]
   queues: Record<string, HandleOptions>
   hasQuarantine?: boolean
+  brokers?: Brokers
   /** Killed when it says nothing for so long; undefined: never. */
   silentMsMax?: number
 }
@@ -85,8 +89,8 @@ export class Workers implements AsyncDisposable {
   }
 
   #start(name: string, life: number): void {
-    const { dir, env, queues, hasQuarantine = false, silentMsMax } = this.#options
-    const config = { name, life, logPath: join(dir, `${name}.${life}.runs`), queues, hasQuarantine }
+    const { dir, env, queues, hasQuarantine = false, silentMsMax, brokers } = this.#options
+    const config = { name, life, logPath: join(dir, `${name}.${life}.runs`), queues, hasQuarantine, brokers }
     const process = new WorkerProcess(config, env, silentMsMax)
     this.#running.set(name, process)
     process.child.once('exit', () => {

@@ -4,23 +4,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { environmentOf } from '../../../../../src/tiers/cache/engines/database/testing/process.ts'
+import type { SlotDatabase } from '../../../../../src/tiers/database/contract.ts'
 import { migrate } from '../../../../../src/tiers/database/migrations/migrate.ts'
 import { startTestDatabase } from '../../../../../src/tiers/database/testing.ts'
-import type { Queue, QueueDepth, QueueEngine } from '../../../../../src/tiers/queue/contract.ts'
-import { openPostgresQueue, postgresQueueMigrations } from '../../../../../src/tiers/queue/engines/postgres/engine.ts'
+import type { Queue, QueueDepth } from '../../../../../src/tiers/queue/contract.ts'
+import { postgresQueueMigrations } from '../../../../../src/tiers/queue/engines/postgres/engine.ts'
 import { QueueTier } from '../../../../../src/tiers/queue/queue.ts'
+import { type Brokers, openEngine } from './open-engine.ts'
 
 export interface QueueDatabase extends AsyncDisposable {
   dir: string
   /** How another process finds the database. */
   env: Record<string, string>
-  engine: QueueEngine
   queue: Queue
+  transaction: SlotDatabase<unknown>['transaction']
   depthOf(queue: string): Promise<QueueDepth | undefined>
-  query<Row>(text: string): Promise<Row[]>
 }
 
-export async function startQueueDatabase(): Promise<QueueDatabase> {
+export async function startQueueDatabase(brokers?: Brokers): Promise<QueueDatabase> {
   await using stack = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'tenfold-queue-faults-'))
   stack.defer(() => rm(dir, { recursive: true, force: true }))
@@ -31,20 +32,17 @@ export async function startQueueDatabase(): Promise<QueueDatabase> {
     sources: [{ name: 'tenfold/queue', dir: postgresQueueMigrations }],
   })
   const shards = () => database.db.shards()
-  const engine = openPostgresQueue(shards)
+  const engine = await openEngine(shards, brokers)
   stack.defer(() => engine.close())
   const { queue } = new QueueTier(engine, { log: { warn() {}, error() {} } })
   const owned = stack.move()
   return {
     dir,
     env: environmentOf(database),
-    engine,
     queue,
+    transaction: (work, options) => database.db.slot(3).transaction(work as never, options) as never,
     async depthOf(name) {
       return (await engine.depth()).find((depth) => depth.queue === name)
-    },
-    async query<Row>(text: string) {
-      return (await shards()[0]?.query<Row>(text)) ?? []
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

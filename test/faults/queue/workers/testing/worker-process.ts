@@ -6,12 +6,12 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openFromEnvironment } from '../../../../../src/tiers/cache/engines/database/testing/process.ts'
 import type { Handler } from '../../../../../src/tiers/queue/contract.ts'
-import { openPostgresQueue } from '../../../../../src/tiers/queue/engines/postgres/engine.ts'
 import { openJobLedger } from '../../../../../src/tiers/queue/engines/postgres/ledger/ledger.ts'
 import { QueueTier } from '../../../../../src/tiers/queue/queue.ts'
 import { RunLog } from '../../history/run.ts'
 import type { FromWorker, WorkerConfig } from '../processes.ts'
 import { type Misdeed, misbehave } from './misdeeds.ts'
+import { openEngine } from './open-engine.ts'
 
 /** What a job of these tests does. */
 export type Task = {
@@ -34,7 +34,7 @@ const lookMs = 20
 
 const runs = new RunLog(logPath, isQuarantine ? `${name}.${life} quarantine ${process.pid}` : `${name}.${life}`)
 const { db } = await openFromEnvironment()
-const engine = openPostgresQueue(() => db.shards())
+const engine = await openEngine(() => db.shards(), config.brokers)
 const quiet = { warn() {}, error() {} }
 const tier = new QueueTier(engine, {
   log: process.env['TENFOLD_FAULT_LOG'] ? console : quiet,
