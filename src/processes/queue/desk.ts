@@ -124,7 +124,13 @@ export class QueueDesk {
     this.#parts = parts
   }
 
-  async answer(request: QueueRequest): Promise<QueueAnswers[QueueRequest['kind']]> {
+  async answer<Kind extends QueueRequest['kind']>(
+    request: Extract<QueueRequest, { kind: Kind }>,
+  ): Promise<QueueAnswers[Kind]> {
+    return (await this.#answer(request)) as QueueAnswers[Kind]
+  }
+
+  async #answer(request: QueueRequest): Promise<QueueAnswers[QueueRequest['kind']]> {
     const { queue, ledger, schedules, watch } = this.#parts
     switch (request.kind) {
       case 'report':
@@ -171,7 +177,6 @@ export class QueueDesk {
     return null
   }
 
-  /** Those that died first are published first, so that jobs of one key keep their order. */
   async #redrive(choice: DeadChoice): Promise<Redriven> {
     const { engine, ledger } = this.#parts
     const done: Redriven = { redriven: 0, jobs: [] }
@@ -183,18 +188,22 @@ export class QueueDesk {
     return done
   }
 
-  /** Chosen once, before any of them is touched: what dies again meanwhile is not taken a second time. */
+  /**
+   * Chosen once, before any of them is touched: what dies again meanwhile is not taken a second time. In the order of their first
+   * publish, which jobs of one key keep.
+   */
   async #chosen(choice: DeadChoice): Promise<string[][]> {
     if ('ids' in choice) return inPages(choice.ids.slice(0, choiceMax))
-    const newestFirst: string[] = []
-    for (let before: string | undefined; newestFirst.length < choiceMax; ) {
+    const chosen: Array<Pick<DeadLetter, 'id' | 'publishedAt'>> = []
+    for (let before: string | undefined; chosen.length < choiceMax; ) {
       const page = { queue: choice.queue, limit: pageMax, ...(before !== undefined && { before }) }
       const { letters, next } = await this.#parts.ledger.deadLetters.list(page)
-      newestFirst.push(...letters.map(({ id }) => id))
+      chosen.push(...letters.map(({ id, publishedAt }) => ({ id, publishedAt })))
       if (next === undefined) break
       before = next
     }
-    return inPages(newestFirst.reverse())
+    chosen.sort((a, b) => a.publishedAt.getTime() - b.publishedAt.getTime() || (a.id < b.id ? -1 : 1))
+    return inPages(chosen.map(({ id }) => id))
   }
 
   #streams(): Pick<StreamEngine, 'list' | 'rewind'> {
