@@ -3,6 +3,7 @@
 import { after, describe } from 'node:test'
 import { daysSuite } from './days/days.suite.ts'
 import { feedSuite } from './feed/feed.suite.ts'
+import { newsSuite } from './news/news.suite.ts'
 import { pagesSuite } from './pages/pages.suite.ts'
 import { photosSuite } from './photos/photos.suite.ts'
 import { seedSuite } from './seeding/seed.suite.ts'
@@ -19,6 +20,7 @@ describe('photos', () => photosSuite(photos))
 describe('feed', () => feedSuite(photos))
 describe('tips', () => tipsSuite(photos))
 describe('days', () => daysSuite(photos))
+describe('news', () => newsSuite(photos))
 describe('pages', () => pagesSuite(photos))
 describe('seed', () => seedSuite(photos))
 describe('bad input', () => badInputSuite(photos))

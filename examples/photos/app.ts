@@ -4,11 +4,14 @@
 import { defineApp } from 'tenfold'
 import { dayJobs } from './days/jobs.ts'
 import { dayRoutes } from './days/routes.ts'
+import { defineEvents } from './events.ts'
 import { feedJobs } from './feed/jobs.ts'
 import { feedRoutes } from './feed/routes.ts'
 import { followJobs } from './follows/jobs.ts'
 import { followRoutes } from './follows/routes.ts'
 import { defineJobs } from './jobs.ts'
+import { newsReader } from './news/reader.ts'
+import { newsRoutes } from './news/routes.ts'
 import { refuseForeignOrigins } from './origin.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { likeJobs } from './photos/like-jobs.ts'
@@ -26,7 +29,7 @@ export default defineApp<Schema>({
   migrations: 'migrations',
   assets: 'public',
   setup(given) {
-    const tiers: AppTiers = { ...given, jobs: defineJobs(given.queue) }
+    const tiers: AppTiers = { ...given, jobs: defineJobs(given.queue), events: defineEvents(given.queue) }
     refuseForeignOrigins(tiers)
     countActiveUsers(tiers)
 
@@ -37,6 +40,7 @@ export default defineApp<Schema>({
     feedRoutes(tiers)
     tipRoutes(tiers)
     dayRoutes(tiers)
+    newsRoutes(tiers)
     pageRoutes(tiers)
 
     thumbnailJobs(tiers)
@@ -45,5 +49,6 @@ export default defineApp<Schema>({
     feedJobs(tiers)
     tipJobs(tiers)
     dayJobs(tiers)
+    newsReader(tiers)
   },
 })

@@ -16,6 +16,7 @@ export interface Schema {
   tips: TipsTable
   tips_received: TipsReceivedTable
   days: DaysTable
+  news: NewsTable
 }
 
 export type PhotoStatus = 'processing' | 'ready' | 'failed'
@@ -126,6 +127,18 @@ interface TipsReceivedTable {
   from_user_id: string
   cents: number
   created_at: Generated<Date>
+}
+
+/** What others did that concerns the user. */
+interface NewsTable {
+  user_id: string
+  at: Date
+  /** Of the event in its stream. */
+  position: string
+  kind: 'liked' | 'commented' | 'followed'
+  by_id: string
+  by_name: string
+  photo_id: string | null
 }
 
 /** The best of a day; its key is the day itself. */

@@ -1,7 +1,8 @@
-// The tiers as this app holds them: what it is given, and its own queues with them.
+// The tiers as this app holds them: what it is given, and its own queues and stream with them.
 
 import type { Tiers } from 'tenfold'
+import type { Events } from './events.ts'
 import type { Jobs } from './jobs.ts'
 import type { Schema } from './schema.ts'
 
-export type AppTiers = Tiers<Schema> & { jobs: Jobs }
+export type AppTiers = Tiers<Schema> & { jobs: Jobs; events: Events }

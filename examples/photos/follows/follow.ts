@@ -8,7 +8,11 @@ import { profileOf } from '../users/profile.ts'
 const followingMax = 5_000
 
 /** May be repeated. @throws not-found, bad-input (oneself), conflict (too many) */
-export async function follow({ db, jobs }: AppTiers, userId: string, followeeId: string): Promise<{ following: true }> {
+export async function follow(
+  { db, jobs, events }: AppTiers,
+  userId: string,
+  followeeId: string,
+): Promise<{ following: true }> {
   if (userId === followeeId) throw new TenfoldError('bad-input', 'nobody can follow oneself')
   await profileOf(db, followeeId)
   await db.of(userId).transaction(async (tx) => {
@@ -27,6 +31,7 @@ export async function follow({ db, jobs }: AppTiers, userId: string, followeeId:
     if (following_count > followingMax)
       throw new TenfoldError('conflict', `you follow ${followingMax} people already, and that is the most`)
     await jobs.followMade.in(tx).publish({ userId, followeeId })
+    await events.in(tx).append({ kind: 'followed', userId: followeeId, byId: userId }, { key: followeeId })
   })
   return { following: true }
 }

@@ -39,6 +39,8 @@ export async function commentOn(
         created_at: at,
       })
       .execute()
+    if (author.id !== userId)
+      await tiers.events.in(tx).append({ kind: 'commented', userId, byId: author.id, photoId }, { key: userId })
     return { id: commentId, userId: author.id, userName: author.name, text, at: at.toISOString() }
   })
   await forgetCard(tiers, photo)

@@ -27,6 +27,8 @@ export async function likePhoto(
     await tx.insertInto('likes_uncounted').values(like).execute()
     // No deduplicationId: two likes of one photo would wait for each other again.
     await tiers.jobs.photoLiked.in(tx).publish(photo)
+    if (likerId !== userId)
+      await tiers.events.in(tx).append({ kind: 'liked', userId, byId: likerId, photoId }, { key: userId })
     return likesOf(await find.executeTakeFirstOrThrow())
   })
   await forgetCard(tiers, photo)
