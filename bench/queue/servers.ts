@@ -8,6 +8,7 @@ import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from '../../src/base/limits.ts'
+import { findRedis } from '../../src/programs/redis/binary.ts'
 import { startTestDatabase } from '../../src/tiers/database/testing.ts'
 import { postgresQueueMigrations } from '../../src/tiers/queue/engines/postgres/engine.ts'
 import type { Place } from './systems/system.ts'
@@ -41,8 +42,9 @@ async function startRedis(fsync: 'always' | 'everysec') {
     ...{ port: login.port, bind: '127.0.0.1', requirepass: login.password, dir, save: '' },
     ...{ appendonly: 'yes', appendfsync: fsync, 'maxmemory-policy': 'noeviction' },
   }
+  const { path } = await findRedis()
   const child: ChildProcess = spawn(
-    'redis-server',
+    path,
     Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
     { stdio: 'ignore' },
   )
