@@ -98,9 +98,9 @@ export class WorkerScaling {
     const [first, last] = [this.#past[0] as Past, this.#past.at(-1) as Past]
     const sum = workers.reduce((ended, { pid }) => {
       const key = `${pid} ${queue}`
-      const now = last.ended.get(key)
-      // One that came within the window began with nothing.
-      return now === undefined ? ended : ended + now - (first.ended.get(key) ?? 0)
+      // One that came within the window, or did not answer at its begin, counts from when it was heard first.
+      const since = this.#past.find((past) => past.ended.has(key))?.ended.get(key)
+      return since === undefined ? ended : ended + (last.ended.get(key) ?? since) - since
     }, 0)
     return {
       queue,
