@@ -21,6 +21,11 @@ import { tellJob } from './tell.ts'
 const suspectsMax = 1000
 /** ... and run there at once, of one queue. */
 const suspectsAtOnceMax = 8
+/**
+ * Attempts beyond the last one that may end without a word. Whoever is killed with its worker, before it was its turn in
+ * quarantine, did nothing wrong; what kills is found out there, and has no more attempts than it may.
+ */
+const silentAttemptsMax = 100
 /** Outcomes that the engine has not heard yet; with more, nothing is taken. */
 const untoldMax = 5000
 
@@ -195,20 +200,17 @@ export class QueueWorker {
 
   /** Answers how many of them will run here. */
   async #receive(taken: readonly TakenJob[], leaseEndsAt: number): Promise<number> {
+    const { attemptsMax } = this.terms
+    const { quarantine } = this.#context
     const waits = await this.#limits.waitsOf(taken)
     let count = 0
     for (const [i, job] of taken.entries()) {
       const held = new HeldJob(job, leaseEndsAt, this.#now)
       const waitMs = waits?.[i] ?? 0
-      if (job.attempt > this.terms.attemptsMax) {
-        const reason = new TenfoldError(
-          'program-failed',
-          `its worker died, or stood still, at attempt ${this.terms.attemptsMax}, the last one`,
-        )
-        this.end(held, { isFine: false, reason, isHopeless: true })
-      } else if (waitMs > 0) this.#track(this.#outcomes.handBack(held, waitMs, 'the rate of its key'))
+      if (job.attempt > attemptsMax + (quarantine && job.isSuspect ? silentAttemptsMax : 0)) this.#bury(held)
+      else if (waitMs > 0) this.#track(this.#outcomes.handBack(held, waitMs, 'the rate of its key'))
       else {
-        const line = job.isSuspect && this.#context.quarantine ? this.#suspects : this.#waiting
+        const line = job.isSuspect && quarantine ? this.#suspects : this.#waiting
         line.push(held)
         count++
       }
@@ -278,8 +280,14 @@ export class QueueWorker {
   /** Beside the others after all: it may take them down, but not for ever, since attempts are counted. */
   #runHere(job: HeldJob): void {
     if (!this.#quarantined.delete(job) || job.isSettled) return
-    this.#waiting.push(job)
+    if (job.attempt > this.terms.attemptsMax) this.#bury(job)
+    else this.#waiting.push(job)
     this.#begin()
+  }
+
+  #bury(job: HeldJob): void {
+    const reason = `its worker died, or stood still, at attempt ${job.attempt - 1}, the last one`
+    this.end(job, { isFine: false, reason: new TenfoldError('program-failed', reason), isHopeless: true })
   }
 
   #startNow(job: HeldJob): void {
