@@ -9,7 +9,7 @@ import { isTenfoldError } from '../../../../src/base/errors.ts'
 import { waitUntil } from '../../../../src/base/limits.ts'
 import { type Random, seededRandom } from '../../../../src/base/random.ts'
 import { startTestNatsCluster, type TestNats } from '../../../../src/programs/nats/testing.ts'
-import { check } from '../history/check.ts'
+import { check, type Trouble } from '../history/check.ts'
 import { type AskedJob, nowMs } from '../history/run.ts'
 import { Workers } from './processes.ts'
 import { type QueueDatabase, startQueueDatabase } from './testing/queue-database.ts'
@@ -21,10 +21,12 @@ const names = ['worker-1', 'worker-2', 'worker-3', 'worker-4']
 const keyCount = 8
 const perPublishMax = 4
 const publishEveryMs = 40
-const killEveryMs = 1500
+const killEveryMs = 2000
 /** Handled between two strikes, and while transactions alone can publish. */
 const someJobs = 40
 const tellMsMax = 5000
+/** After brokers were away, until leases of jobs whose end they were not told have ended. */
+const troubleMs = 10_000
 const timeoutMs = 180_000
 
 test('nothing is lost while brokers and workers die, and transactions commit while there is no broker', async (t) => {
@@ -43,18 +45,22 @@ test('nothing is lost while brokers and workers die, and transactions commit whi
   const end = new AbortController()
   const going = [publishing.inTransactions(end.signal), publishing.direct(end.signal), killAll(workers, end.signal)]
   const startMs = nowMs()
+  const troubles: Trouble[] = []
   const tell = (what: string) => t.diagnostic(`${((nowMs() - startMs) / 1000).toFixed(1)} s: ${what}`)
   try {
     await progress(workers)
     tell('jobs are done')
     const [first] = servers as unknown as [TestNats]
+    let fromMs = nowMs()
     await first.kill()
     await progress(workers)
     tell('jobs are done without the first')
     await first.start()
     await first.healthy()
+    troubles.push({ fromMs, toMs: nowMs() + troubleMs })
     tell('the first has caught up')
 
+    fromMs = nowMs()
     await Promise.all(servers.map((server) => server.kill()))
     const committed = publishing.committed
     await sleep(goneMs)
@@ -62,6 +68,7 @@ test('nothing is lost while brokers and workers die, and transactions commit whi
     await Promise.all(servers.map((server) => server.start()))
     tell('all have been gone and are back')
     await progress(workers)
+    troubles.push({ fromMs, toMs: nowMs() + troubleMs })
     tell('jobs are done')
   } finally {
     end.abort()
@@ -77,7 +84,7 @@ test('nothing is lost while brokers and workers die, and transactions commit whi
     { what: `${published.length} jobs done`, timeoutMs, intervalMs: 250 },
   )
   tell('all are done')
-  const { violations, figures } = check({ jobs, runs: workers.runs(), deaths: workers.deaths, troubles: [], tellMsMax })
+  const { violations, figures } = check({ jobs, runs: workers.runs(), deaths: workers.deaths, troubles, tellMsMax })
   const refused = JSON.stringify(Object.fromEntries(publishing.refused))
   t.diagnostic(`${JSON.stringify({ ...figures, killed: workers.deaths.size })}, refused ${refused}`)
   assert.deepEqual(violations.slice(0, 8), [], `${violations.length} violations, seed ${seed}`)
