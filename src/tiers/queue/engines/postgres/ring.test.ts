@@ -10,6 +10,7 @@ import type pg from 'pg'
 import { waitUntil } from '../../../../base/limits.ts'
 import { seededRandom } from '../../../../base/random.ts'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
+import type { ShardDatabase } from '../../../database/contract.ts'
 import { openDatabase } from '../../../database/database.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
@@ -17,63 +18,10 @@ import { OutcomeBatch } from '../../outcome-batch.ts'
 import { PublishBatch } from '../../publish-batch.ts'
 import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
 import { sweep } from './housekeeping.ts'
-import { bucketAt, bucketsBetween, firstId, idAt, timeOf } from './job-time.ts'
-import { Line } from './line.ts'
 
 const timeoutMs = 20_000
 const leaseMs = 60_000
 const holder = 'r/worker-1'
-
-describe('a place in the line', () => {
-  const server = Date.now()
-  const settled = (line: Line) => {
-    const claim = line.next(0, false)
-    line.took(claim, false, new Map(), new Map(), server)
-    return claim
-  }
-
-  it('begins at the front, then stays a moment behind the clock, and goes a second back ten times a second', () => {
-    const line = new Line()
-    const first = settled(line)
-    assert.deepEqual([first.since, first.buckets.length], [[firstId], 8])
-    const next = line.next(50, false)
-    assert.deepEqual([next.since, next.isBack], [[idAt(server - 50)], false])
-    const back = line.next(100, false)
-    assert.ok(back.isBack && (back.since[0] ?? '') <= idAt(server - 50))
-    assert.equal(line.next(150, false).isBack, false)
-    assert.equal(line.next(150, true).isBack, true)
-  })
-
-  it('asks the table of before, where a job lies whose statement began there and whose id was made after', () => {
-    const line = new Line()
-    settled(line)
-    const boundary = Math.floor(server / 300_000) * 300_000
-    line.pointTo(9, idAt(boundary + 1))
-    assert.ok(line.next(0, false).buckets.includes(bucketAt(boundary - 1)))
-  })
-
-  it('forgets what a claim came to when somebody pointed further back meanwhile, and looks at ranks that it hears of', () => {
-    const line = new Line()
-    settled(line)
-    const claim = line.next(0, false)
-    const orphan = idAt(server - 60_000)
-    assert.ok(line.pointTo(9, orphan))
-    line.took(claim, false, new Map(), new Map(), server)
-    assert.deepEqual(line.next(0, false).since, [orphan])
-    assert.ok(line.pointTo(2, undefined))
-    assert.deepEqual(line.next(0, false).ranks, [2, 9])
-    assert.equal(line.pointTo(2, undefined), false, 'it looks there already')
-  })
-
-  it('stops at the last job of a full hand, and does not pass over ranks that were not looked at', () => {
-    const line = new Line()
-    line.pointTo(3, undefined)
-    const claim = line.next(0, false)
-    const last = idAt(server - 5000)
-    line.took(claim, true, new Map([[3, last]]), new Map(), server)
-    assert.deepEqual(line.next(0, false).since, [last, firstId])
-  })
-})
 
 describe('the ring of tables', () => {
   let database: TestDatabase
@@ -114,15 +62,6 @@ describe('the ring of tables', () => {
     await owner[Symbol.asyncDispose]()
     await engine.close()
     await database.stop()
-  })
-
-  it('ids tell the time and the table', () => {
-    assert.equal(timeOf('017f22e2-79b0-7cc3-98c4-dc0c0c07398f'), 1645557742000)
-    assert.equal(timeOf(idAt(1645557742000)), 1645557742000)
-    assert.ok(idAt(1645557742000) < '017f22e2-79b0-7cc3-98c4-dc0c0c07398f')
-    assert.deepEqual([bucketAt(0), bucketAt(299_999), bucketAt(300_000), bucketAt(8 * 300_000)], [0, 0, 1, 0])
-    assert.deepEqual(bucketsBetween(7 * 300_000, 8 * 300_000), [7, 0])
-    assert.equal(bucketsBetween(0, 1e12).length, 8)
   })
 
   it('a table is emptied when nothing is left in it, and not while a job waits or is about to be committed', async () => {
@@ -372,6 +311,39 @@ describe('the ring of tables', () => {
       return published
     })
     assert.deepEqual(await second, { id: first?.id, isNew: false })
+  })
+
+  it('over several shards answers in the order of the jobs, keeps a key on one of them, and takes from all', async () => {
+    const queue = newName()
+    const [one] = shards() as [ShardDatabase]
+    const asked: Array<{ shard: string; keys: unknown }> = []
+    const named = (id: string): ShardDatabase => ({
+      id,
+      query(text, values = [], options = {}) {
+        if (text.includes('insert into tenfold.queue_jobs')) asked.push({ shard: id, keys: values[3] })
+        return one.query(text, values, options)
+      },
+    })
+    const both = [named('s1'), named('s2')]
+    const spread = openPostgresQueue(() => both)
+    const jobs = Array.from({ length: 12 }, (_, n) => job(queue, n, n % 2 ? { key: `key-${n % 4}` } : {}))
+    const published = (await Promise.all([spread.publish(jobs.slice(0, 6)), spread.publish(jobs.slice(6))])).flat()
+    for (const [n, { id }] of published.entries()) assert.deepEqual((await spread.job(queue, id))?.payload, { n })
+    for (const key of ['key-1', 'key-3']) {
+      const its = asked.filter(({ keys }) => (keys as unknown[]).includes(key))
+      assert.equal(new Set(its.map(({ shard }) => shard)).size, 1, key)
+    }
+    const taken: TakenJob[] = []
+    await waitUntil(
+      async () => {
+        const some = await spread.take({ queue, max: 5, leaseMs, holder })
+        await spread.done(some)
+        return taken.push(...some) >= 12
+      },
+      { what: 'all of them', timeoutMs },
+    )
+    assert.deepEqual(new Set(numbersOf(taken)), new Set(jobs.keys()))
+    await spread.close()
   })
 
   it('wakes other processes, after the commit and not before, and again when its connection was cut', async () => {
