@@ -113,7 +113,8 @@ export interface ScheduleOptions {
   /** IANA name; UTC unless it is given. */
   timeZone?: string
   queue: string
-  payload?: Payload
+  /** Or what it is for the time at which it was due, which may be a while ago: a digest is of that day. */
+  payload?: Payload | ((dueAt: Date) => Payload)
   priority?: number
   key?: string
 }

@@ -11,7 +11,7 @@ import type { JobLedger } from './ledger/contract.ts'
 import { OutcomeBatch } from './outcome-batch.ts'
 import { openPublisher } from './publisher.ts'
 import type { ScheduleStore } from './schedules/contract.ts'
-import { publishOptionsOf, Schedules } from './schedules/schedules.ts'
+import { jobOf, Schedules } from './schedules/schedules.ts'
 import type { StreamEngine, StreamState } from './streams/contract.ts'
 import { noStreams } from './streams/no-streams.ts'
 import { StreamTier } from './streams/streams.ts'
@@ -77,9 +77,9 @@ export class QueueTier {
       store &&
       new Schedules({
         store,
-        publish: async (tx, schedule) => {
-          const { queue, payload = {} } = schedule
-          return (await publisher.in(tx).publish(queue, payload, publishOptionsOf(schedule))).id
+        publish: async (tx, schedule, dueAt) => {
+          const { queue, payload, options } = jobOf(schedule, dueAt)
+          return (await publisher.in(tx).publish(queue, payload, options)).id
         },
         ...{ log, clock },
       })
@@ -91,6 +91,8 @@ export class QueueTier {
       ...streams.streams,
       in: (tx) => ({ ...publisher.in(tx), ...streams.in(tx) }),
       define: (name, definition) => {
+        // Its handler would go without the check.
+        if (this.#handlers.of(name)) throw new TenfoldError('conflict', `define('${name}') comes before its handler`)
         definitions.add(name, definition)
         return typedQueue(name, this.queue)
       },

@@ -33,13 +33,13 @@ export interface ScheduleStore {
   /** A process that has this definition is there. */
   seen(definition: ScheduleDefinition): Promise<void>
   /**
-   * Moves it on from `dueAt` to `nextAt` and publishes, both or neither. False when it was moved on already, is not due, or has
-   * another definition. `publish` answers the job's id and may be called again, when the transaction is.
+   * Moves it on from `dueAt` to what `nextAfter` answers for the time at which it fires, and publishes: both or neither. False when it was moved on already, is not due, or has
+   * another definition. `publish` answers the job's id; both may be called again, when the transaction is.
    * @throws outcome-unknown when nobody knows whether it did: look again.
    */
   fire(
     definition: ScheduleDefinition,
-    due: { dueAt: Date; nextAt: Date },
+    due: { dueAt: Date; nextAfter(now: Date): Date },
     publish: (tx: QueryExecutorProvider) => Promise<string>,
   ): Promise<boolean>
   /** By name; at most 1000. */

@@ -12,7 +12,7 @@ import type { QueryExecutorProvider } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../../../base/clock.ts'
 import { describeError, TenfoldError } from '../../../base/errors.ts'
-import type { PublishOptions, ScheduleOptions } from '../contract.ts'
+import type { Payload, PublishOptions, ScheduleOptions } from '../contract.ts'
 import { checkJob, checkQueueName } from '../options.ts'
 import type { KeptSchedule, ScheduleDefinition, ScheduleStore } from './contract.ts'
 import { CronTimes } from './cron.ts'
@@ -51,14 +51,15 @@ export class Schedules {
   /** @throws bad-input, too-large, conflict when the name is taken, or the schedules run already. */
   add(name: string, options: ScheduleOptions): void {
     checkQueueName(name)
-    const { queue, cron, timeZone = 'UTC', payload = {} } = options
-    checkJob(queue, payload, publishOptionsOf(options))
+    const { queue, cron, timeZone = 'UTC' } = options
     if (this.#following)
       throw new TenfoldError('conflict', `schedule('${name}') came after the workers had started: call it in setup`)
     if (this.#schedules.has(name)) throw new TenfoldError('conflict', `there is a schedule ${name} already`)
     if (this.#schedules.size >= schedulesMax)
       throw new TenfoldError('conflict', `there are ${schedulesMax} schedules already`)
     const times = new CronTimes(cron, timeZone)
+    const job = jobOf(options, times.next(new Date()))
+    checkJob(queue, job.payload, job.options)
     this.#schedules.set(name, { definition: { name, queue, cron, timeZone }, options, times })
   }
 
@@ -111,7 +112,8 @@ export class Schedules {
       if (isFirst || now.getTime() - kept.seenAt.getTime() > lookMsMax / 2) await store.seen(definition)
       return Math.min(nextAt.getTime() - now.getTime(), lookMsMax)
     }
-    await store.fire(definition, { dueAt: nextAt, nextAt: times.next(now) }, (tx) => publish(tx, options, nextAt))
+    const due = { dueAt: nextAt, nextAfter: (now: Date) => times.next(now) }
+    await store.fire(definition, due, (tx) => publish(tx, options, nextAt))
     return 0
   }
 }
@@ -120,7 +122,14 @@ function isSame(kept: KeptSchedule, { cron, timeZone }: ScheduleDefinition): boo
   return kept.cron === cron && kept.timeZone === timeZone
 }
 
-/** What of a schedule its jobs are published with. */
-export function publishOptionsOf({ priority, key }: ScheduleOptions): PublishOptions {
-  return { ...(priority !== undefined && { priority }), ...(key !== undefined && { key }) }
+/** The job that it publishes for the time at which it was due. */
+export function jobOf(
+  { queue, payload = {}, priority, key }: ScheduleOptions,
+  dueAt: Date,
+): { queue: string; payload: Payload; options: PublishOptions } {
+  return {
+    queue,
+    payload: typeof payload === 'function' ? payload(dueAt) : payload,
+    options: { ...(priority !== undefined && { priority }), ...(key !== undefined && { key }) },
+  }
 }

@@ -77,12 +77,21 @@ export function openPostgresSchedules<DB>(
         .where('time_zone', '=', timeZone)
         .execute()
     },
-    fire({ name, queue, cron, timeZone }, { dueAt, nextAt }, publish) {
+    fire({ name, queue, cron, timeZone }, { dueAt, nextAfter }, publish) {
       return homeOf(name).transaction(async (tx) => {
+        // What it waited for before this, a failover say, has passed: what was due meanwhile is made up for by this one job.
+        const clock = await tx.selectNoFrom(now.as('now')).executeTakeFirstOrThrow()
         // Whoever comes second waits here for the first one's commit, and then finds another next_at.
         const moved = await tx
           .updateTable('tenfold_schedules')
-          .set({ queue, next_at: nextAt, fired_for: dueAt, fired_at: now, seen_at: now, fired: sql`fired + 1` })
+          .set({
+            queue,
+            next_at: nextAfter(clock.now),
+            fired_for: dueAt,
+            fired_at: now,
+            seen_at: now,
+            fired: sql`fired + 1`,
+          })
           .where('name', '=', name)
           .where('next_at', '=', dueAt)
           .where('next_at', '<=', now)

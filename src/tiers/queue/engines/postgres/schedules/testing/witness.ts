@@ -17,7 +17,7 @@ export async function witnessSql(): Promise<string> {
   return `${await readFile(migration, 'utf8')}
     create schema witness;
     grant usage on schema witness to app;
-    create table witness.fired (name text, due_at timestamptz, pid integer);
+    create table witness.fired (name text, due_at timestamptz, at timestamptz default now());
     grant select, insert on witness.fired to app;`
 }
 
@@ -31,7 +31,7 @@ export function witnessed(store: ScheduleStore, warnings: string[] = [], clock: 
     clock,
     log: { warn: (_: object, message?: string) => void warnings.push(String(message)) },
     publish: async (tx, { queue }, dueAt) => {
-      await sql`insert into witness.fired values (${queue}, ${dueAt}, ${process.pid})`.execute(tx)
+      await sql`insert into witness.fired (name, due_at) values (${queue}, ${dueAt})`.execute(tx)
       return `${queue} ${dueAt.toISOString()}`
     },
   })
