@@ -29,7 +29,10 @@ export interface JetStreamStreamsOptions extends JetStreamServers {
 }
 
 interface Followed {
+  stream: string
   feed: Feed
+  /** Since when something has been appended that was not given yet, as far as is known. */
+  heardAt: number | undefined
   /** Where the lane stands. */
   place: string
   lookedAt: number
@@ -57,7 +60,8 @@ export async function openJetStreamStreams(options: JetStreamStreamsOptions): Pr
       for (const hint of hints) hint(stream)
     }
     const at = { stream: names.streamOf(stream), subject: names.subjectOf(stream, id), position: place }
-    return { feed: new Feed({ link, api }, at, arrived), place, lookedAt: 0, isInDatabase: true, isGiven: false }
+    const feed = new Feed({ link, api }, at, arrived)
+    return { stream, feed, heardAt: undefined, place, lookedAt: 0, isInDatabase: true, isGiven: false }
   }
 
   function forget(name: string): void {
@@ -81,6 +85,7 @@ export async function openJetStreamStreams(options: JetStreamStreamsOptions): Pr
     const following = known ?? follow(lane, answer.after)
     if (!known) followed.set(name, following)
     following.isGiven = answer.entries.length > 0
+    if (following.isGiven) following.heardAt = undefined
     return answer
   }
 
@@ -90,7 +95,9 @@ export async function openJetStreamStreams(options: JetStreamStreamsOptions): Pr
     // What is asked for again has failed, and was taken out of the feed.
     const isAgain = known.isGiven && request.handled === undefined
     const now = systemClock.monotonic()
-    const looksAgain = known.isInDatabase || now - known.lookedAt >= streamLimits.lookMs
+    const isOverdue = now - known.lookedAt >= streamLimits.lookMs
+    const isLate = known.heardAt !== undefined && now - known.heardAt >= streamLimits.patienceMs
+    const looksAgain = known.isInDatabase || isOverdue || isLate
     const looks = isAgain || state === 'gap' || (state === 'empty' && looksAgain)
     if (state === 'empty' && !looks && request.handled === undefined)
       return { entries: [], after: known.place, failed: 0 }
@@ -100,6 +107,7 @@ export async function openJetStreamStreams(options: JetStreamStreamsOptions): Pr
     known.place = answer.after
     if (looks) {
       known.lookedAt = now
+      known.heardAt = undefined
       known.isInDatabase = answer.entries.length > 0
       return answer
     }
@@ -122,9 +130,15 @@ export async function openJetStreamStreams(options: JetStreamStreamsOptions): Pr
     watch(hint) {
       hints.add(hint)
       relay.start()
+      const heard = postgres.watch((stream) => {
+        const now = systemClock.monotonic()
+        for (const one of followed.values()) if (one.stream === stream) one.heardAt ??= now
+        hint(stream)
+      })
       return {
         async close() {
           hints.delete(hint)
+          await heard.close()
           if (hints.size === 0) await relay.stop()
         },
       }

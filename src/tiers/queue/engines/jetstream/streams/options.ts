@@ -18,6 +18,8 @@ export const streamLimits = {
   heartbeatMs: 1000,
   /** A lane that hears nothing looks into PostgreSQL so often: the server, or the relay, may be down. */
   lookMs: 1000,
+  /** ... and so long after it was told that something had been appended. */
+  patienceMs: 100,
   /** A lane that nobody reads for so long is not followed any more. */
   idleMs: 30_000,
   /** Before a lane is followed again after that failed. */
