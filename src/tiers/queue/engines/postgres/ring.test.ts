@@ -44,6 +44,17 @@ describe('the ring of tables', () => {
       },
       { what: 'jobs', timeoutMs },
     )
+  /** The numbers of the jobs taken, at least so many. */
+  const takeAndEnd = async (from: QueueEngine, queue: string, count: number) => {
+    const seen: unknown[] = []
+    const some = async () => {
+      const jobs = await from.take({ queue, max: 50, leaseMs, holder })
+      await from.done(jobs)
+      return seen.push(...numbersOf(jobs)) >= count
+    }
+    await waitUntil(some, { what: `${count} jobs`, timeoutMs })
+    return seen
+  }
   const clear = async (nr: number) =>
     (await owner.query('select tenfold.clear_jobs($1) as is_cleared', [nr])).rows[0].is_cleared as boolean
   const sizeOf = async (nr: number) =>
@@ -103,15 +114,7 @@ describe('the ring of tables', () => {
         if (i % 3) return engine.publish(jobs)
         return database.db.slot(i).transaction((tx) => engine.publishIn(tx, jobs))
       })
-      await waitUntil(
-        async () => {
-          const jobs = await take(queue)
-          await engine.done(jobs)
-          seen.push(...numbersOf(jobs))
-          return seen.length >= (wave + 1) * each
-        },
-        { what: 'all jobs of a wave', timeoutMs },
-      )
+      seen.push(...(await takeAndEnd(engine, queue, each)))
       await Promise.all(publishing)
       await waitUntil(() => times > before, { what: 'an emptied table', timeoutMs })
     }
@@ -333,16 +336,8 @@ describe('the ring of tables', () => {
       const its = asked.filter(({ keys }) => (keys as unknown[]).includes(key))
       assert.equal(new Set(its.map(({ shard }) => shard)).size, 1, key)
     }
-    const taken: TakenJob[] = []
-    await waitUntil(
-      async () => {
-        const some = await spread.take({ queue, max: 5, leaseMs, holder })
-        await spread.done(some)
-        return taken.push(...some) >= 12
-      },
-      { what: 'all of them', timeoutMs },
-    )
-    assert.deepEqual(new Set(numbersOf(taken)), new Set(jobs.keys()))
+    const taken = await takeAndEnd(spread, queue, 12)
+    assert.deepEqual(new Set(taken), new Set(jobs.keys()))
     await spread.close()
   })
 
