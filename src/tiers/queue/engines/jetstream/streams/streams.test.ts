@@ -12,6 +12,7 @@ import { streamConformance } from '../../../streams/conformance.ts'
 import type { EntryHandler, HeldLane, StreamEngine } from '../../../streams/contract.ts'
 import { StreamTier } from '../../../streams/streams.ts'
 import { openPostgresStreams } from '../../postgres/streams/engine.ts'
+import { WakeUps } from '../../postgres/wake-ups.ts'
 import { loadJetStreamClient } from '../client.ts'
 import { openJetStreamStreams } from './engine.ts'
 
@@ -20,6 +21,7 @@ const timeoutMs = 60_000
 
 let database: TestDatabase
 let nats: TestNats
+let wakeUps: WakeUps
 let engine: StreamEngine
 let watch: { close(): Promise<void> }
 
@@ -27,7 +29,7 @@ let watch: { close(): Promise<void> }
 const fromPostgres = new Map<string, number>()
 
 function openPostgres(): StreamEngine {
-  const postgres = openPostgresStreams(() => database.db.shards())
+  const postgres = openPostgresStreams(() => database.db.shards(), { wakeUps })
   return {
     ...postgres,
     async read(lane, request) {
@@ -116,6 +118,8 @@ before(async () => {
   )
   database = await startTestDatabase({ sql: (await Promise.all(files)).join('\n') })
   nats = await startTestNats()
+  const listen = { map: database.map, password: database.server.secrets.app, node: 'r/worker-1' }
+  wakeUps = new WakeUps(() => database.db.shards(), listen)
   engine = await open('r/worker-1')
   // As in a worker: its relay runs.
   watch = engine.watch(() => {})
@@ -124,6 +128,7 @@ before(async () => {
 after(async () => {
   await watch.close()
   await engine.close()
+  await wakeUps.close()
   await nats.stop()
   await database.stop()
 })
