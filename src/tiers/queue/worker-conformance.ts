@@ -304,6 +304,7 @@ export function workerConformance(suite: QueueConformance): void {
       assert.throws(() => queue.define('q', { waitingMax: 1e9 }), { code: 'bad-input' })
       queue.handle('q', {}, async () => {})
       assert.throws(() => queue.handle('q', {}, async () => {}), { code: 'conflict' })
+      assert.throws(() => queue.define('q', {}), { code: 'conflict' })
     })
   })
 }

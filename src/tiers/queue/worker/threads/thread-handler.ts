@@ -19,12 +19,14 @@ export class ThreadHandler {
   readonly #file: URL
   readonly #threads: number
   readonly #beside: BesideThread
+  readonly #heapMb: number
   #pool: Promise<Piscina> | undefined
 
-  constructor(file: URL, threads: number, beside: BesideThread = {}) {
+  constructor(file: URL, threads: number, beside: BesideThread = {}, heapMb = heapMbMax) {
     this.#file = file
     this.#threads = threads
     this.#beside = beside
+    this.#heapMb = heapMb
   }
 
   readonly handle: Handler = async (job) => {
@@ -36,7 +38,10 @@ export class ThreadHandler {
   }
 
   async #run(job: Job, given: unknown): Promise<unknown> {
-    this.#pool ??= this.#open()
+    this.#pool ??= this.#open().catch((error) => {
+      this.#pool = undefined
+      throw error
+    })
     const pool = await this.#pool
     const { port1: ours, port2: theirs } = new MessageChannel()
     const ending = new AbortController()
@@ -72,7 +77,8 @@ export class ThreadHandler {
   async close(): Promise<void> {
     const pool = this.#pool
     this.#pool = undefined
-    await (await pool)?.destroy()
+    // One that could not be opened has said so to its job.
+    await (await pool?.catch(() => undefined))?.destroy()
   }
 
   async #open(): Promise<Piscina> {
@@ -87,7 +93,7 @@ export class ThreadHandler {
       maxThreads: this.#threads,
       concurrentTasksPerWorker: 1,
       idleTimeout: idleMsMax,
-      resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMb },
     })
   }
 }
