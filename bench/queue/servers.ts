@@ -48,6 +48,7 @@ async function startRedis(fsync: 'always' | 'everysec') {
     Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
     { stdio: 'ignore' },
   )
+  process.once('exit', () => child.kill())
   await waitUntil(() => isOpen(login.port), { what: 'redis-server', timeoutMs: 10_000 })
   return {
     login,
