@@ -123,7 +123,7 @@ async function answer(node: string, request: QueueRequest): Promise<QueueAnswers
   asked.push(`${node} ${request.kind}`)
   switch (request.kind) {
     case 'report':
-      return { queues: [use], depth: request.withDepth ? [depth] : null }
+      return { queues: [use], depth: request.withDepth ? [depth] : null, trouble: null }
     case 'events':
       return request.id === id
         ? [{ at: node.includes('web') ? '1' : '2', node, event: 'done', queue: 'mail', id, attempt: 1 }]

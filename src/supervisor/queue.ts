@@ -98,13 +98,12 @@ export class QueueControl {
     const reports = nodes.map(({ id }) =>
       new DoorClient(home, id).queue({ kind: 'report', withDepth: false }, reportTimeoutMs).catch(() => undefined),
     )
-    let trouble: string | null = null
     const counting = this.#ask({ kind: 'report', withDepth: true }).catch((error) => {
-      trouble = describeError(error)
-      return undefined
+      return { depth: null, trouble: describeError(error) }
     })
     const uses = sumUses((await Promise.all(reports)).flatMap((report) => (report ? [report.queues] : [])))
-    const depths = (await counting)?.depth ?? []
+    const { depth, trouble } = await counting
+    const depths = depth ?? []
     const names = new Set([...depths, ...uses].map(({ queue }) => queue))
     const { engine } = keeper.map.topology.queue
     const queues = [...names].sort().map((queue): QueueState => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { pino } from 'pino'
-import { isTenfoldError } from '../../base/errors.ts'
+import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { slotCount, slotOfText } from '../../tiers/database/hash.ts'
 import { startTestDatabase, type TestDatabase } from '../../tiers/database/testing.ts'
 import type { QueueEngine } from '../../tiers/queue/contract.ts'
@@ -82,6 +82,10 @@ test('what waits is counted when it is asked for, schedules are listed, and stre
   assert.equal(report.depth?.find(({ queue }) => queue === 'now')?.waiting, 1)
   const uncounted = await desk.answer({ kind: 'report', withDepth: false })
   assert.equal(uncounted.depth, null)
+  const depth = () => Promise.reject(new TenfoldError('unavailable', 'no broker answers'))
+  const cutOff = new QueueDesk({ ...parts, queue: { queue: tier.queue, depth } })
+  const { queues, trouble } = await cutOff.answer({ kind: 'report', withDepth: true })
+  assert.deepEqual([queues, trouble], [uncounted.queues, 'no broker answers'])
   assert.deepEqual(await desk.answer({ kind: 'schedules' }), [])
   await assert.rejects(desk.answer({ kind: 'streams' }), (error) => isTenfoldError(error, 'not-built'))
 })

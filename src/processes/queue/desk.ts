@@ -1,7 +1,7 @@
 // What a process does for operators with the queue: it is asked by the supervisor, because it has the queue's engine and the
 // database open, and because each knows only of the jobs that came through it.
 
-import { TenfoldError } from '../../base/errors.ts'
+import { describeError, TenfoldError } from '../../base/errors.ts'
 import type { Payload, QueueDepth, QueueEngine } from '../../tiers/queue/contract.ts'
 import type { DeadLetter, JobLedger } from '../../tiers/queue/ledger/contract.ts'
 import { redrive } from '../../tiers/queue/ledger/redrive.ts'
@@ -29,8 +29,8 @@ export type QueueRequest =
 
 /** As JSON has them: times are ISO 8601. */
 export interface QueueAnswers {
-  /** `depth` is null when it was not asked for. */
-  report: { queues: QueueUse[]; depth: QueueDepth[] | null }
+  /** `depth` is null when it was not asked for, or could not be counted: `trouble` says why. */
+  report: { queues: QueueUse[]; depth: QueueDepth[] | null; trouble: string | null }
   job: SeenJob | null
   events: SeenEvent[]
   dead: { letters: SeenDead[]; next: string | null }
@@ -134,7 +134,7 @@ export class QueueDesk {
     const { queue, ledger, schedules, watch } = this.#parts
     switch (request.kind) {
       case 'report':
-        return { queues: watch.report(), depth: request.withDepth ? await queue.depth() : null }
+        return { queues: watch.report(), ...(request.withDepth ? await this.#depth() : { depth: null, trouble: null }) }
       case 'job':
         return this.#job(request.id, request.queue)
       case 'events':
@@ -161,6 +161,14 @@ export class QueueDesk {
         await this.#streams().rewind({ stream: request.stream, group: request.group }, placeOf(request.to))
         return {}
     }
+  }
+
+  /** Brokers that are down take nothing away from what this process knows itself. */
+  #depth(): Promise<{ depth: QueueDepth[] | null; trouble: string | null }> {
+    return this.#parts.queue.depth().then(
+      (depth) => ({ depth, trouble: null }),
+      (error) => ({ depth: null, trouble: describeError(error) }),
+    )
   }
 
   async #job(id: string, queueName: string | undefined): Promise<SeenJob | null> {

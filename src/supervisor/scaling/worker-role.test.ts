@@ -30,7 +30,11 @@ test('workers grow by the age that one of them counted; one that starts is one o
         if (request.withDepth) counted.push(id)
         const depth = { queue: 'slow', waiting: 1000, delayed: 0, leased: 4, dead: 0, isMore: false, oldestMs: 9000 }
         const publishedOnly = { ...use, ...rest, queue: 'elsewhere', passedMs: 0 }
-        return { queues: [{ ...use, ...rest }, publishedOnly], depth: request.withDepth ? [depth] : null }
+        return {
+          queues: [{ ...use, ...rest }, publishedOnly],
+          depth: request.withDepth ? [depth] : null,
+          trouble: null,
+        }
       },
     })
   const doors = ['us-east/worker-1', 'us-east/worker-2'].map(doorOf)

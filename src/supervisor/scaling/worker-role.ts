@@ -13,6 +13,8 @@ import { type SeenWorker, type WorkerLook, type WorkerRules, WorkerScaling } fro
 const askTimeoutMs = 2000
 /** Counting costs the database something, and age does not change in a second. */
 const depthAgeMsMax = 2000
+/** What was counted so long ago, and could not be since, says nothing any more. */
+const depthStaleMs = 15_000
 
 export function openWorkerScaling(home: Home): RoleScaling {
   const scaling = new WorkerScaling()
@@ -35,6 +37,7 @@ export function openWorkerScaling(home: Home): RoleScaling {
       const isDepthOld = !counted || atMs - counted.atMs >= depthAgeMsMax
       const { workers, depth } = await lookAtWorkers(home, map, isDepthOld)
       if (depth) counted = { atMs, depth }
+      else if (counted && atMs - counted.atMs >= depthStaleMs) counted = undefined
       const look = { atMs, workers, depth: counted?.depth }
       return { atMs, takeIn: (topology) => scaling.see(look, rulesOf(topology)) }
     },
