@@ -4,7 +4,7 @@
 // that an idle worker has it at once without asking all the time; what it brings waits here until somebody takes it.
 //
 // The trap (nats.node#570, #649): a server that was started anew, or another one that leads now, knows nothing of a pull that
-// stood, and nobody says so. So each pull ends by our own clock too: a short one after `callMsMax`, a standing one with the
+// stood, and nobody says so. So each pull ends by our own clock too: a short one after `shortMsMax`, a standing one with the
 // connection, or when the server's heartbeat is missing.
 
 import type { Msg } from '@nats-io/transport-node'
@@ -16,6 +16,10 @@ const standMs = 30_000
 const heartbeatMs = 2500
 /** Without a sign of the server for so long, a pull does not stand any more. */
 const silentMsMax = 2 * heartbeatMs + 1000
+/** A short pull is answered at once by a lane that has a leader. */
+const shortMsMax = 1000
+/** One that did not answer is not waited for again before that, unless it is heard of. */
+const silenceMs = 5000
 /** A lane that hands out one at a time may have jobs and yet give none: the server then answers when the pull's time is over. */
 const keyedMs = 5
 
@@ -48,29 +52,23 @@ export class LaneDeliveries {
   readonly #link: NatsLink
   readonly #subject: string
   readonly #inbox: string
-  readonly #callMsMax: number
   /** A pull has no answer: servers say nothing of a consumer that is not there. */
   readonly #onSilent: () => void
   /** What came without anybody waiting for it. */
   readonly #kept: Delivery[] = []
   /** Of keys, and the one job that it may have handed out is in this process's hands: there is nothing to take. */
   isBusy = false
+  #silentSince: number | undefined
   #pulls = 0
   #short: Pull | undefined
   #standing: { name: string; heardAt: number; endsAt: number } | undefined
 
-  constructor(
-    link: NatsLink,
-    names: Names,
-    lane: Lane,
-    { inbox, callMsMax, onSilent }: { inbox: string; callMsMax: number; onSilent(): void },
-  ) {
+  constructor(link: NatsLink, names: Names, lane: Lane, { inbox, onSilent }: { inbox: string; onSilent(): void }) {
     this.#onSilent = onSilent
     this.#link = link
     this.lane = lane
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.stream}.${consumerOf(lane)}`
     this.#inbox = inbox
-    this.#callMsMax = callMsMax
   }
 
   /** A pull stands: there is nothing to take. */
@@ -78,6 +76,11 @@ export class LaneDeliveries {
     const { heardAt, endsAt } = this.#standing ?? { heardAt: 0, endsAt: 0 }
     const now = performance.now()
     return now < endsAt && now - heardAt < silentMsMax
+  }
+
+  /** It did not answer a moment ago, as while its servers choose a leader. */
+  get isSilent(): boolean {
+    return this.#silentSince !== undefined && performance.now() - this.#silentSince < silenceMs
   }
 
   /** What came already; `notBefore`: older ones were handed to somebody else by now. */
@@ -103,9 +106,10 @@ export class LaneDeliveries {
     const how = isKeyed(this.lane) ? { expires: keyedMs * nanosInMs } : { no_wait: true, max_bytes: pullBytesMax }
     this.#send(pull.name, { batch: pull.wanted, ...how })
     const timer = setTimeout(() => {
+      this.#silentSince = performance.now()
       pull.finish()
       this.#onSilent()
-    }, this.#callMsMax)
+    }, shortMsMax)
     await ended.promise
     clearTimeout(timer)
     this.#short = undefined
@@ -124,12 +128,14 @@ export class LaneDeliveries {
   /** The connection is lost: whatever waits at the server is gone. */
   drop(): void {
     this.#standing = undefined
+    this.#silentSince = undefined
     this.#short?.finish()
   }
 
   /** True when nobody waited for it. */
   onMessage(delivery: Omit<Delivery, 'since' | 'lane'>): boolean {
     const now = performance.now()
+    this.#silentSince = undefined
     const short = this.#short
     if (short && short.got.length < short.wanted) {
       short.got.push({ ...delivery, lane: this.lane, since: short.sentAt })
@@ -143,6 +149,7 @@ export class LaneDeliveries {
 
   /** Of the pull of this name. 'gone': the server has no such lane. */
   onStatus(name: string, code: number, description: string): 'gone' | undefined {
+    if (code !== 503) this.#silentSince = undefined
     if (this.#standing?.name === name) {
       this.#standing.heardAt = performance.now()
       if (code !== 100) this.#standing = undefined

@@ -9,12 +9,13 @@ import { PublishBatch } from '../../publish-batch.ts'
 import { Acknowledgements, words } from './acknowledgements.ts'
 import type { Delivery } from './deliveries.ts'
 import { depthOf } from './depth.ts'
-import { jobIdOf, MessageNames } from './job-id.ts'
+import { jobIdOf, MessageNames, nameAnew } from './job-id.ts'
 import { Lanes, slackMs } from './lanes.ts'
 import { type Lease, Leases } from './leases.ts'
 import { Lines } from './lines.ts'
 import { NatsLink } from './link.ts'
-import { Lookup } from './lookup.ts'
+import { type Found, Lookup } from './lookup.ts'
+import { Mender } from './mender.ts'
 import { type Past, readMessage, writeHeaders } from './message.ts'
 import { laneFor, Names } from './names.ts'
 import { failuresMax, type KeptNote, Notes } from './notes.ts'
@@ -62,7 +63,6 @@ export class JetStreamQueue implements QueueEngine {
     this.#lanes = new Lanes(link, this.#names, { replicas, limits })
     this.#lines = new Lines(link, this.#lanes, this.#names, {
       letter: letters.lane,
-      callMsMax: limits.callMsMax,
       hint: (queue) => this.#hint(queue),
     })
     this.#publishes = new Publishes(link, this.#lanes, this.#names, limits, letters.publish)
@@ -239,15 +239,32 @@ export class JetStreamQueue implements QueueEngine {
 
   #newRelay(): Relay {
     const { postgres, shards, log } = this.#options
+    const mender = new Mender({
+      lookup: this.#lookup,
+      laneStates: () => this.#lanes.states(),
+      publishAnew: (found) => this.#publishAnew(found),
+    })
     return new Relay({
       ...{ postgres, shards, log, limits: this.#limits, isUp: () => this.#link.isUp },
       holder: () => this.#relayHolder,
+      look: () => mender.look(),
       sweep: () => this.#notes.sweep(),
       publish: async (jobs) => {
         const outgoing = jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))
         await this.#publishes.publish(outgoing)
       },
     })
+  }
+
+  async #publishAnew({ lane, id, sequence, written }: Found): Promise<void> {
+    const { payload, key, priority, trace, publishedAt, uniqueAt, attempts } = written
+    const note = (await this.#notes.read([id]))?.get(id)
+    const past = { id, publishedAt, uniqueAt, attempts: attempts + (note ? note.deliveries - note.refunds : 0) }
+    const options = { priority, ...(key !== undefined && { key }) }
+    const job = { queue: lane.queue, body: JSON.stringify(payload), options, trace }
+    this.#options.log.warn({ queue: lane.queue, job: id }, 'a job that its consumer had forgotten is published anew')
+    await this.#publishes.publish([this.#outgoing(job, nameAnew(id, sequence), past)])
+    await this.#notes.drop([id])
   }
 
   #outgoing(job: NewJob, name: string, past?: Past): Outgoing {

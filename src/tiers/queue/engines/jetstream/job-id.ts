@@ -5,7 +5,8 @@
 // start and the message's number in the stream, 48 bits: who published it hears that number, and who takes it as well.
 // Worked example: name `01939c2e-5a10-8f3b-9c44.k3J9…1a`, number 258 -> id `01939c2e-5a10-8f3b-9c44-000000000102`.
 //
-// A job that was relayed from PostgreSQL had its id before: that id, without a dot, is the message's name.
+// A job that was relayed from PostgreSQL had its id before: that id, without a dot, is the message's name. One that was published
+// anew (mender.ts) is called by its id, a tilde, and the number that it had.
 
 import { randomBytes, randomFillSync } from 'node:crypto'
 
@@ -42,7 +43,13 @@ export class MessageNames {
   }
 }
 
+export function nameAnew(jobId: string, sequence: number): string {
+  return `${jobId}~${sequence}`
+}
+
 export function jobIdOf(messageName: string, sequence: number): string {
+  const [anew, mark] = messageName.split('~')
+  if (anew !== undefined && mark !== undefined) return anew
   const dot = messageName.indexOf('.')
   return dot < 0 ? messageName : `${messageName.slice(0, dot)}-${sequence.toString(16).padStart(12, '0')}`
 }

@@ -7,6 +7,7 @@ import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream'
 import type { Msg, Subscription } from '@nats-io/transport-node'
 import { describeError, TenfoldError } from '../../../../base/errors.ts'
 import type { NatsLink } from './link.ts'
+import type { LaneState } from './mender.ts'
 import { consumerOf, isKeyed, type Lane, laneOfConsumer, type Names } from './names.ts'
 import type { JetStreamLimits } from './options.ts'
 
@@ -30,6 +31,7 @@ export class Lanes {
   readonly #known = new Map<string, Known>()
   readonly #byQueue = new Map<string, Lane[]>()
   readonly #making = new Map<string, Promise<void>>()
+  readonly #verifying = new Set<string>()
   readonly #onNew = new Set<(lane: Lane) => void>()
   readonly #unlisten: () => void
   #stream: Promise<void> | undefined
@@ -65,7 +67,12 @@ export class Lanes {
 
   /** Those of a queue, as far as they are known. Looks for more when that was long ago. @throws unavailable */
   async of(queue: string): Promise<readonly Lane[]> {
-    if (performance.now() - this.#lookedAt > this.#limits.lanesMs) await this.look()
+    if (performance.now() - this.#lookedAt > this.#limits.lanesMs) {
+      const looking = this.look()
+      // Servers that are slow to say what there is keep nobody from what is known.
+      if ((this.#byQueue.get(queue)?.length ?? 0) > 0) looking.catch(() => {})
+      else await looking
+    }
     return this.#byQueue.get(queue) ?? []
   }
 
@@ -87,6 +94,22 @@ export class Lanes {
     const making = this.#making.get(name) ?? this.#make(lane, name).finally(() => this.#making.delete(name))
     this.#making.set(name, making)
     await making
+  }
+
+  /** Makes it anew when it is not there any more. */
+  async verify(lane: Lane): Promise<void> {
+    const name = consumerOf(lane)
+    if (this.#verifying.has(name)) return
+    this.#verifying.add(name)
+    try {
+      const { stream } = this.#names
+      const asking = () => this.#orNothing(this.#link.manager.consumers.info(stream, name))
+      if (await this.#call(asking, `the lane ${name}`)) return
+      this.forget(lane)
+      await this.ensure(lane)
+    } finally {
+      this.#verifying.delete(name)
+    }
   }
 
   /** A lane that is not there any more, or a stream: it is made anew when somebody needs it. */
@@ -156,6 +179,24 @@ export class Lanes {
       throw error
     })
     return this.#stream
+  }
+
+  /** @throws unavailable */
+  async states(): Promise<LaneState[]> {
+    await this.ensureStream()
+    const { stream, subjects } = this.#names
+    return this.#call(async () => {
+      const { streams, consumers } = this.#link.manager
+      const { state } = await streams.info(stream, { subjects_filter: subjects })
+      const states: LaneState[] = []
+      for await (const { name, num_ack_pending, num_pending, delivered } of consumers.list(stream)) {
+        const lane = laneOfConsumer(name)
+        if (!lane) continue
+        const messages = state.subjects?.[this.#names.subjectOf(lane)] ?? 0
+        states.push({ lane, leased: num_ack_pending, waiting: num_pending, reached: delivered.stream_seq, messages })
+      }
+      return states
+    }, 'the state of its lanes')
   }
 
   close(): void {

@@ -13,7 +13,6 @@ export class Lines {
   readonly #lanes: Lanes
   readonly #names: Names
   readonly #inbox: string
-  readonly #callMsMax: number
   readonly #lines = new Map<string, QueueLine>()
   /** By the part of a pull's name that all pulls of a lane share. */
   readonly #byInbox = new Map<string, LaneDeliveries>()
@@ -21,17 +20,11 @@ export class Lines {
   /** Something came that nobody waited for, or may have. */
   readonly #hint: (queue: string) => void
 
-  constructor(
-    link: NatsLink,
-    lanes: Lanes,
-    names: Names,
-    options: { letter: string; callMsMax: number; hint(queue: string): void },
-  ) {
+  constructor(link: NatsLink, lanes: Lanes, names: Names, options: { letter: string; hint(queue: string): void }) {
     this.#link = link
     this.#lanes = lanes
     this.#names = names
     this.#inbox = `${link.inbox}${options.letter}`
-    this.#callMsMax = options.callMsMax
     this.#hint = options.hint
     lanes.onNew((lane) => {
       this.#lines.get(lane.queue)?.add(lane)
@@ -84,15 +77,14 @@ export class Lines {
     if (!subject.startsWith(this.#inbox)) return false
     const deliveries = this.#byInbox.get(subject.slice(0, subject.lastIndexOf('.') + 1))
     if (!deliveries || !headers) return true
-    if (deliveries.onStatus(subject, headers.code, headers.description) === 'gone') this.#remake(deliveries.lane)
+    if (deliveries.onStatus(subject, headers.code, headers.description) === 'gone') this.#verify(deliveries.lane)
     return true
   }
 
   /** Somebody deleted it, or its servers choose a leader: then this finds it there. */
-  #remake(lane: Lane): void {
-    this.#lanes.forget(lane)
-    this.#lanes.ensure(lane).catch(() => {
-      // Whoever takes next looks for lanes, and is told what is wrong.
+  #verify(lane: Lane): void {
+    this.#lanes.verify(lane).catch(() => {
+      // Whoever takes next is told what is wrong, or finds that nothing is.
     })
   }
 
@@ -100,8 +92,8 @@ export class Lines {
     const consumer = consumerOf(lane)
     const inbox = `${this.#inbox}${consumer}.`
     const deliveries = new LaneDeliveries(this.#link, this.#names, lane, {
-      ...{ inbox, callMsMax: this.#callMsMax },
-      onSilent: () => this.#remake(lane),
+      inbox,
+      onSilent: () => this.#verify(lane),
     })
     this.#byInbox.set(inbox, deliveries)
     this.#byConsumer.set(consumer, deliveries)

@@ -92,7 +92,8 @@ export class Publishes {
     const pending = this.#pending.get(message.subject)
     if (!pending) return
     const answer = message.string()
-    const [, sequence] = /"seq":\s?(\d+)/.exec(answer) ?? []
+    // To a second try a leader says `duplicate` with number 0 while it has not agreed with the others on the first: not stored yet.
+    const [, sequence] = /"seq":\s?([1-9]\d*)/.exec(answer) ?? []
     // Nobody has the stream: it is being led anew, or is not there.
     if (message.headers?.code === 503) this.#postpone(pending, 'no server leads the stream', true)
     else if (sequence === undefined || answer.includes('"error"'))

@@ -48,13 +48,17 @@ export class QueueLine {
 
   async #take(max: number, notBefore: number): Promise<Delivery[]> {
     const taken: Delivery[] = []
+    let isHeldUp = false
     for (const group of this.#inOrder()) {
       if (taken.length >= max) break
       for (const lane of group) taken.push(...lane.takeKept(max - taken.length, notBefore))
-      const asked = group.filter((lane) => !lane.stands && !lane.isBusy).slice(0, max - taken.length)
+      // One that does not answer holds up a take once.
+      if (isHeldUp) continue
+      const asked = group.filter((lane) => !lane.stands && !lane.isBusy && !lane.isSilent).slice(0, max - taken.length)
       if (asked.length === 1) taken.push(...(await (asked[0] as LaneDeliveries).pull(max - taken.length)))
       // Shares of the keys: each has one at most.
       else if (asked.length > 1) taken.push(...(await Promise.all(asked.map((lane) => lane.pull(1)))).flat())
+      isHeldUp = asked.some((lane) => lane.isSilent)
     }
     return taken
   }

@@ -27,12 +27,14 @@ export interface RelayOptions {
   postgres: QueueEngine
   shards: () => readonly ShardDatabase[]
   log: Pick<BaseLogger, 'warn'>
-  limits: Pick<JetStreamLimits, 'relayJobsMax' | 'relayMs'>
+  limits: Pick<JetStreamLimits, 'relayJobsMax' | 'relayMs' | 'lanesMs'>
   /** Who has what is claimed: its successor frees that. */
   holder(): string
   isUp(): boolean
   /** Resolves when all are durable on the server. */
   publish(jobs: readonly RelayedJob[]): Promise<void>
+  /** Looks after what is on the server. */
+  look(): Promise<unknown>
   /** Forgets what is over; asked for now and then. */
   sweep(): Promise<void>
 }
@@ -72,6 +74,7 @@ export class Relay {
     })
     let lookedAt = Number.NEGATIVE_INFINITY
     let sweptAt = performance.now()
+    let mendedAt = performance.now()
     let wasTold = false
     while (!signal.aborted) {
       this.#waking = new AbortController()
@@ -91,6 +94,10 @@ export class Relay {
             isMore = true
           }
           wasTold = false
+        }
+        if (isUp() && performance.now() - mendedAt >= limits.lanesMs) {
+          mendedAt = performance.now()
+          await this.#options.look()
         }
         if (performance.now() - sweptAt >= sweepMs) {
           sweptAt = performance.now()
