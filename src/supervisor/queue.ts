@@ -10,7 +10,8 @@ import { type QueueUse, type SeenEvent, sumUses } from '../processes/queue/repor
 import type { QueueDepth } from '../tiers/queue/contract.ts'
 import type { System } from './system.ts'
 
-const reportTimeoutMs = 5000
+/** A process that stands still keeps nobody waiting for what the others tell. */
+const reportTimeoutMs = 2000
 /** What `report` answers is not asked for again within this. */
 const reportAgeMsMax = 500
 
@@ -50,7 +51,7 @@ export class QueueControl {
   async job(id: string, queue?: string): Promise<JobLife> {
     const { home } = this.#system
     const asked = this.#nodes().map((node) =>
-      new DoorClient(home, node.id).queue({ kind: 'events', id }).catch(() => []),
+      new DoorClient(home, node.id).queue({ kind: 'events', id }, reportTimeoutMs).catch(() => []),
     )
     const events = (await Promise.all(asked)).flat().sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
     const known = queue ?? events[0]?.queue
@@ -98,7 +99,7 @@ export class QueueControl {
     const reports = nodes.map(({ id }) =>
       new DoorClient(home, id).queue({ kind: 'report', withDepth: false }, reportTimeoutMs).catch(() => undefined),
     )
-    const counting = this.#ask({ kind: 'report', withDepth: true }).catch((error) => {
+    const counting = this.#ask({ kind: 'report', withDepth: true }, reportTimeoutMs).catch((error) => {
       return { depth: null, trouble: describeError(error) }
     })
     const uses = sumUses((await Promise.all(reports)).flatMap((report) => (report ? [report.queues] : [])))
@@ -117,6 +118,7 @@ export class QueueControl {
   /** One process after the other, until one answers: all that is asked may be asked twice. */
   async #ask<Kind extends QueueRequest['kind']>(
     request: Extract<QueueRequest, { kind: Kind }>,
+    timeoutMs?: number,
   ): Promise<QueueAnswers[Kind]> {
     const { home, keeper } = this.#system
     if (keeper.map.topology.web.command !== undefined)
@@ -124,7 +126,7 @@ export class QueueControl {
     let cause: unknown
     for (const { id } of this.#nodes()) {
       try {
-        return await new DoorClient(home, id).queue(request)
+        return await new DoorClient(home, id).queue(request, timeoutMs)
       } catch (error) {
         if (!isTenfoldError(error, 'unavailable')) throw error
         cause = error
