@@ -23,6 +23,8 @@ export interface PublishersOptions {
   /** Of a lane, between two requests. */
   pauseMs: number
   isOver(): boolean
+  /** Ends it at once. */
+  signal: AbortSignal
 }
 
 /** Everything that was asked for, when all of it is answered. */
@@ -42,9 +44,9 @@ class Publishers {
   }
 
   async work(lane: number): Promise<void> {
-    const { seed, jobsMin, pauseMs, isOver } = this.#options
+    const { seed, jobsMin, pauseMs, isOver, signal } = this.#options
     const random = seededRandom(seed + lane)
-    while (this.jobs.length < jobsMin || !isOver()) {
+    while (!signal.aborted && (this.jobs.length < jobsMin || !isOver())) {
       await this.#publish(lane, random)
       await sleep(random.int(2 * pauseMs + 1))
     }

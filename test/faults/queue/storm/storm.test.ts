@@ -49,13 +49,14 @@ test('workers, the primary and the supervisor are killed, and every job is done'
   const troubles: Trouble[] = []
   const end = new AbortController()
   let isOver = false
+  let up: AsyncDisposable | undefined
   const killing = killWorkers(deaths, end.signal)
   const strike = async () => {
     await systemClock.sleep(calmMs)
     troubles.push(await replacePrimary())
     tell('there is another primary')
     await systemClock.sleep(calmMs)
-    await killSupervisor()
+    up = await killSupervisor()
     tell('there is another supervisor')
     await systemClock.sleep(calmMs)
     isOver = true
@@ -65,7 +66,14 @@ test('workers, the primary and the supervisor are killed, and every job is done'
   let jobs: AskedJob[]
   let published = 0
   try {
-    const publishing = publishAll({ baseUrl: system.appUrl, seed, jobsMin, pauseMs, isOver: () => isOver })
+    const publishing = publishAll({
+      baseUrl: system.appUrl,
+      seed,
+      jobsMin,
+      pauseMs,
+      isOver: () => isOver,
+      signal: end.signal,
+    })
     ;[jobs] = await Promise.all([publishing, strike()])
     tell('all published')
     published = jobs.filter(({ fate }) => fate === 'published').length
@@ -79,6 +87,7 @@ test('workers, the primary and the supervisor are killed, and every job is done'
   } finally {
     end.abort()
     await killing
+    await up?.[Symbol.asyncDispose]()
   }
   await waitWhole(system)
   const counted = await sums()
@@ -104,8 +113,9 @@ async function killWorkers(deaths: Map<string, number>, signal: AbortSignal): Pr
     const ready = (status?.nodes ?? []).filter(({ role, state }) => role === 'worker' && state === 'ready')
     const pid = ready.length > workersLeftMin && random.pick(ready).pid
     if (!pid || signal.aborted || deaths.has(String(pid))) continue
-    deaths.set(String(pid), nowMs())
-    signalServer(pid, 'SIGKILL', 'all')
+    const atMs = nowMs()
+    // Its process for suspects goes with it.
+    for (const killed of signalServer(pid, 'SIGKILL', 'all')) deaths.set(String(killed), atMs)
   }
 }
 
@@ -124,12 +134,15 @@ async function replacePrimary(): Promise<Trouble> {
   return { fromMs, toMs: nowMs() + troubleMs }
 }
 
-async function killSupervisor(): Promise<void> {
+/** Answers the command that began the next one: it waits until everything serves, which may be when nobody is killed any more. */
+async function killSupervisor(): Promise<AsyncDisposable> {
   const { supervisor } = await system.status()
   assert.ok(supervisor)
   process.kill(supervisor.pid, 'SIGKILL')
   await systemClock.sleep(killEveryMs)
-  await system.tenfold('up', '--detach')
+  const up = system.tryTenfold('up', '--detach')
+  await system.waitStatus('another supervisor', (now) => now.supervisor?.pid !== supervisor.pid, failoverMsMax)
+  return { [Symbol.asyncDispose]: async () => void (await up) }
 }
 
 async function sums(): Promise<Sum[]> {
