@@ -1,8 +1,10 @@
 // `tenfold db migrate`: the app's pending files of SQL, on every shard, now, while the app runs. A deploy does the same at
 // the start of its processes; whoever builds large indexes does it before.
 
+import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { describeError } from '../base/errors.ts'
+import type { SystemMap } from '../map/map.ts'
 import { readSecrets } from '../map/secrets.ts'
 import { MapSubscription } from '../map/subscription.ts'
 import { loadApp } from '../processes/load-app.ts'
@@ -18,9 +20,7 @@ export const dbMigrate: Command = {
     const map = new MapSubscription(target.home.map)
     await map.start()
     try {
-      const { topology, appDir } = map.current
-      const { migrations } = await loadApp(map.current)
-      const dir = migrations === undefined ? undefined : resolve(dirname(resolve(appDir, topology.app)), migrations)
+      const dir = await migrationsOf(map.current)
       const isAlone = map.current.shards.length === 1
       const log = {
         info: ({ shard }: { shard: string }, message: string) =>
@@ -44,6 +44,15 @@ export const dbMigrate: Command = {
       await map.stop()
     }
   },
+}
+
+/** The app's own. A program (`web.command`) may have an app beside it for their sake, or none: then there are those of the tiers alone. */
+async function migrationsOf(map: SystemMap): Promise<string | undefined> {
+  const { topology, appDir } = map
+  const file = resolve(appDir, topology.app)
+  if (topology.web.command !== undefined && !existsSync(file)) return undefined
+  const { migrations } = await loadApp(map)
+  return migrations === undefined ? undefined : resolve(dirname(file), migrations)
 }
 
 function describeCheck(shards: readonly ShardCheck[]): string {

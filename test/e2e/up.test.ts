@@ -291,6 +291,12 @@ test('any program that listens on $PORT climbs too', async () => {
     const pids = new Set<string>()
     for (let n = 0; n < 20; n++) pids.add(await (await fetch(program.appUrl)).text())
     assert.equal(pids.size, 2)
+    // What tenfold/session-store needs, though there is no app of ours.
+    const migrated = JSON.parse((await program.tenfold('db', 'migrate', '--json')).stdout)
+    assert.ok(
+      migrated.shards[0].applied.some((name: string) => /session/.test(name)),
+      JSON.stringify(migrated),
+    )
   } finally {
     await program.down()
     await rm(appDir, { recursive: true })
