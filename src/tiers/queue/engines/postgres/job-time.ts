@@ -23,7 +23,7 @@ export function bucketAt(ms: number): number {
 
 /** The tables that jobs of that time lie in, both ends included. */
 export function bucketsBetween(fromMs: number, toMs: number): number[] {
-  const first = Math.floor(fromMs / bucketMs)
+  const first = Math.max(0, Math.floor(fromMs / bucketMs))
   const count = Math.min(bucketCount, Math.floor(toMs / bucketMs) - first + 1)
   return Array.from({ length: count }, (_, i) => (first + i) % bucketCount)
 }
