@@ -15,7 +15,7 @@ export interface Cut {
   toMs: number
 }
 
-export interface StrayTerms {
+interface StrayTerms {
   cuts: readonly Cut[]
   /** The servers on which it is decided whether a value counts: of the key, and of its tag. */
   homesOf(key: string): readonly number[]
