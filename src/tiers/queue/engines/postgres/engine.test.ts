@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
+import { connectAs } from '../../../../programs/postgres/testing.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import { queueConformance } from '../../conformance.ts'
 import type { QueueEngine } from '../../contract.ts'
@@ -36,6 +37,22 @@ it('claims no more than it may while a table of many jobs has not been analysed'
     Array.from({ length: 8 }, () => engine.take({ queue, max: 64, leaseMs: 60_000, holder: 'r/web-1' })),
   )
   assert.deepEqual(new Set(batches.map((batch) => batch.length)), new Set([64]))
+})
+
+it('takes what lies in any of the eight tables, in the order of publishing, whatever the time is', async () => {
+  const queue = 'spread'
+  await engine.publish(Array.from({ length: 24 }, (_, n) => ({ queue, body: JSON.stringify({ n }), options: {} })))
+  {
+    await using owner = await connectAs(database.server, 'owner')
+    await owner.query(`update tenfold.queue_jobs set bucket = (body::json->>'n')::int % 8 where queue = $1`, [queue])
+  }
+  const jobs = await engine.take({ queue, max: 100, leaseMs: 60_000, holder: 'r/web-1' })
+  assert.deepEqual(
+    jobs.map(({ payload }) => payload['n']),
+    Array.from({ length: 24 }, (_, n) => n),
+  )
+  await engine.done(jobs)
+  assert.equal(await engine.job(queue, jobs[0]?.id ?? ''), undefined)
 })
 
 async function migrationsSql(): Promise<string> {
