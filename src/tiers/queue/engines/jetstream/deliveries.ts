@@ -102,9 +102,9 @@ export class LaneDeliveries {
       sentAt: performance.now(),
       finish: ended.resolve,
     }
-    this.#short = pull
     const how = isKeyed(this.lane) ? { expires: keyedMs * nanosInMs } : { no_wait: true, max_bytes: pullBytesMax }
     this.#send(pull.name, { batch: pull.wanted, ...how })
+    this.#short = pull
     const timer = setTimeout(() => {
       this.#silentSince = performance.now()
       pull.finish()

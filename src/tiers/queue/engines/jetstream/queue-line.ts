@@ -55,9 +55,15 @@ export class QueueLine {
       // One that does not answer holds up a take once.
       if (isHeldUp) continue
       const asked = group.filter((lane) => !lane.stands && !lane.isBusy && !lane.isSilent).slice(0, max - taken.length)
-      if (asked.length === 1) taken.push(...(await (asked[0] as LaneDeliveries).pull(max - taken.length)))
-      // Shares of the keys: each has one at most.
-      else if (asked.length > 1) taken.push(...(await Promise.all(asked.map((lane) => lane.pull(1)))).flat())
+      try {
+        if (asked.length === 1) taken.push(...(await (asked[0] as LaneDeliveries).pull(max - taken.length)))
+        // Shares of the keys: each has one at most.
+        else if (asked.length > 1) taken.push(...(await Promise.all(asked.map((lane) => lane.pull(1)))).flat())
+      } catch (error) {
+        // The connection was lost on the way. What came before that is ours, and nobody else would give it back.
+        if (taken.length === 0) throw error
+        break
+      }
       isHeldUp = asked.some((lane) => lane.isSilent)
     }
     return taken
