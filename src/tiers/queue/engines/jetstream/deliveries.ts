@@ -83,6 +83,11 @@ export class LaneDeliveries {
     return this.#silentSince !== undefined && performance.now() - this.#silentSince < silenceMs
   }
 
+  /** Something came that nobody took yet. */
+  get keeps(): boolean {
+    return this.#kept.length > 0
+  }
+
   /** What came already; `notBefore`: older ones were handed to somebody else by now. */
   takeKept(max: number, notBefore: number): Delivery[] {
     const live = this.#kept.splice(0).filter(({ since }) => since > notBefore)
@@ -90,6 +95,13 @@ export class LaneDeliveries {
     this.#kept.push(...live)
     this.#noteBusy(taken)
     return taken
+  }
+
+  /** What came before `since` and was not taken. */
+  takeLeft(since: number): Delivery[] {
+    const all = this.#kept.splice(0)
+    this.#kept.push(...all.filter((delivery) => delivery.since >= since))
+    return all.filter((delivery) => delivery.since < since)
   }
 
   /** Up to `max` of what is there now. One call at a time. @throws unavailable */

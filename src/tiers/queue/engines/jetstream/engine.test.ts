@@ -9,7 +9,7 @@ import { waitUntil } from '../../../../base/limits.ts'
 import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, TakenJob } from '../../contract.ts'
-import { openTestQueue, queueSql } from './testing.ts'
+import { openTestQueue, queueSql, type TestQueue } from './testing.ts'
 
 const leaseMs = 60_000
 const timeoutMs = 20_000
@@ -71,6 +71,27 @@ it('what a standing pull brought and nobody took is for others, and was no attem
   }
   await waitUntil(find, { what: 'the job', timeoutMs })
   assert.deepEqual([taken[0]?.payload['n'], taken[0]?.attempt, taken[0]?.isSuspect], [1, 1, false])
+})
+
+it('what a standing pull brought to a worker without a hand free goes to another, and was no attempt', async () => {
+  const queue = `full.${randomUUID()}`
+  await using full = await openTestQueue([server], database)
+  await using other = await openTestQueue([server], database)
+  const watch = full.queue.watch(() => {})
+  const take = (test: TestQueue) => test.queue.take({ queue, max: 1, leaseMs, holder: 'h' })
+  await other.queue.publish([jobOf(queue, 0, { key: 'k' })])
+  await full.queue.done(await take(full))
+  assert.deepEqual(await take(full), [], 'a pull stands now')
+  await other.queue.publish([jobOf(queue, 1, { key: 'k' })])
+  let job: TakenJob | undefined
+  const find = async () => {
+    job = (await take(other))[0]
+    return job
+  }
+  await waitUntil(find, { what: 'the job, long before its lease ends', timeoutMs })
+  assert.deepEqual([job?.payload['n'], job?.attempt, job?.isSuspect], [1, 1, false])
+  await other.queue.done([job as TakenJob])
+  await watch.close()
 })
 
 it('takes jobs of any size that is allowed, however many are asked for', async () => {

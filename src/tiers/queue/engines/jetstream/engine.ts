@@ -24,6 +24,9 @@ import { freeUnique } from './outbox.ts'
 import { type Outgoing, Publishes } from './publishes.ts'
 import { Relay } from './relay.ts'
 
+/** A worker without a hand free keeps what a standing pull brought from the others for no longer than that. */
+const keptMsMax = 500
+
 /** Letters of our inbox: whose answer it is. */
 const letters = { acknowledgement: 'a', publish: 'p', lane: 'l' }
 
@@ -53,6 +56,7 @@ export class JetStreamQueue implements QueueEngine {
   readonly #hints = new Set<(queue: string) => void>()
   #relay: Relay | undefined
   #relayHolder = `${randomUUID()} relays`
+  #returning: NodeJS.Timeout | undefined
 
   constructor(link: NatsLink, options: JetStreamQueueOptions, limits: JetStreamLimits) {
     const { prefix = defaultPrefix, replicas, shards, log } = options
@@ -64,6 +68,7 @@ export class JetStreamQueue implements QueueEngine {
     this.#lines = new Lines(link, this.#lanes, this.#names, {
       letter: letters.lane,
       hint: (queue) => this.#hint(queue),
+      onKept: () => this.#returnLater(),
     })
     this.#publishes = new Publishes(link, this.#lanes, this.#names, limits, letters.publish)
     this.#acknowledgements = new Acknowledgements(link, letters.acknowledgement)
@@ -223,6 +228,7 @@ export class JetStreamQueue implements QueueEngine {
   async close(): Promise<void> {
     await this.#relay?.stop()
     await this.#returnKept()
+    clearTimeout(this.#returning)
     this.#hints.clear()
     this.#publishes.close()
     this.#lanes.close()
@@ -330,17 +336,26 @@ export class JetStreamQueue implements QueueEngine {
     this.#lines.free(delivery.lane)
   }
 
-  /** What a standing pull brought and nobody took is for others at once, and was no attempt. */
-  async #returnKept(): Promise<void> {
-    const kept = [...this.#lines.all()].flatMap((line) => line.takeKept())
+  #returnLater(): void {
+    this.#returning ??= setTimeout(() => {
+      this.#returning = undefined
+      void this.#returnKept(performance.now() - keptMsMax)
+      if (this.#lines.hasKept) this.#returnLater()
+    }, keptMsMax).unref()
+  }
+
+  /** What a standing pull brought before `since` and nobody took is for others, and was no attempt. */
+  async #returnKept(since = Number.POSITIVE_INFINITY): Promise<void> {
+    const kept = [...this.#lines.all()].flatMap((line) => line.takeLeft(since))
     await Promise.all(
-      kept.map(async ({ lane, message, count, sequence, reply }) => {
+      kept.map(async ({ lane, message, count, sequence, reply, since }) => {
         const written = readMessage(message)
         const id = written && jobIdOf(written.name, sequence)
         const note = { queue: lane.queue, deliveries: count, refunds: 1, delayMs: 0, failure: undefined }
         if (id !== undefined) await this.#notes.write({ id, ...note })
-        this.#acknowledgements.hint({ reply, text: words.back(0) })
-        this.#lines.free(lane)
+        // Later than that it is somebody else's, and he would be taken for the one who hands it back.
+        const isOurs = performance.now() - since < this.#lanes.ackMsLeast(lane) - slackMs / 2
+        if (isOurs) this.#acknowledgements.hint({ reply, text: words.back(0) })
       }),
     )
     if (kept.length > 0 && this.#link.isUp) await this.#link.connection.flush().catch(() => {})

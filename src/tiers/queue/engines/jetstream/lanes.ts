@@ -104,7 +104,13 @@ export class Lanes {
     try {
       const { stream } = this.#names
       const asking = () => this.#orNothing(this.#link.manager.consumers.info(stream, name))
-      if (await this.#call(asking, `the lane ${name}`)) return
+      const found = await this.#call(asking, `the lane ${name}`)
+      if (found) {
+        // Somebody else may have made it anew, and then it waits for a word as briefly as a new one does.
+        const known = this.#known.get(name)
+        if (known?.ackMs !== undefined) known.ackMs = ackMsOf(found.config)
+        return
+      }
       this.forget(lane)
       await this.ensure(lane)
     } finally {
@@ -124,6 +130,11 @@ export class Lanes {
     this.#lookedAt = Number.NEGATIVE_INFINITY
   }
 
+  /** So long at least the server waits for a word about a job of this lane, as far as is known here. */
+  ackMsLeast(lane: Lane): number {
+    return this.#known.get(consumerOf(lane))?.ackMs ?? slackMs
+  }
+
   /**
    * The server waits for a word about a job of this lane for longer than that. It is never made shorter: another process may
    * count on what there is. Answers how long it waits. @throws unavailable
@@ -136,7 +147,7 @@ export class Lanes {
     const ackMs = await this.#call(async () => {
       const { consumers } = this.#link.manager
       const { config } = await consumers.info(this.#names.stream, name)
-      const now = (config.ack_wait ?? 0) / nanosInMs
+      const now = ackMsOf(config)
       if (now >= wanted) return now
       await consumers.update(this.#names.stream, name, { ack_wait: wanted * nanosInMs })
       return wanted
@@ -273,4 +284,8 @@ export class Lanes {
       throw new TenfoldError('unavailable', `NATS did not give ${what}: ${describeError(error)}`, { cause: error })
     }
   }
+}
+
+function ackMsOf({ ack_wait = 0 }: Pick<ConsumerConfig, 'ack_wait'>): number {
+  return ack_wait / nanosInMs
 }

@@ -19,13 +19,21 @@ export class Lines {
   readonly #byConsumer = new Map<string, LaneDeliveries>()
   /** Something came that nobody waited for, or may have. */
   readonly #hint: (queue: string) => void
+  readonly #onKept: () => void
 
-  constructor(link: NatsLink, lanes: Lanes, names: Names, options: { letter: string; hint(queue: string): void }) {
+  /** `onKept`: something came that nobody waited for, and waits here. */
+  constructor(
+    link: NatsLink,
+    lanes: Lanes,
+    names: Names,
+    options: { letter: string; hint(queue: string): void; onKept(): void },
+  ) {
     this.#link = link
     this.#lanes = lanes
     this.#names = names
     this.#inbox = `${link.inbox}${options.letter}`
     this.#hint = options.hint
+    this.#onKept = options.onKept
     lanes.onNew((lane) => {
       this.#lines.get(lane.queue)?.add(lane)
       this.#hint(lane.queue)
@@ -61,14 +69,22 @@ export class Lines {
     return this.#lines.values()
   }
 
+  /** Something came that nobody took yet. */
+  get hasKept(): boolean {
+    for (const deliveries of this.#byConsumer.values()) if (deliveries.keeps) return true
+    return false
+  }
+
   /** True when it was for one of our lanes. */
   onMessage(message: Msg): boolean {
     const facts = deliveryFacts(message.reply)
     if (!facts) return this.#onStatus(message)
     const { consumer, count, sequence } = facts
     const deliveries = this.#byConsumer.get(consumer)
-    if (deliveries?.onMessage({ message, reply: message.reply as string, count, sequence }))
+    if (deliveries?.onMessage({ message, reply: message.reply as string, count, sequence })) {
+      this.#onKept()
       this.#hint(deliveries.lane.queue)
+    }
     return true
   }
 

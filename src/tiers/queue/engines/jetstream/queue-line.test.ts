@@ -19,9 +19,10 @@ it('hands out what a lane brought when the connection is lost before the next on
     const lane = lanes.find(({ lane: { queue, name } }) => subject.endsWith(`${queue}=${name}`))
     if (!lane) return
     queueMicrotask(() => {
-      if (!isKeyed(lane.lane)) return lane.onStatus(reply, 404, 'No Messages')
-      lane.onMessage({ message: {} as never, reply: '$JS.ACK', count: 1, sequence: 1 })
-      isUp = false
+      if (isKeyed(lane.lane)) {
+        lane.onMessage({ message: {} as never, reply: '$JS.ACK', count: 1, sequence: 1 })
+        isUp = false
+      } else lane.onStatus(reply, 404, 'No Messages')
     })
   }
   const link = {

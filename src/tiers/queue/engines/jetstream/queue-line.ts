@@ -39,11 +39,9 @@ export class QueueLine {
     for (const lane of this.#lanes.values()) lane.drop()
   }
 
-  /** What came and was not taken. */
-  takeKept(): Delivery[] {
-    return [...this.#lanes.values()].flatMap((lane) =>
-      lane.takeKept(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
-    )
+  /** What came before `since` and was not taken. */
+  takeLeft(since: number): Delivery[] {
+    return [...this.#lanes.values()].flatMap((lane) => lane.takeLeft(since))
   }
 
   async #take(max: number, notBefore: number): Promise<Delivery[]> {
