@@ -46,6 +46,8 @@ export class Executor {
   #asking = 0
   /** What the load has asked for is not what it asks for now. */
   #isScalingStale = false
+  /** Of each role the last one, until that succeeds or a person's change begins. */
+  readonly #scalingFailures = new Map<ScaledRole, string>()
   #listeners = new Set<(progress: Progress | null) => void>()
 
   /** `check` rejects a topology that new nodes of these roles could not start with. */
@@ -58,7 +60,10 @@ export class Executor {
       events: system.events,
       carryOut: (step) => this.#carryOutOfClimb(step),
       replan: (journal, error) => this.#replan(journal, error),
-      onChange: () => this.#announce(),
+      onChange: () => {
+        this.#noteScaling()
+        this.#announce()
+      },
       isStopping: () => system.stopping().aborted,
     })
   }
@@ -76,9 +81,9 @@ export class Executor {
     return this.#climb.last?.isScaling ? null : this.#climb.lastFailure
   }
 
-  /** Why what the load asked for of a role was given up, when nothing else has begun since. */
+  /** Why what the load asked for of a role was given up last, whatever has become of another role since. */
   scalingFailure(role: ScaledRole): string | null {
-    return scaledBy(this.#climb.last) === role ? this.#climb.lastFailure : null
+    return this.#scalingFailures.get(role) ?? null
   }
 
   /** A climb was given up on its way: the system is neither what it was nor what was wanted, until somebody decides. */
@@ -199,7 +204,17 @@ export class Executor {
 
   #begin(steps: Step[], rung: number, target?: Topology): void {
     const journal = { ...this.#journalOf(steps, rung), ...(target && { target }) }
-    if (steps.length > 0 || this.#climb.current) this.#climb.begin(journal)
+    if (steps.length === 0 && !this.#climb.current) return
+    this.#climb.begin(journal)
+    this.#scalingFailures.clear()
+  }
+
+  #noteScaling(): void {
+    const role = scaledBy(this.#climb.last)
+    if (role === undefined || this.#climb.current) return
+    const failure = this.#climb.lastFailure
+    if (failure === null) this.#scalingFailures.delete(role)
+    else this.#scalingFailures.set(role, failure)
   }
 
   #journalOf(steps: Step[], to: number): Journal {

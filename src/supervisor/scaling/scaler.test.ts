@@ -100,6 +100,26 @@ test('processes that do not start are tried again; it is told, and is no failure
   assert.equal(tier.failures, 0)
 })
 
+test('that a role did not grow is known still when another one has grown since', async (t) => {
+  const tier = await Tier.start(t)
+  const { executor, keeper } = tier
+  await tier.scaler.stop()
+  await keeper.change((draft) => {
+    draft.topology.worker.max = 2
+  })
+  tier.failures = 1
+  executor.scale('web', 2)
+  await executor.idle()
+  assert.match(executor.scalingFailure('web') ?? '', /the port is taken/)
+  assert.equal(executor.scale('worker', 1), true)
+  await executor.idle()
+  assert.equal(executor.scalingFailure('worker'), null)
+  assert.match(executor.scalingFailure('web') ?? '', /the port is taken/)
+  executor.scale('web', 2)
+  await executor.idle()
+  assert.equal(executor.scalingFailure('web'), null)
+})
+
 test('beside a climb that was given up on its way it does nothing, and says so', async (t) => {
   const tier = await Tier.start(t)
   tier.failures = 1

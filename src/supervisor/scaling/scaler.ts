@@ -108,9 +108,10 @@ export class Scaler extends Lifecycle {
     const { map } = keeper
     const { role } = this.#scaling
     if (this.#executor.progress !== null) {
-      // Many drain for long, one after the other: a load that comes back meanwhile is not kept waiting for all of them.
-      const isShort = (this.#scaling.demanded ?? 0) > wantedOf(map, map.topology, role)
-      if (this.#executor.scaling === role && isShort) this.#executor.endScaling()
+      // Many drain for long, one after the other: a load that comes meanwhile, of whichever role, is not kept waiting for all.
+      const wished = Math.min(this.#scaling.demanded ?? 0, rangeOf(map.topology, role).most)
+      const isShort = wished > wantedOf(map, map.topology, role)
+      if (this.#executor.scaling !== undefined && isShort && atMs >= this.#retryAtMs) this.#executor.endScaling()
       return this.#trouble
     }
     const failure = this.#lookBack(atMs)
