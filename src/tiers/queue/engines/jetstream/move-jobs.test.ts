@@ -95,3 +95,19 @@ it('a deduplication id that was taken on the servers stays taken, until its job 
   await postgres.done(taken)
   assert.equal((await postgres.publish([job]))[0]?.isNew, true)
 })
+
+it('a job that was moved can die there, and says until then how long it has waited', async () => {
+  await using test = await openTestQueue([server], database, { prefix: 'dies' })
+  const { queue, postgres, ledger } = test
+  const name = 'move.dies'
+  const publishedAt = Date.now()
+  const [published] = await queue.publish([{ queue: name, body: '{}', options: {} }])
+  await move('dies')
+  const waits = async () => (await postgres.depth()).find((one) => one.queue === name)?.oldestMs
+  await waitUntil(async () => ((await waits()) ?? 0) > 0, { what: 'its age', timeoutMs })
+  const [job] = await postgres.take({ queue: name, max: 1, leaseMs, holder: 'h' })
+  await postgres.dead(job as TakenJob, 'hopeless')
+  const [letter] = (await ledger.deadLetters.list({ queue: name, limit: 1 })).letters
+  assert.equal(letter?.id, published?.id)
+  assert.ok(Math.abs((letter?.publishedAt.getTime() ?? 0) - publishedAt) < 60_000)
+})
