@@ -75,6 +75,40 @@ export function workerConformance(suite: QueueConformance): void {
     assert.deepEqual(attempts, [1, 2, 3])
   })
 
+  it('keeps a reason that no database stores, and tries the job again as any other', async () => {
+    const queue = newName()
+    const reason = `\0 ${'x'.repeat(1997)}\ud83d\ude00`
+    await bench.withTier(async (tier) => {
+      tier.queue.handle(queue, { ...soon, attemptsMax: 2, leaseMs: 600_000 }, async () => {
+        throw new Error(reason)
+      })
+      tier.startWorkers()
+      const { id } = await tier.queue.publish(queue, {})
+      await until('a dead job', async () => (await bench.depthOf(queue))?.dead === 1)
+      const kept = (await tier.queue.job(queue, id))?.failures.map((failure) => failure.reason)
+      assert.deepEqual(kept, Array(2).fill(`\ufffd ${'x'.repeat(1997)}\ufffd`))
+    })
+  })
+
+  it('progress that JSON cannot say harms nobody', async () => {
+    const queue = newName()
+    let renewed = false
+    await bench.withTier(async (tier) => {
+      const round: Record<string, unknown> = {}
+      round['round'] = round
+      tier.queue.handle(queue, { leaseMs: 300 }, async ({ progress }) => {
+        for (const said of [{ n: 1n }, round, undefined]) {
+          progress(said as never)
+          await new Promise((resolve) => setTimeout(resolve, 300))
+        }
+        renewed = true
+      })
+      tier.startWorkers()
+      await tier.queue.publish(queue, {})
+      await until('its end', async () => renewed && (await isEmpty(queue)))
+    })
+  })
+
   it('renews the lease of a job that takes longer than it', async () => {
     const queue = newName()
     let runs = 0
@@ -196,6 +230,20 @@ export function workerConformance(suite: QueueConformance): void {
     const counts = Map.groupBy(calls.flat(), (n) => n)
     assert.ok([...counts.values()].every(({ length }) => length <= 2))
     assert.deepEqual([counts.get(3)?.length, counts.get(7)?.length], [2, 2])
+  })
+
+  it('a call that waits to be full begins when its time is over, however often the leases were renewed', async () => {
+    const queue = newName()
+    const calls: number[] = []
+    await bench.withTier(async (tier) => {
+      const options = { concurrency: 1, batchMax: 10, batchWaitMs: 900, leaseMs: 600 }
+      tier.queue.handleMany(queue, options, async (jobs) => {
+        calls.push(jobs.length)
+      })
+      tier.startWorkers()
+      await tier.queue.publishMany(queue, [{ payload: {} }, { payload: {} }])
+      await until('the call', async () => calls.length > 0 && (await isEmpty(queue)))
+    })
   })
 
   it('checks payloads by the schema of the queue, when they are published and before they are handled', async () => {

@@ -24,6 +24,7 @@ export class HeldJob implements BatchJob {
   readonly trace: string | undefined
   /** That of the schema, where the queue has one. */
   payload: Payload
+  readonly takenAt: number
   /** When somebody else gets it, by this process's clock. */
   leaseEndsAt: number
   /** 0 while it waits. */
@@ -52,6 +53,7 @@ export class HeldJob implements BatchJob {
     this.payload = taken.payload
     this.leaseEndsAt = leaseEndsAt
     this.#now = now
+    this.takenAt = now()
   }
 
   get signal(): AbortSignal {

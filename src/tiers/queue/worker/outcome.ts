@@ -47,15 +47,15 @@ export class Outcomes {
   handBack(job: HeldJob, delayMs = 0, reason = 'the worker stopped'): Promise<void> {
     tellJob('handed-back', job)
     const { engine } = this.#context
-    // Handed back with a word it would run beside others the next time. A lease that ends at once says nothing.
-    if (job.taken.isSuspect) return this.#kept(job, engine.renew([job.taken], 1))
+    // Handed back with a word it would run beside others the next time. A lease that ends by then says nothing.
+    if (job.taken.isSuspect) return this.#kept(job, engine.renew([job.taken], Math.max(1, Math.ceil(delayMs))))
     return this.#kept(job, engine.retry(job.taken, delayMs, reason, true))
   }
 
   async #failed(job: HeldJob, cause: unknown, isHopeless: boolean): Promise<void> {
     const { engine, log, random } = this.#context
     const { attemptsMax, backoff } = this.#terms
-    const reason = describeError(cause).slice(0, reasonCharactersMax)
+    const reason = storable(describeError(cause))
     const names = { queue: job.queue, job: job.id, attempt: job.attempt }
     tellJob('failed', job, { reason, durationMs: this.#durationOf(job) })
     if (isHopeless || job.attempt >= attemptsMax) {
@@ -84,4 +84,9 @@ export class Outcomes {
   #durationOf({ startedAt }: HeldJob): number {
     return startedAt === 0 ? 0 : this.#context.clock.monotonic() - startedAt
   }
+}
+
+/** No database stores \0 or half a surrogate pair, and a job whose reason is refused would never be retried, nor dead. */
+function storable(reason: string): string {
+  return reason.slice(0, reasonCharactersMax).replaceAll('\0', '\ufffd').toWellFormed()
 }

@@ -24,11 +24,11 @@ export class ProgressNotes {
     if (!job.unwritten || !this.#context.ledger) return
     const { value } = job.unwritten
     job.unwritten = undefined
-    if (Buffer.byteLength(JSON.stringify(value) ?? '') <= bytesMax) {
+    const problem = problemOf(value)
+    if (problem === undefined) {
       this.#unwritten.set(job.id, value)
       this.#written.add(job)
-    } else
-      this.#context.log.warn({ queue: job.queue, job: job.id }, `progress of more than ${bytesMax} bytes is not kept`)
+    } else this.#context.log.warn({ queue: job.queue, job: job.id }, `progress is not kept: ${problem}`)
   }
 
   /** What is due; all of it when `isLast`. Never rejects: what could not be written is written with the next. */
@@ -58,4 +58,16 @@ export class ProgressNotes {
       log.warn({ err: error }, `could not write how far jobs are: ${describeError(error)}`)
     }
   }
+}
+
+/** Handlers give what they like, and whoever looks after all jobs must not fall over one of them. */
+function problemOf(value: unknown): string | undefined {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    return `JSON cannot say it: ${describeError(error)}`
+  }
+  if (text === undefined) return `JSON cannot say it: ${String(value)}`
+  return Buffer.byteLength(text) > bytesMax ? `it has more than ${bytesMax} bytes` : undefined
 }

@@ -202,10 +202,15 @@ export class QueueWorker {
   async #receive(taken: readonly TakenJob[], leaseEndsAt: number): Promise<number> {
     const { attemptsMax } = this.terms
     const { quarantine } = this.#context
-    const waits = await this.#limits.waitsOf(taken)
+    const jobs = taken.map((job) => new HeldJob(job, leaseEndsAt, this.#now))
+    const waits = await this.#limits.waitsOf(taken).catch((error) => {
+      // Left alone they would wait for their leases' end, and be suspects then.
+      for (const held of jobs) this.#track(this.#outcomes.handBack(held, pollMsMax, 'its limits could not be asked'))
+      throw error
+    })
     let count = 0
-    for (const [i, job] of taken.entries()) {
-      const held = new HeldJob(job, leaseEndsAt, this.#now)
+    for (const [i, held] of jobs.entries()) {
+      const job = held.taken
       const waitMs = waits?.[i] ?? 0
       if (job.attempt > attemptsMax + (quarantine && job.isSuspect ? silentAttemptsMax : 0)) this.#bury(held)
       else if (waitMs > 0) this.#track(this.#outcomes.handBack(held, waitMs, 'the rate of its key'))
@@ -318,7 +323,7 @@ export class QueueWorker {
   #isBatchReady(): boolean {
     const { size, first } = this.#waiting
     if (!first) return false
-    const waitMs = this.terms.batchWaitMs - (this.#now() - (first.leaseEndsAt - this.terms.leaseMs))
+    const waitMs = this.terms.batchWaitMs - (this.#now() - first.takenAt)
     if (size >= this.#jobsPerCall || waitMs <= 0) return true
     this.#batchTimer ??= setTimeout(() => {
       this.#batchTimer = undefined

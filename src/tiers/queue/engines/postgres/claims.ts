@@ -5,7 +5,7 @@ import type { ShardDatabase } from '../../../database/contract.ts'
 import type { TakenJob, TakeRequest } from '../../contract.ts'
 import { lastId, timeOf } from './job-time.ts'
 import { Line } from './line.ts'
-import { lookStatement, takeHeadsStatement, takeStatement } from './statements.ts'
+import { hasKeysStatement, lookStatement, takeHeadsStatement, takeStatement } from './statements.ts'
 
 /** Rows that a claim looks at, at least, where keys hold back what comes first. */
 const rowsMin = 1000
@@ -67,13 +67,23 @@ export class Claims {
 
   async take(shard: ShardDatabase, request: TakeRequest): Promise<Taken> {
     const now = performance.now()
-    if (this.line.isLookDue(now)) this.#looking = this.#looking.then(() => this.#look(shard)).catch(() => {})
+    if (this.line.isLookDue(now)) {
+      this.#looking = this.#looking.then(() => this.#look(shard)).catch(() => {})
+      // Before the claim: where a million wait for one key, it would look at all of them, and be cancelled for it.
+      if (!this.line.hasKeys)
+        this.line.hasKeys = (await shard.query(hasKeysStatement, [this.#queue], primary)).length > 0
+    }
     const rows: JobRow[] = []
     // In turns, so that a long line of one key does not keep others waiting where there is one hand.
     this.#headsFirst = !this.#headsFirst
-    if (this.#headsFirst) await this.#takeHeads(shard, request, rows)
-    if (rows.length < request.max) await this.#takeLine(shard, request, rows)
-    if (!this.#headsFirst && rows.length < request.max) await this.#takeHeads(shard, request, rows)
+    try {
+      if (this.#headsFirst) await this.#takeHeads(shard, request, rows)
+      if (rows.length < request.max) await this.#takeLine(shard, request, rows)
+      if (!this.#headsFirst && rows.length < request.max) await this.#takeHeads(shard, request, rows)
+    } catch (error) {
+      // What was taken is ours, whatever became of the rest.
+      if (rows.length === 0) throw error
+    }
     return this.#taken(shard, rows)
   }
 

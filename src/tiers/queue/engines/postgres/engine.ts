@@ -10,7 +10,7 @@ import { type DepthRow, sumByQueue } from './depth.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { timeOf } from './job-time.ts'
 import type { ListenPlace } from './listener.ts'
-import { type Home, homeOf, Rotation, shardFor } from './shards.ts'
+import { type Home, homeOf, Rotation, SoundShards, shardFor } from './shards.ts'
 import * as statements from './statements.ts'
 import { WakeUps } from './wake-ups.ts'
 
@@ -50,6 +50,7 @@ export function openPostgresQueue(
 class PostgresQueue implements QueueEngine {
   readonly #shards: () => readonly ShardDatabase[]
   readonly #rotation = new Rotation()
+  readonly #sound = new SoundShards()
   /** `<shard>/<queue>` */
   readonly #claims = new Map<string, Claims>()
   readonly #wakeUps: WakeUps
@@ -104,13 +105,22 @@ class PostgresQueue implements QueueEngine {
 
   async take(request: Parameters<QueueEngine['take']>[0]): Promise<TakenJob[]> {
     const taken: TakenJob[] = []
-    for (const shard of this.#rotation.of(this.#shards())) {
+    let failure: { error: unknown } | undefined
+    for (const shard of this.#rotation.of(this.#sound.of(this.#shards()))) {
       const max = request.max - taken.length
       if (max <= 0) break
-      const { jobs, canceled } = await this.#claimsOf(shard.id, request.queue).take(shard, { ...request, max })
-      taken.push(...jobs)
-      if (canceled.length > 0) await this.done(canceled)
+      try {
+        const { jobs, canceled } = await this.#claimsOf(shard.id, request.queue).take(shard, { ...request, max })
+        taken.push(...jobs)
+        this.#sound.answered(shard)
+        if (canceled.length > 0) await this.done(canceled)
+      } catch (error) {
+        this.#sound.failed(shard)
+        failure ??= { error }
+      }
     }
+    // Those of other shards are ours: forgotten here, they would wait for their leases' end and be suspects then.
+    if (taken.length === 0 && failure) throw failure.error
     return taken
   }
 

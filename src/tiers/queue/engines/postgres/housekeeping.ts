@@ -50,7 +50,10 @@ export async function sweep(shards: readonly ShardDatabase[], now = Date.now()):
       const [row] = await shard.query<{ moved: number }>(adoptStatement, [rowsMax], primary)
       if (!row || row.moved < rowsMax) break
     }
-    await shard.query(forgetIdsStatement, [rowsMax])
+    for (let round = 0; round < roundsMax; round++) {
+      const forgotten = await shard.query(forgetIdsStatement, [rowsMax])
+      if (forgotten.length < rowsMax) break
+    }
     const isNear = (nr: number) => [-bucketMs, 0, bucketMs].some((ms) => bucketAt(now + ms) === nr)
     for (let nr = 0; nr < bucketCount; nr++) if (!isNear(nr)) await shard.query(clearStatement, [nr], primary)
   }

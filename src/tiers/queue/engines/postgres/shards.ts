@@ -14,6 +14,43 @@ export class Rotation {
   }
 }
 
+const askMs = 500
+
+/** Leaves out shards that failed lately, until they answer again: what lies on the others does not wait for them. */
+export class SoundShards {
+  /** Those that failed: when they were asked last, and whether they still are. */
+  readonly #doubtful = new Map<string, { askedAt: number; isAsked: boolean }>()
+
+  /** All of them, when none is sound. */
+  of(all: readonly ShardDatabase[]): readonly ShardDatabase[] {
+    if (this.#doubtful.size === 0) return all
+    for (const shard of all) this.#ask(shard)
+    const sound = all.filter(({ id }) => !this.#doubtful.has(id))
+    return sound.length > 0 ? sound : all
+  }
+
+  failed({ id }: ShardDatabase): void {
+    if (!this.#doubtful.has(id)) this.#doubtful.set(id, { askedAt: Number.NEGATIVE_INFINITY, isAsked: false })
+  }
+
+  answered({ id }: ShardDatabase): void {
+    this.#doubtful.delete(id)
+  }
+
+  #ask(shard: ShardDatabase): void {
+    const doubt = this.#doubtful.get(shard.id)
+    if (!doubt || doubt.isAsked || performance.now() - doubt.askedAt < askMs) return
+    doubt.isAsked = true
+    doubt.askedAt = performance.now()
+    shard.query('select 1', [], { from: 'primary' }).then(
+      () => this.answered(shard),
+      () => {
+        doubt.isAsked = false
+      },
+    )
+  }
+}
+
 /** One id or key always goes to one shard, or its second job would not meet the first. */
 export function shardFor(
   all: readonly ShardDatabase[],

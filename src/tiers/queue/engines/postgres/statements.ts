@@ -53,6 +53,10 @@ export const takeHeadsStatement = 'select * from tenfold.take_heads($1, $2, $3, 
 /** $1 queue, $2 rank, $3 id, $4 rows to look at. */
 export const lookStatement = 'select * from tenfold.look_for_job($1, $2, $3, $4)'
 
+/** $1 queue. In the order of the index, so that it is used. Answers a row where jobs with a key wait, or run. */
+export const hasKeysStatement =
+  'select key from tenfold.queue_jobs where queue = $1 and key is not null order by key limit 1'
+
 /** $1 tables, $2 ids, $3 leases; for those with a key or a deduplication id, and for the others. */
 export const finishNamedStatement = 'select tenfold.finish_named_jobs($1, $2, $3)'
 export const finishStatement = 'select tenfold.finish_jobs($1, $2, $3)'
@@ -96,8 +100,9 @@ export const clearStatement = 'select tenfold.clear_jobs($1) as is_cleared'
 /** $1 rows. */
 export const adoptStatement = 'select tenfold.adopt_jobs($1) as moved'
 
-/** Deduplication ids whose job is gone and whose window is over. $1 rows. */
+/** Deduplication ids whose job is gone and whose window is over. $1 rows; answers as many as there were. */
 export const forgetIdsStatement = `
 delete from tenfold.job_ids where (queue, deduplication_id) in (
   select queue, deduplication_id from tenfold.job_ids
-  where not is_kept and until <= clock_timestamp() limit $1 for update skip locked)`
+  where not is_kept and until <= clock_timestamp() limit $1 for update skip locked)
+returning 1`

@@ -1,0 +1,167 @@
+// What goes wrong around a worker of this engine: shards that are down, ledgers that do not answer, long lines of one key.
+// What was taken is handled or handed back, never forgotten until its lease ends.
+
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, it } from 'node:test'
+import { TenfoldError } from '../../../../base/errors.ts'
+import { waitUntil } from '../../../../base/limits.ts'
+import { connectAs } from '../../../../programs/postgres/testing.ts'
+import type { ShardDatabase } from '../../../database/contract.ts'
+import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
+import type { QueueEngine, TakenJob } from '../../contract.ts'
+import type { JobLedger } from '../../ledger/contract.ts'
+import { QueueTier } from '../../queue.ts'
+import { jobOf, numbersOf } from '../../testing/suite.ts'
+import { openPostgresQueue } from './engine.ts'
+import { sweep } from './housekeeping.ts'
+import { openJobLedger } from './ledger/ledger.ts'
+import { ledgerSql } from './ledger/testing.ts'
+
+const timeoutMs = 20_000
+const leaseMs = 60_000
+const holder = 'r/worker-1'
+const quiet = { warn() {}, error() {} }
+const down = () => new TenfoldError('unavailable', 'the shard is down')
+
+let database: TestDatabase
+let engine: QueueEngine
+let ledger: JobLedger
+
+const newName = () => `mishap.${randomUUID()}`
+const only = () => database.db.shards()[0] as ShardDatabase
+const until = (what: string, check: () => Promise<unknown> | unknown) =>
+  waitUntil(async () => Boolean(await check()), { what, timeoutMs })
+
+before(async () => {
+  database = await startTestDatabase({ sql: await ledgerSql() })
+  engine = openPostgresQueue(() => database.db.shards())
+  ledger = openJobLedger(() => database.db.shards())
+})
+
+after(async () => {
+  await engine.close()
+  await database.stop()
+})
+
+it('a shard that is down takes no job away that another one gave, is left alone, and comes back by itself', async () => {
+  const queue = newName()
+  let isDown = true
+  let asked = 0
+  const shards: ShardDatabase[] = [
+    { id: 's1', query: (...args) => only().query(...args) },
+    {
+      id: 's2',
+      query(text, ...rest) {
+        if (isDown && text.includes('take_jobs')) asked++
+        return isDown ? Promise.reject(down()) : only().query(text, ...rest)
+      },
+    },
+  ]
+  const both = openPostgresQueue(() => shards)
+  await engine.publish(Array.from({ length: 6 }, (_, n) => jobOf(queue, n)))
+  const seen: unknown[] = []
+  for (let i = 0; i < 3; i++) seen.push(...numbersOf(await both.take({ queue, max: 2, leaseMs, holder })))
+  // Whichever was asked first, and with room for more than there are.
+  await engine.publish([jobOf(queue, 6)])
+  seen.push(...numbersOf(await both.take({ queue, max: 100, leaseMs, holder })))
+  await engine.publish([jobOf(queue, 7)])
+  seen.push(...numbersOf(await both.take({ queue, max: 100, leaseMs, holder })))
+  assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6, 7])
+  assert.ok(asked <= 1, `it was asked ${asked} times`)
+  isDown = false
+  shards.shift()
+  await engine.publish([jobOf(queue, 8)])
+  await until('its job', async () => numbersOf(await both.take({ queue, max: 1, leaseMs, holder })).includes(8))
+  await both.close()
+})
+
+it('what one statement of a take gave stays taken when the next one fails', async () => {
+  const queue = newName()
+  let failing = ''
+  const shard: ShardDatabase = {
+    id: 's1',
+    query: (text, ...rest) =>
+      failing && text.includes(failing) ? Promise.reject(down()) : only().query(text, ...rest),
+  }
+  const there = openPostgresQueue(() => [shard])
+  await there.publish([0, 1, 2].map((n) => jobOf(queue, n, { key: 'one' })))
+  const take = () => there.take({ queue, max: 10, leaseMs, holder })
+  const [first] = await take()
+  await there.done([first as TakenJob])
+  failing = 'take_jobs'
+  // The next one of its key is taken by itself, in every other take before the line beside it.
+  const next = await take().catch(take)
+  assert.deepEqual(numbersOf(next), [1])
+  await there.close()
+})
+
+it('a claim of a process that has seen no job with a key yet looks at so many rows and no more', async () => {
+  const queue = newName()
+  await engine.publish(Array.from({ length: 50 }, (_, n) => jobOf(queue, n, { key: 'one' })))
+  const [first] = await engine.take({ queue, max: 1, leaseMs, holder })
+  assert.ok(first)
+  const limits: unknown[] = []
+  const shard: ShardDatabase = {
+    id: 's1',
+    query(text, values = [], options = {}) {
+      if (text.includes('take_jobs')) limits.push(values[8])
+      return only().query(text, values, options)
+    },
+  }
+  const there = openPostgresQueue(() => [shard])
+  assert.deepEqual(await there.take({ queue, max: 4, leaseMs, holder }), [])
+  assert.ok(limits.length > 0 && limits.every((limit) => Number(limit) > 0), String(limits))
+  await there.close()
+})
+
+it('hands back what it has taken when the ledger cannot be asked for the rate of its keys', async (t) => {
+  const queue = newName()
+  let failures = 0
+  const limits = Object.assign(Object.create(ledger.limits), {
+    grantKeys(...args: Parameters<JobLedger['limits']['grantKeys']>) {
+      return failures++ === 0 ? Promise.reject(down()) : ledger.limits.grantKeys(...args)
+    },
+  })
+  const tier = new QueueTier(engine, { log: quiet, holder, ledger: { ...ledger, limits } })
+  const attempts: number[] = []
+  tier.queue.handle(queue, { keyRate: { count: 100, perMs: 1000 }, leaseMs: 600_000 }, async ({ attempt }) => {
+    attempts.push(attempt)
+  })
+  const [published] = await engine.publish([jobOf(queue, 0, { key: 'one' })])
+  t.after(() => tier.stopWorkers(timeoutMs))
+  tier.startWorkers()
+  await until('the job', () => attempts.length === 1)
+  await until('its end', async () => (await engine.job(queue, published?.id as string)) === undefined)
+  assert.deepEqual(attempts, [1])
+})
+
+it('a suspect that has to wait for the rate of its key waits, and is not given up for it', async (t) => {
+  const queue = newName()
+  const keyRate = { count: 1, perMs: 3_600_000 }
+  const [published] = await engine.publish([jobOf(queue, 0, { key: 'one' })])
+  assert.equal((await engine.take({ queue, max: 1, leaseMs, holder: 'r/dead' })).length, 1)
+  await engine.release('r/dead')
+  await ledger.limits.grantKeys(queue, ['one'], keyRate)
+  const tier = new QueueTier(engine, { log: quiet, holder, ledger })
+  tier.queue.handle(queue, { keyRate, attemptsMax: 3 }, async () => assert.fail('it is not its time'))
+  t.after(() => tier.stopWorkers(timeoutMs))
+  tier.startWorkers()
+  await until('its wait', async () => {
+    const state = await engine.job(queue, published?.id as string)
+    return (state?.until?.getTime() ?? 0) > Date.now() + 600_000
+  })
+})
+
+it('forgets all deduplication ids that are over, however many they are', async () => {
+  await using owner = await connectAs(database.server, 'owner')
+  const queue = newName()
+  await owner.query(
+    `insert into tenfold.job_ids (queue, deduplication_id, job_id, is_kept, until)
+     select $1, n::text, gen_random_uuid(), false, now() - interval '1 s' from generate_series(1, 2500) as n`,
+    [queue],
+  )
+  await sweep(database.db.shards())
+  const { rows } = await owner.query('select count(*)::int as count from tenfold.job_ids where queue = $1', [queue])
+  assert.equal(rows[0].count, 0)
+})
