@@ -87,6 +87,12 @@ test('brokers whose founding broke off are not used, and those that were all the
     [...brokers(3, 4, 5).map((id) => `start-node ${id}`), ...brokers(1, 2).map((id) => `stop-node ${id}`)],
   )
   assert.equal(stepsOf(started(3), three)[0], 'use-queue 3')
+  const going = structuredClone(started(3))
+  for (const node of going.nodes) if (node.id === 'us-east/nats-2') node.state = 'draining' // it could not be stopped
+  assert.deepEqual(
+    stepsOf(going, three).filter((step) => step.includes('nats')),
+    [...brokers(4, 5, 6).map((id) => `start-node ${id}`), ...brokers(1, 2, 3).map((id) => `stop-node ${id}`)],
+  )
 })
 
 test('a broker that starts again is waited for, and not founded anew', () => {

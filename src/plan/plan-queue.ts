@@ -52,8 +52,10 @@ function ownNodes(present: readonly MapNode[], known: readonly string[][], size:
   const made = Map.groupBy(strangers, ({ id, peers }) => peers?.join() ?? id)
   const queues = [
     ...known.map((ids) => present.filter(({ id }) => ids.includes(id))),
-    // Those who founded a cluster do it together or not at all.
-    ...[...made.values()].filter((nodes) => nodes.length === (nodes[0]?.peers?.length ?? 1)),
+    // Those who founded a cluster do it together or not at all. One that was told to go takes the others along.
+    ...[...made.values()].filter(
+      (nodes) => nodes.length === (nodes[0]?.peers?.length ?? 1) && nodes.every(({ state }) => state !== 'draining'),
+    ),
   ]
   return queues.find((nodes) => nodes.length === size) ?? []
 }

@@ -45,6 +45,24 @@ test('what cannot be stopped stays in the map, and the first failure is the one 
   assert.equal(system.keeper.node(spec.id)?.state, 'draining')
 })
 
+test('a broker that processes use, and that does not start again, keeps its place and what lies there', async (t) => {
+  const { system, left } = await openSystem(t)
+  const { keeper, home } = system
+  const dataDir = join(home.dir, 'jobs')
+  await mkdir(dataDir, { recursive: true })
+  const broker: NodeSpec = { ...spec, id: 'us-east/nats-1', role: 'nats', entry: false }
+  for (const queue of [{ nodes: [broker.id] }, { nodes: [], left: [[broker.id]] }]) {
+    await keeper.change((draft) => {
+      draft.nodes = [{ ...broker, pid: null, state: 'starting', since: '', restarts: 0, dataDir }]
+      draft.queue = queue
+    })
+    await assert.rejects(startNode(system, broker), /does not start/)
+    assert.equal(keeper.node(broker.id)?.state, 'down', 'the watcher starts what is down')
+    assert.ok(existsSync(dataDir))
+  }
+  assert.deepEqual(left, [])
+})
+
 async function openSystem(t: TestContext, stopLeft?: () => Promise<void>) {
   const home = homeOf(await mkdtemp(join(tmpdir(), 'tenfold-steps-')))
   t.after(() => rm(home.dir, { recursive: true, force: true }))

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { describeError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
 import { edgeDirOf, haproxyDirOf } from '../../map/home.ts'
+import type { SystemMap } from '../../map/map.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { DoorClient } from '../../processes/door/client.ts'
 import { placeDataDir } from '../../programs/postgres/owner.ts'
@@ -27,6 +28,8 @@ export async function startNode(system: System, spec: NodeSpec): Promise<void> {
   try {
     await fleet.startNode(spec.id)
   } catch (error) {
+    // Jobs lie there that lie nowhere else, perhaps: it stays as it is, and the watcher goes on with it.
+    if (isBrokerInUse(keeper.map, spec.id)) throw error
     // What cannot be stopped stays in the map: `tenfold down` and a later plan still know of it.
     await stopNode(system, spec.id).catch((left) =>
       events.emit('error', `what ${spec.id} left could not be stopped: ${describeError(left)}`, { node: spec.id }),
@@ -60,4 +63,8 @@ export async function stopNode(system: System, id: string): Promise<void> {
   const dirs = [edgeDirOf(system.home, id), haproxyDirOf(system.home, id), node.dataDir]
   for (const dir of dirs) if (dir !== undefined) await rm(dir, { recursive: true, force: true })
   await system.fleet.forgetNode(id)
+}
+
+function isBrokerInUse({ queue }: SystemMap, id: string): boolean {
+  return queue !== undefined && [queue.nodes, ...(queue.left ?? [])].some((nodes) => nodes.includes(id))
 }
