@@ -76,6 +76,8 @@ export class Relay {
     let sweptAt = performance.now()
     let mendedAt = performance.now()
     let wasTold = false
+    /** Queues that failed, and until when they are left alone. */
+    const resting = new Map<string, number>()
     while (!signal.aborted) {
       this.#waking = new AbortController()
       let isMore = false
@@ -88,11 +90,22 @@ export class Relay {
             lookedAt = now
             for (const queue of await queuesWithJobs(this.#options.shards())) queues.add(queue)
           }
+          let failure: { error: unknown } | undefined
           for (const queue of queues) {
-            if (signal.aborted || !(await this.#relay(queue))) continue
-            this.#hinted.add(queue)
-            isMore = true
+            if (signal.aborted || !isUp()) break
+            if ((resting.get(queue) ?? 0) > now) continue
+            resting.delete(queue)
+            try {
+              if (!(await this.#relay(queue))) continue
+              this.#hinted.add(queue)
+              isMore = true
+            } catch (error) {
+              // One whose lane takes nothing keeps the others from nothing; and what it hands back is heard of, as if it were new.
+              resting.set(queue, performance.now() + limits.relayMs)
+              failure ??= { error }
+            }
           }
+          if (failure) throw failure.error
           wasTold = false
         }
         if (isUp() && performance.now() - mendedAt >= limits.lanesMs) {
