@@ -31,7 +31,7 @@ export class Definitions {
   }
 
   /** Undefined where there is nothing to wait for. @throws overloaded */
-  admit(queue: string, count: number): Promise<void> | undefined {
-    return this.#waiting.admit(queue, count)
+  admit(queue: string, count: number, isInTransaction: boolean): Promise<void> | undefined {
+    return this.#waiting.admit(queue, count, isInTransaction)
   }
 }

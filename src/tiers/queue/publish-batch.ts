@@ -5,7 +5,10 @@ import { TenfoldError } from '../../base/errors.ts'
 import type { NewJob, Published, QueueEngine } from './contract.ts'
 
 const batchJobsMax = 500
+/** Characters of JSON, in one statement: one of more would hold up the many that are small. */
+const batchLengthMax = 4 * 1024 * 1024
 const pendingJobsMax = 20_000
+const pendingLengthMax = 128 * 1024 * 1024
 
 interface Pending {
   job: NewJob
@@ -35,6 +38,8 @@ export class PublishBatch {
 class Lane {
   readonly #engine: QueueEngine
   #pending: Pending[] = []
+  /** Of what is pending. */
+  #length = 0
   #isWriting = false
 
   constructor(engine: QueueEngine) {
@@ -42,10 +47,11 @@ class Lane {
   }
 
   add(job: NewJob): Promise<Published> {
-    if (this.#pending.length >= pendingJobsMax)
-      throw new TenfoldError('overloaded', `${pendingJobsMax} jobs wait to be published already`)
+    if (this.#pending.length >= pendingJobsMax || this.#length >= pendingLengthMax)
+      throw new TenfoldError('overloaded', `${this.#pending.length} jobs wait to be published already`)
     return new Promise((resolve, reject) => {
       this.#pending.push({ job, resolve, reject })
+      this.#length += job.body.length
       if (!this.#isWriting) void this.#writeAll()
     })
   }
@@ -53,7 +59,7 @@ class Lane {
   async #writeAll(): Promise<void> {
     this.#isWriting = true
     while (this.#pending.length > 0) {
-      const batch = this.#pending.splice(0, batchJobsMax)
+      const batch = this.#next()
       try {
         const published = await this.#engine.publish(batch.map(({ job }) => job))
         for (const [i, { resolve }] of batch.entries()) resolve(published[i] as Published)
@@ -62,5 +68,16 @@ class Lane {
       }
     }
     this.#isWriting = false
+  }
+
+  #next(): Pending[] {
+    let [count, length] = [0, 0]
+    for (const { job } of this.#pending) {
+      if (count === batchJobsMax || (count > 0 && length + job.body.length > batchLengthMax)) break
+      count++
+      length += job.body.length
+    }
+    this.#length -= length
+    return this.#pending.splice(0, count)
   }
 }

@@ -18,11 +18,11 @@ export function openPublisher(
   const alone = (job: NewJob) => batch.add(job)
   const many = (jobs: readonly NewJob[]) => engine.publish(jobs)
   return {
-    ...publisherOf(definitions, hint, alone, many),
+    ...publisherOf(definitions, hint, alone, many, false),
     // Told before the commit, which nobody hears of: the worker looks often for a moment.
     in: (tx) => {
       const inside = (jobs: readonly NewJob[]) => engine.publishIn(tx, jobs)
-      return publisherOf(definitions, hint, async (job) => (await inside([job]))[0] as Published, inside)
+      return publisherOf(definitions, hint, async (job) => (await inside([job]))[0] as Published, inside, true)
     },
   }
 }
@@ -32,6 +32,7 @@ function publisherOf(
   hint: (queue: string) => void,
   publishOne: (job: NewJob) => Promise<Published>,
   publishMany: (jobs: readonly NewJob[]) => Promise<Published[]>,
+  isInTransaction: boolean,
 ): Publisher {
   /** With its schema, which may take a while. */
   async function checked(queue: string, payload: Payload, options: PublishOptions): Promise<NewJob> {
@@ -45,7 +46,7 @@ function publisherOf(
       const job = definitions.fitOf(queue)
         ? await checked(queue, payload, options)
         : traced(checkJob(queue, payload, options))
-      const admitted = definitions.admit(queue, 1)
+      const admitted = definitions.admit(queue, 1, isInTransaction)
       if (admitted) await admitted
       const published = await publishOne(job)
       tell(queue, published)
@@ -58,7 +59,7 @@ function publisherOf(
       const checkedJobs: NewJob[] = []
       for (const { payload, ...options } of jobs) checkedJobs.push(await checked(queue, payload, options))
       if (jobs.length === 0) return []
-      await definitions.admit(queue, jobs.length)
+      await definitions.admit(queue, jobs.length, isInTransaction)
       const published = await publishMany(checkedJobs)
       for (const each of published) tell(queue, each)
       hint(queue)

@@ -12,11 +12,16 @@ const lookMs = 1000
 /** What an engine counts to. */
 export const waitingMaxMax = 100_000
 
+interface Limit {
+  max: number
+  waiting: number
+}
+
 export class WaitingLimits {
   readonly #engine: Pick<QueueEngine, 'depth'>
   readonly #clock: Clock
   readonly #log: Pick<BaseLogger, 'warn'>
-  readonly #byQueue = new Map<string, { max: number; waiting: number }>()
+  readonly #byQueue = new Map<string, Limit>()
   #lookedAt = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
 
@@ -33,14 +38,20 @@ export class WaitingLimits {
     this.#byQueue.set(queue, { max, waiting: 0 })
   }
 
-  /** Room for `count` more, or undefined where the queue has no limit: then nothing is waited for. @throws overloaded */
-  admit(queue: string, count: number): Promise<void> | undefined {
+  /**
+   * Room for `count` more, or undefined where the queue has no limit: then nothing is waited for. Who is in a transaction
+   * goes by what is known: all connections may be in such hands, and the look needs one. @throws overloaded
+   */
+  admit(queue: string, count: number, isInTransaction: boolean): Promise<void> | undefined {
     const limit = this.#byQueue.get(queue)
-    return limit && this.#admit(queue, limit, count)
+    return limit && this.#admit(queue, limit, count, isInTransaction)
   }
 
-  async #admit(queue: string, limit: { max: number; waiting: number }, count: number): Promise<void> {
-    if (this.#clock.monotonic() - this.#lookedAt > lookMs) await this.#look()
+  async #admit(queue: string, limit: Limit, count: number, isInTransaction: boolean): Promise<void> {
+    if (this.#clock.monotonic() - this.#lookedAt > lookMs) {
+      const looked = this.#look()
+      if (!isInTransaction) await looked
+    }
     if (limit.waiting + count > limit.max)
       throw new TenfoldError(
         'overloaded',

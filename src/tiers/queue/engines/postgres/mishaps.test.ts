@@ -9,14 +9,16 @@ import { waitUntil } from '../../../../base/limits.ts'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
-import type { QueueEngine, TakenJob } from '../../contract.ts'
+import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
+import { PublishBatch } from '../../publish-batch.ts'
 import { QueueTier } from '../../queue.ts'
 import { jobOf, numbersOf } from '../../testing/suite.ts'
 import { openPostgresQueue } from './engine.ts'
 import { sweep } from './housekeeping.ts'
 import { openJobLedger } from './ledger/ledger.ts'
 import { ledgerSql } from './ledger/testing.ts'
+import { WakeUps } from './wake-ups.ts'
 
 const timeoutMs = 20_000
 const leaseMs = 60_000
@@ -164,4 +166,59 @@ it('forgets all deduplication ids that are over, however many they are', async (
   await sweep(database.db.shards())
   const { rows } = await owner.query('select count(*)::int as count from tenfold.job_ids where queue = $1', [queue])
   assert.equal(rows[0].count, 0)
+})
+
+it('large jobs of many callers go in several statements, and small ones beside them are as they were', async () => {
+  const queue = newName()
+  const sizes: number[] = []
+  const batch = new PublishBatch(
+    Object.assign(Object.create(engine), {
+      publish(jobs: readonly NewJob[]) {
+        sizes.push(jobs.reduce((sum, { body }) => sum + body.length, 0))
+        return engine.publish(jobs)
+      },
+    }),
+  )
+  const body = JSON.stringify({ text: 'x'.repeat(200_000) })
+  const published = await Promise.all(Array.from({ length: 60 }, () => batch.add({ queue, body, options: {} })))
+  assert.equal(new Set(published.map(({ id }) => id)).size, 60)
+  assert.ok(Math.max(...sizes) <= 4 * 1024 * 1024, String(sizes))
+})
+
+it('a shard that does not answer is told of jobs once, and others as ever', async () => {
+  const told: string[] = []
+  const answer = Promise.withResolvers<never[]>()
+  const shards: ShardDatabase[] = ['s1', 's2'].map((id) => ({
+    id,
+    query() {
+      told.push(id)
+      return id === 's1' ? answer.promise : Promise.resolve([])
+    },
+  }))
+  const wakeUps = new WakeUps(() => shards, undefined)
+  const say = setInterval(() => {
+    for (const { id } of shards) wakeUps.tell(id, 'mail', 9)
+  }, 1)
+  await until('many for the other', () => told.filter((id) => id === 's2').length > 5)
+  clearInterval(say)
+  assert.equal(told.filter((id) => id === 's1').length, 1)
+  answer.resolve([])
+  await until('the rest', () => told.filter((id) => id === 's1').length === 2)
+  await wakeUps.close()
+})
+
+it('a publish in a transaction does not wait for the jobs to be counted', { timeout: timeoutMs }, async () => {
+  const queue = newName()
+  const counting = Promise.withResolvers<never[]>()
+  const counts: QueueEngine = Object.assign(Object.create(engine), {
+    publishIn: engine.publishIn.bind(engine),
+    depth: () => counting.promise,
+  })
+  const tier = new QueueTier(counts, { log: quiet, holder })
+  tier.queue.define(queue, { waitingMax: 2 })
+  const publish = () => database.db.slot(1).transaction((tx) => tier.queue.in(tx).publish(queue, {}))
+  await publish()
+  await publish()
+  await assert.rejects(publish(), { code: 'overloaded' })
+  counting.resolve([])
 })

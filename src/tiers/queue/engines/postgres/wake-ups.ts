@@ -21,7 +21,8 @@ export class WakeUps {
   readonly #waiting = new Map<string, Set<string>>()
   readonly #listener: Listener | undefined
   #timer: NodeJS.Timeout | undefined
-  #sending: Promise<unknown> = Promise.resolve()
+  /** Shards that are being told. */
+  readonly #sending = new Map<string, Promise<unknown>>()
 
   constructor(shards: () => readonly ShardDatabase[], place: ListenPlace | undefined) {
     this.#shards = shards
@@ -54,18 +55,24 @@ export class WakeUps {
     this.#timer = undefined
     this.#hints.clear()
     await this.#listener?.stop()
-    await this.#sending
+    await Promise.all(this.#sending.values())
   }
 
   #send(): void {
     const all = this.#shards()
-    const sent = [...this.#waiting].map(async ([id, names]) => {
+    for (const [id, names] of this.#waiting) {
+      // One that does not answer hears all of it later, in one.
+      if (this.#sending.has(id)) continue
+      this.#waiting.delete(id)
       const list = [...names].join(' ')
       const payload = `${this.#me} ${list.length > payloadMax ? anyQueue : list}`
-      await all.find((shard) => shard.id === id)?.query(notifyStatement, [payload], { from: 'primary' })
-    })
-    this.#waiting.clear()
-    this.#sending = Promise.allSettled(sent)
+      const sent = all.find((shard) => shard.id === id)?.query(notifyStatement, [payload], { from: 'primary' })
+      if (sent)
+        this.#sending.set(
+          id,
+          sent.catch(() => {}).finally(() => this.#sending.delete(id)),
+        )
+    }
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       if (this.#waiting.size > 0) this.#send()
