@@ -1,6 +1,7 @@
 // `npm test`: every test file of the tree, or those given. Plain JavaScript, so that it starts before anything is built.
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { join } from 'node:path'
 
 const given = process.argv.slice(2)
 const files =
@@ -19,6 +20,8 @@ const { status } = spawnSync(
   ['-C', 'source', '--test', '--test-concurrency=2', `--test-timeout=${timeoutMs}`, ...files],
   {
     stdio: 'inherit',
+    // A thousand processes load the same files: a fifth of the whole run's processor time went into compiling them.
+    env: { NODE_COMPILE_CACHE: join(process.cwd(), 'node_modules', '.cache', 'compiled'), ...process.env },
   },
 )
 process.exit(status ?? 1)
