@@ -90,8 +90,8 @@ from tenfold.dead_jobs where queue = $1 and id = $2`
 /** $1 rows to count. */
 export const depthStatement = 'select * from tenfold.job_depth($1)'
 
-/** $1 queues of which something may have come. */
-export const notifyStatement = "select pg_notify('tenfold_jobs', $1)"
+/** $1 queues of which something may have come. A NOTIFY is a commit, and one that nobody need wait for a disk or a replica for. */
+export const notifyStatement = "select set_config('synchronous_commit', 'off', true), pg_notify('tenfold_jobs', $1)"
 export const listenStatement = 'listen tenfold_jobs'
 
 /** $1 number of a table. */
