@@ -53,7 +53,8 @@ export class QueueControl {
     const asked = this.#nodes().map((node) =>
       new DoorClient(home, node.id).queue({ kind: 'events', id }, reportTimeoutMs).catch(() => []),
     )
-    const events = (await Promise.all(asked)).flat().sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    // A publish is told of when its answer came, and the worker may have begun in that same millisecond, or before it.
+    const events = (await Promise.all(asked)).flat().sort((a, b) => a.attempt - b.attempt || a.at.localeCompare(b.at))
     const known = queue ?? events[0]?.queue
     const job = await this.#ask({ kind: 'job', id, ...(known !== undefined && { queue: known }) })
     return { id, job, events }
