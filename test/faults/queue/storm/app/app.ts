@@ -66,9 +66,13 @@ export default defineApp<Tables>({
       runs.say(n, attempt, 'done')
     })
 
-    queue.schedule('tick', { cron: '* * * * * *', queue: 'tick' })
-    queue.handle('tick', {}, async ({ publishedAt, attempt }) => {
-      const second = Math.floor(publishedAt.getTime() / 1000)
+    // The second for which it was due: one that is made up for is published in another one.
+    queue.schedule('tick', {
+      cron: '* * * * * *',
+      queue: 'tick',
+      payload: (dueAt) => ({ second: dueAt.getTime() / 1000 }),
+    })
+    queue.handle<{ second: number }>('tick', {}, async ({ payload: { second }, attempt }) => {
       ticks.say(second, attempt, 'begin')
       ticks.say(second, attempt, 'done')
     })
