@@ -2,6 +2,8 @@
 // The first matching line decides, so that a fence (fence.ts) only has to stand before these.
 
 export const fenceFileName = 'tenfold.fence'
+/** How a replica proves who it is: the format of libpq's password file (PostgreSQL's manual, section 32.16). */
+export const passFileName = 'tenfold.pass'
 
 const supervisorAndReplication = `\
 host  all          tenfold     all  scram-sha-256

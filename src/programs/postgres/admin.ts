@@ -13,6 +13,8 @@ const promoteTimeoutMs = 35_000
 const promotePollMs = 2
 const checkpointTimeoutMs = 300_000
 const dropSlotTimeoutMs = 5000
+/** Of a segment's 16 MB. */
+const segmentBytesFew = 1024 * 1024
 
 export interface ReplicaLag {
   /** The slot that the replica follows through, else the name of its data directory. */
@@ -126,6 +128,17 @@ export class PostgresAdmin {
       intervalMs: promotePollMs,
     })
     if (broken) throw (broken as { cause: unknown }).cause
+  }
+
+  /**
+   * Of a primary that is about to be followed by another one. A replica that changes its timeline asks for the segment from its
+   * beginning on (RequestXLogStreaming), and commits wait for it: so that there is little of that.
+   */
+  async beginSegment(): Promise<void> {
+    await this.query(
+      `SELECT pg_switch_wal() FROM pg_walfile_name_offset(pg_current_wal_insert_lsn()) WHERE file_offset > $1`,
+      [segmentBytesFew],
+    )
   }
 
   async checkpoint(timeoutMs = checkpointTimeoutMs): Promise<void> {

@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TenfoldError } from '../../base/errors.ts'
-import { fenceFileName } from './access.ts'
+import { fenceFileName, passFileName } from './access.ts'
 import type { ServerOwner } from './contract.ts'
 import { giveTo } from './owner.ts'
 import type { TarEntry, TarSink } from './tar-reader.ts'
@@ -15,7 +15,7 @@ export interface WrittenFile {
 }
 
 /** Files of the source that say something about the source only; they count for the manifest and are not written. */
-const leftOut: ReadonlySet<string> = new Set([fenceFileName, `${fenceFileName}.new`])
+const leftOut: ReadonlySet<string> = new Set([fenceFileName, passFileName].flatMap((name) => [name, `${name}.new`]))
 
 export class BackupWriter implements TarSink {
   readonly #dir: string

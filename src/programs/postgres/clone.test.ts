@@ -1,7 +1,7 @@
 // A replica is built out of a server that is being written, catches up, takes over.
 
 import assert from 'node:assert/strict'
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { Client } from 'pg'
@@ -115,6 +115,26 @@ test('with a synchronous replica a commit waits for it, and not longer than it i
   await primary.admin.createSlot('third')
   const slots = await primary.admin.query('SELECT slot_name FROM pg_replication_slots WHERE restart_lsn IS NOT NULL')
   assert.deepEqual(slots, [{ slot_name: 'third' }])
+})
+
+test('the password that a replica follows with stands in one file, which no log and no clone of it has', async () => {
+  const dir = await testDir()
+  try {
+    await using replica = await startTestReplica(primary, { slot: 'quiet' })
+    const password = primary.secrets.replicator
+    const files = await readdir(replica.dataDir)
+    const texts = files.filter((name) => /\.(conf|pass)$/.test(name))
+    const has = await Promise.all(texts.map((name) => readFile(join(replica.dataDir, name), 'utf8')))
+    assert.deepEqual(
+      texts.filter((_, i) => has[i]?.includes(password)),
+      ['tenfold.pass'],
+    )
+    assert.equal((await stat(join(replica.dataDir, 'tenfold.pass'))).mode & 0o777, 0o600)
+    await cloneCluster({ from: replica, secrets: primary.secrets, dataDir: join(dir, 'data') })
+    assert.equal((await readdir(join(dir, 'data'))).includes('tenfold.pass'), false)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
 })
 
 test('a clone whose source dies in the middle leaves nothing, says why, and can be made again', async () => {

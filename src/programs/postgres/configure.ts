@@ -6,7 +6,7 @@
 
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { hostBasedAccess } from './access.ts'
+import { hostBasedAccess, passFileName } from './access.ts'
 import type { PostgresAddress, PostgresSecrets } from './contract.ts'
 import { databaseName } from './contract.ts'
 import { giveTo, ownerOfCluster } from './owner.ts'
@@ -30,6 +30,11 @@ export interface ClusterConfiguration extends PostgresAddress {
   follow?: FollowOptions | 'nobody'
   /** Of a replica: how long it keeps changes back before it shows them. */
   applyDelayMs?: number
+  /**
+   * How long a replica waits until it tries again to reach whom it follows. While a primary changes that should be short:
+   * PostgreSQL sleeps until then also when it is to be promoted, or to change its timeline (WaitForWALToBecomeAvailable).
+   */
+  retryMs?: number
   /** Commits wait until this many of the named replicas have the write on disk. */
   synchronous?: { count: number; names: readonly string[] }
   secrets?: PostgresSecrets
@@ -43,6 +48,12 @@ const supervisorConnectionsMax = 5
 /** May be called again, also on a running server, which takes most changes at its next reload, some at its next start. */
 export async function configureCluster(configuration: ClusterConfiguration): Promise<void> {
   const { dataDir, follow } = configuration
+  // In a file of its own: PostgreSQL tells its log of every setting that changes, passwords and all.
+  if (follow && follow !== 'nobody')
+    await replaceConfig(
+      join(dataDir, passFileName),
+      `*:*:*:replicator:${follow.password.replaceAll(/[:\\]/g, '\\$&')}\n`,
+    )
   await replaceConfig(join(dataDir, 'postgresql.conf'), formatSettings(settingsOf(configuration)))
   await replaceConfig(join(dataDir, 'postgresql.auto.conf'), '')
   await replaceConfig(join(dataDir, 'pg_hba.conf'), hostBasedAccess)
@@ -70,7 +81,7 @@ export async function replaceConfig(path: string, content: string): Promise<void
 type Settings = Record<string, string | number | boolean>
 
 function settingsOf(configuration: ClusterConfiguration): Settings {
-  const { dataDir, address, port, connectionsMax, synchronous, applyDelayMs = 0 } = configuration
+  const { dataDir, address, port, connectionsMax, synchronous, applyDelayMs = 0, retryMs } = configuration
   const follow = configuration.follow === 'nobody' ? undefined : configuration.follow
   const name = follow?.slot ?? basename(dataDir)
   return {
@@ -81,9 +92,10 @@ function settingsOf(configuration: ClusterConfiguration): Settings {
     superuser_reserved_connections: reservedConnections,
     cluster_name: basename(dataDir).slice(0, 63),
     synchronous_standby_names: synchronous?.names.length ? formatSynchronous(synchronous) : '',
-    ...(follow && { primary_conninfo: formatConninfo(follow, name) }),
+    ...(follow && { primary_conninfo: formatConninfo(follow, name, dataDir) }),
     ...(follow?.slot !== undefined && { primary_slot_name: follow.slot }),
     ...(applyDelayMs > 0 && { recovery_min_apply_delay: applyDelayMs }),
+    ...(retryMs !== undefined && { wal_retrieve_retry_interval: retryMs }),
   }
 }
 
@@ -93,12 +105,12 @@ export function formatSynchronous({ count, names }: { count: number; names: read
 }
 
 /** Keepalives and time-outs let a replica notice within seconds that its primary's machine is gone. */
-function formatConninfo({ address, port, password }: FollowOptions, name: string): string {
+function formatConninfo({ address, port }: FollowOptions, name: string, dataDir: string): string {
   const parameters = {
     host: address,
     port,
     user: 'replicator',
-    password,
+    passfile: join(dataDir, passFileName),
     dbname: databaseName,
     application_name: name,
     connect_timeout: 5,

@@ -15,6 +15,8 @@ import type { NodeDriver } from './driver.ts'
 
 const stopTimeoutMs = 20_000
 /** How far behind a replica that was made slow on purpose shows what it has. */
+/** Of a candidate and of whoever follows it before it is the primary. */
+const retryMsInChange = 10
 const slowedByMs = 2000
 
 /** What a server is configured to be, where that is not yet what the map says. */
@@ -133,7 +135,11 @@ export class PostgresDriver implements NodeDriver {
     if (!source || node.fault === 'cut') return { follow: 'nobody' }
     const { address, port } = source
     const follow = { address, port, password: this.#secrets.postgres.replicator, slot: slotNameOf(node.id) }
-    return { follow, ...(node.fault === 'slow' && { applyDelayMs: slowedByMs }) }
+    return {
+      follow,
+      ...(node.fault === 'slow' && { applyDelayMs: slowedByMs }),
+      ...((node.candidate || role.follow) && { retryMs: retryMsInChange }),
+    }
   }
 
   /**

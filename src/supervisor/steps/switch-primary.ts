@@ -45,6 +45,7 @@ const drainMs = 300
 /** A replica that hangs keeps the old primary from stopping in order; after this it is stopped at once. */
 const stopTimeoutMs = 1500
 const receiveTimeoutMs = 2000
+const pollMs = 2
 const followTimeoutMs = 8000
 const checkpointTimeoutMs = 10_000
 
@@ -87,7 +88,8 @@ async function trySwitch(system: System, change: PrimaryChange): Promise<Outcome
     await locks.run(target.id, () => copyAndStart(system, { node: target, shard: change.shard }))
     return { isDone: false, why: `${change.to} did not follow ${change.from} any more and was cloned anew` }
   }
-  // Little to write at the stop and at the promotion, and so a short pause.
+  // Little to write at the stop and at the promotion, little to read after it, and so a short pause.
+  await from.beginSegment()
   await Promise.all([from.checkpoint(checkpointTimeoutMs), to.checkpoint(checkpointTimeoutMs)])
   const outcome = await locks.run(change.shard, () => cutOver(system, change, from, to))
   if (outcome.isDone) return bringBack(system, change)
@@ -114,24 +116,30 @@ async function cutOver(
     await Promise.all(others.map((node) => postgres.configure(node, { follow: target })))
     const routers = keeper.map.nodes.filter((node) => node.role === 'web' || node.role === 'worker')
     const heldAtMs = systemClock.monotonic()
+    let ending: Promise<unknown> | undefined
     try {
       const busy = await hold(system, routers)
       if (busy !== undefined) return { isDone: false, why: busy }
-      await endInOrder(source, from, to)
-      // The others follow the new primary in their configuration already; one that cannot be told now is told later.
+      // Nothing waits for the others any more: they follow the candidate by now, as their configuration has it, so that the
+      // first commits need not wait for them. One that cannot be told now is told later.
       const telling = Promise.allSettled(others.map((node) => postgres.reload(node)))
+      // The fence: nobody starts it again by mistake.
+      await Promise.all([from.close(), raiseFence(dataDirOf(source))])
+      ending = stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs)
+      await receiveAll(source, to, ending)
       await Promise.all([to.promote(), telling])
       await publishPrimary(system, change, to, { isDiverged: false })
+      const heldMs = Math.round(systemClock.monotonic() - heldAtMs)
+      const message = `${change.to} is the primary of ${change.shard}; writes were held for ${heldMs} ms`
+      system.events.emit('info', message, { node: change.to })
+      return { isDone: true }
     } catch (error) {
       return { isDone: false, why: describeError(error), mustRestart: true }
     } finally {
       // A hold that is not needed any more: the new map has ended it already where it arrived.
       void release(system, routers)
+      await ending?.catch(() => {}) // who cannot be stopped cannot be started either, which is told then
     }
-    const heldMs = Math.round(systemClock.monotonic() - heldAtMs)
-    const message = `${change.to} is the primary of ${change.shard}; writes were held for ${heldMs} ms`
-    system.events.emit('info', message, { node: change.to })
-    return { isDone: true }
   })
 }
 
@@ -148,10 +156,7 @@ async function resume(system: System, change: PrimaryChange, source: MapNode): P
     await publishPrimary(system, change, to, { isDiverged: false })
     return true
   })
-  if (isPublished) {
-    await followPrimary(system, othersOf(system, change))
-    return bringBack(system, change)
-  }
+  if (isPublished) return bringBack(system, change)
   await dismissCandidates(system, change.shard)
   await serveAgain(system, source)
   return { isDone: false, why: `${source.id} was stopped, and ${change.to} not yet promoted` }
@@ -161,6 +166,7 @@ async function resume(system: System, change: PrimaryChange, source: MapNode): P
 async function bringBack(system: System, change: PrimaryChange): Promise<Outcome> {
   const { keeper, fleet, postgres, events } = system
   const target = keeper.node(change.to)
+  await followPrimary(system, othersOf(system, change))
   if (target) await postgres.configure(target)
   await fleet.startNode(change.from).catch((error) =>
     events.emit('warn', `${change.from} did not come back as a replica: ${describeError(error)}`, {
@@ -185,13 +191,28 @@ async function follows(from: PostgresAdmin, replica: string): Promise<boolean> {
   return waitUntil(isConnected, { what: `${replica} following`, timeoutMs: followTimeoutMs }).catch(() => false)
 }
 
-/** @throws timeout when the replica has not received all of it, program-failed when the stop was none in order. */
-async function endInOrder(source: MapNode, from: PostgresAdmin, to: PostgresAdmin): Promise<void> {
+/**
+ * Its last record tells of its end: whoever has that has everything, also what came after the hold from others. It takes
+ * no more writes when that record is on its disk; that it is gone takes as long again, and is not waited for.
+ * @throws timeout when the replica has not received all of it, program-failed when the stop was none in order.
+ */
+async function receiveAll(source: MapNode, to: PostgresAdmin, ending: Promise<unknown>): Promise<void> {
   const dataDir = dataDirOf(source)
-  await from.close()
-  await Promise.all([stopServer(source.pid as number, 'fast', stopTimeoutMs, stopTimeoutMs), raiseFence(dataDir)])
-  // Its last record tells of its end: whoever has that has everything, also what came after the hold from others.
-  const endLsn = await readShutdownLsn(dataDir)
+  let isGone = false
+  const note = () => {
+    isGone = true
+  }
+  ending.then(note, note)
+  const look = async () => {
+    const wasGone = isGone
+    const endLsn = await readShutdownLsn(dataDir)
+    return (endLsn !== undefined || wasGone) && { endLsn }
+  }
+  const { endLsn } = await waitUntil(look, {
+    what: `${source.id} stopping`,
+    timeoutMs: 3 * stopTimeoutMs,
+    intervalMs: pollMs,
+  })
   if (endLsn === undefined) {
     await killServer(dataDir)
     throw new TenfoldError('program-failed', `${source.id} did not stop in order`)
@@ -199,7 +220,7 @@ async function endInOrder(source: MapNode, from: PostgresAdmin, to: PostgresAdmi
   await waitUntil(async () => (await to.state()).writtenLsn > endLsn, {
     what: `all that ${source.id} wrote being received`,
     timeoutMs: receiveTimeoutMs,
-    intervalMs: 2,
+    intervalMs: pollMs,
   })
 }
 

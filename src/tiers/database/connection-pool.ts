@@ -30,6 +30,8 @@ export interface PoolListener {
 }
 
 const sweepIntervalMs = 250
+/** Logins under way. Ten at once take the processors from the statements that those who are logged in could run meanwhile. */
+const loginsMax = 2
 
 export class ConnectionPool {
   readonly settings: ConnectionSettings
@@ -162,7 +164,7 @@ export class ConnectionPool {
       this.#waiters.shift()?.take(connection, this)
     }
     const room = this.#options.poolMax - this.#all.size
-    const wanted = Math.min(this.#waiters.length, room) - this.#connecting
+    const wanted = Math.min(this.#waiters.length, room, loginsMax) - this.#connecting
     for (let i = 0; i < wanted; i++) void outsideOfScopes(() => this.#connect())
   }
 
