@@ -218,6 +218,8 @@ export interface TakeRequest {
   leaseMs: number
   /** Same name, same process or its successor: see `release`. */
   holder: string
+  /** Jobs with a key, or those without. For an engine that stands on another one, which is the one to know it. */
+  only?: 'keyed' | 'unkeyed'
 }
 
 export interface JobFailure {

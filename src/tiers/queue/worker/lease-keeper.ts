@@ -24,7 +24,8 @@ const endingMsMax = 5000
 export class LeaseKeeper {
   readonly #context: WorkerContext
   readonly #progress: ProgressNotes
-  readonly #renewing = new Set<QueueWorker>()
+  /** Those whose leases of jobs with a key are being renewed, and of those without. */
+  readonly #renewing = { keyed: new Set<QueueWorker>(), unkeyed: new Set<QueueWorker>() }
   #workers: readonly QueueWorker[] = []
   #stopping = new AbortController()
   #loop: Promise<void> | undefined
@@ -64,15 +65,19 @@ export class LeaseKeeper {
 
   #look(worker: QueueWorker): void {
     const now = this.#context.clock.monotonic()
-    const due: HeldJob[] = []
+    const due: { keyed: HeldJob[]; unkeyed: HeldJob[] } = { keyed: [], unkeyed: [] }
     const { leaseMs } = worker.terms
     for (const job of worker.held()) {
       if (job.isSettled) continue
       if (job.unwritten) this.#progress.note(job)
       this.#mindTime(worker, job, now)
-      if (job.leaseEndsAt - now < (leaseMs * 2) / 3 && job.abortedWhy !== 'lost') due.push(job)
+      if (job.leaseEndsAt - now < (leaseMs * 2) / 3 && job.abortedWhy !== 'lost')
+        due[job.key === undefined ? 'unkeyed' : 'keyed'].push(job)
     }
-    if (due.length > 0 && !this.#renewing.has(worker)) void this.#renew(worker, this.#newestOf(due))
+    // Apart: an engine may have the two in different places, of which one is away.
+    for (const kind of ['keyed', 'unkeyed'] as const)
+      if (due[kind].length > 0 && !this.#renewing[kind].has(worker))
+        void this.#renew(worker, this.#newestOf(due[kind]), this.#renewing[kind])
     void worker.keepSlots()
   }
 
@@ -103,11 +108,11 @@ export class LeaseKeeper {
     worker.end(job, { isFine: false, reason: job.signal.reason })
   }
 
-  async #renew(worker: QueueWorker, jobs: readonly HeldJob[]): Promise<void> {
+  async #renew(worker: QueueWorker, jobs: readonly HeldJob[], renewing: Set<QueueWorker>): Promise<void> {
     const { engine, clock, log } = this.#context
     const { leaseMs } = worker.terms
     const askedAt = clock.monotonic()
-    this.#renewing.add(worker)
+    renewing.add(worker)
     try {
       const gone = await engine.renew(
         jobs.map(({ taken }) => taken),
@@ -127,7 +132,7 @@ export class LeaseKeeper {
       const now = clock.monotonic()
       for (const job of jobs) if (now >= job.leaseEndsAt) this.#lose(job)
     } finally {
-      this.#renewing.delete(worker)
+      renewing.delete(worker)
     }
   }
 

@@ -9,7 +9,7 @@
 
 import type { Msg } from '@nats-io/transport-node'
 import type { NatsLink } from './link.ts'
-import { consumerOf, isKeyed, type Lane, type Names } from './names.ts'
+import { consumerOf, type Lane, type Names } from './names.ts'
 
 const nanosInMs = 1_000_000
 const standMs = 30_000
@@ -20,9 +20,6 @@ const silentMsMax = 2 * heartbeatMs + 1000
 const shortMsMax = 1000
 /** One that did not answer is not waited for again before that, unless it is heard of. */
 const silenceMs = 5000
-/** A lane that hands out one at a time may have jobs and yet give none: the server then answers when the pull's time is over. */
-const keyedMs = 5
-
 /** Of one answer. A server cuts off who does not read what it sends (max_pending, 64 MB unless it says otherwise). */
 const pullBytesMax = 8 * 1024 * 1024
 
@@ -56,8 +53,6 @@ export class LaneDeliveries {
   readonly #onSilent: () => void
   /** What came without anybody waiting for it. */
   readonly #kept: Delivery[] = []
-  /** Of keys, and the one job that it may have handed out is in this process's hands: there is nothing to take. */
-  isBusy = false
   #silentSince: number | undefined
   #pulls = 0
   #short: Pull | undefined
@@ -93,7 +88,6 @@ export class LaneDeliveries {
     const live = this.#kept.splice(0).filter(({ since }) => since > notBefore)
     const taken = live.splice(0, max)
     this.#kept.push(...live)
-    this.#noteBusy(taken)
     return taken
   }
 
@@ -109,13 +103,12 @@ export class LaneDeliveries {
     const ended = Promise.withResolvers<void>()
     const pull: Pull = {
       name: `${this.#inbox}${(this.#pulls++).toString(36)}`,
-      wanted: isKeyed(this.lane) ? 1 : max,
+      wanted: max,
       got: [],
       sentAt: performance.now(),
       finish: ended.resolve,
     }
-    const how = isKeyed(this.lane) ? { expires: keyedMs * nanosInMs } : { no_wait: true, max_bytes: pullBytesMax }
-    this.#send(pull.name, { batch: pull.wanted, ...how })
+    this.#send(pull.name, { batch: max, no_wait: true, max_bytes: pullBytesMax })
     this.#short = pull
     const timer = setTimeout(() => {
       this.#silentSince = performance.now()
@@ -125,7 +118,6 @@ export class LaneDeliveries {
     await ended.promise
     clearTimeout(timer)
     this.#short = undefined
-    this.#noteBusy(pull.got)
     return pull.got
   }
 
@@ -168,10 +160,6 @@ export class LaneDeliveries {
     }
     if (this.#short?.name === name && code !== 100) this.#short.finish()
     return code === 503 || /consumer (deleted|not found)/i.test(description) ? 'gone' : undefined
-  }
-
-  #noteBusy(taken: readonly Delivery[]): void {
-    if (taken.length > 0 && isKeyed(this.lane)) this.isBusy = true
   }
 
   #send(reply: string, pull: Record<string, unknown>): void {

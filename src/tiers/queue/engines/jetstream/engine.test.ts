@@ -79,10 +79,10 @@ it('what a standing pull brought to a worker without a hand free goes to another
   await using other = await openTestQueue([server], database)
   const watch = full.queue.watch(() => {})
   const take = (test: TestQueue) => test.queue.take({ queue, max: 1, leaseMs, holder: 'h' })
-  await other.queue.publish([jobOf(queue, 0, { key: 'k' })])
+  await other.queue.publish([jobOf(queue, 0)])
   await full.queue.done(await take(full))
   assert.deepEqual(await take(full), [], 'a pull stands now')
-  await other.queue.publish([jobOf(queue, 1, { key: 'k' })])
+  await other.queue.publish([jobOf(queue, 1)])
   let job: TakenJob | undefined
   const find = async () => {
     job = (await take(other))[0]

@@ -1,7 +1,7 @@
 // The queue on a JetStream server or cluster: jobs are messages of one work-queue stream, a lane of a queue is a consumer of it.
 //
 // What JetStream cannot do waits in PostgreSQL, and is relayed from there: jobs of a transaction, delayed ones, and those with
-// a deduplication id. Dead jobs, notes of failures and cancels are kept there too.
+// a deduplication id. Jobs with a key stay there (keyed-jobs.ts). Dead jobs, notes of failures and cancels are kept there too.
 
 import { randomUUID } from 'node:crypto'
 import type { JobState, NewJob, Published, QueueDepth, QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
@@ -9,7 +9,9 @@ import { PublishBatch } from '../../publish-batch.ts'
 import { Acknowledgements, words } from './acknowledgements.ts'
 import type { Delivery } from './deliveries.ts'
 import { depthOf } from './depth.ts'
+import { isReply } from './inbox.ts'
 import { jobIdOf, MessageNames, nameAnew } from './job-id.ts'
+import { KeyedJobs } from './keyed-jobs.ts'
 import { Lanes, slackMs } from './lanes.ts'
 import { type Lease, Leases } from './leases.ts'
 import { Lines } from './lines.ts'
@@ -53,7 +55,11 @@ export class JetStreamQueue implements QueueEngine {
   readonly #notes: Notes
   readonly #lookup: Lookup
   readonly #outbox: PublishBatch
+  readonly #keyed: KeyedJobs
   readonly #hints = new Set<(queue: string) => void>()
+  #heard: { close(): Promise<void> } | undefined
+  /** They answered the last take. */
+  #hasServers = true
   #relay: Relay | undefined
   #relayHolder = `${randomUUID()} relays`
   #returning: NodeJS.Timeout | undefined
@@ -76,6 +82,7 @@ export class JetStreamQueue implements QueueEngine {
     this.#notes = new Notes(shards, log)
     this.#lookup = new Lookup(link, this.#names)
     this.#outbox = new PublishBatch(options.postgres)
+    this.#keyed = new KeyedJobs(options.postgres)
     link.listen({
       onMessage: (message) => {
         if (this.#lines.onMessage(message)) return
@@ -114,7 +121,48 @@ export class JetStreamQueue implements QueueEngine {
 
   publishIn: QueueEngine['publishIn'] = (tx, jobs) => this.#options.postgres.publishIn(tx, jobs)
 
-  async take({ queue, max, leaseMs, holder }: TakeRequest): Promise<TakenJob[]> {
+  /** What one of the two does not answer, the other one does. */
+  async take(request: TakeRequest): Promise<TakenJob[]> {
+    const taken: TakenJob[] = []
+    let failure: unknown
+    const ask = async (take: (its: TakeRequest) => Promise<TakenJob[]>) => {
+      const max = request.max - taken.length
+      if (max <= 0) return
+      try {
+        taken.push(...(await take({ ...request, max })))
+      } catch (error) {
+        failure = error
+      }
+    }
+    const keyed = (its: TakeRequest) => this.#keyed.take(its)
+    const others = (its: TakeRequest) => this.#takeFromServers(its)
+    if (!this.#hasServers) {
+      // They are not waited for with jobs in hand.
+      await ask(keyed)
+      if (taken.length === 0) await ask(others)
+    } else if (this.#keyed.areFirst(request.queue)) {
+      await ask(keyed)
+      await ask(others)
+    } else {
+      await ask(others)
+      await ask(keyed)
+    }
+    if (failure !== undefined && taken.length === 0) throw failure
+    return taken
+  }
+
+  async #takeFromServers(request: TakeRequest): Promise<TakenJob[]> {
+    try {
+      const taken = await this.#takeFromLanes(request)
+      this.#hasServers = true
+      return taken
+    } catch (error) {
+      this.#hasServers = false
+      throw error
+    }
+  }
+
+  async #takeFromLanes({ queue, max, leaseMs, holder }: TakeRequest): Promise<TakenJob[]> {
     void this.#link.connection
     const line = await this.#lines.of(queue)
     const lanes = await this.#lanes.of(queue)
@@ -126,6 +174,18 @@ export class JetStreamQueue implements QueueEngine {
   }
 
   async renew(jobs: readonly TakenJob[], leaseMs: number): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>> {
+    const { inPostgres, onServers } = byPlace(jobs)
+    const answers = await Promise.all([
+      inPostgres.length > 0 ? this.#options.postgres.renew(inPostgres, leaseMs) : [],
+      onServers.length > 0 ? this.#renewOnServers(onServers, leaseMs) : [],
+    ])
+    return answers.flat()
+  }
+
+  async #renewOnServers(
+    jobs: readonly TakenJob[],
+    leaseMs: number,
+  ): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>> {
     const held = jobs.flatMap((job) => this.#leases.of(job.home) ?? [])
     const askedAt = performance.now()
     await Promise.all(held.map(({ delivery }) => this.#lanes.ackMsFor(delivery.lane, leaseMs)))
@@ -141,23 +201,27 @@ export class JetStreamQueue implements QueueEngine {
   }
 
   async done(jobs: readonly TakenJob[]): Promise<void> {
-    await this.#finish(
-      jobs.flatMap((job) => this.#leases.of(job.home) ?? []),
-      words.done,
-    )
+    const { inPostgres, onServers } = byPlace(jobs)
+    const held = onServers.flatMap((job) => this.#leases.of(job.home) ?? [])
+    await Promise.all([
+      inPostgres.length > 0 && this.#inPostgres(inPostgres, (postgres) => postgres.done(inPostgres)),
+      this.#finish(held, words.done),
+    ])
   }
 
   async retry(job: TakenJob, delayMs: number, reason: string, refund = false): Promise<void> {
+    if (!isReply(job.home)) return this.#inPostgres([job], (postgres) => postgres.retry(job, delayMs, reason, refund))
     const lease = this.#leases.of(job.home)
     if (!lease) return
     const { id, queue, attempt, holder, delivery } = lease
     const failure = refund ? undefined : { attempt, at: new Date(), reason, holder }
     await this.#notes.write({ id, queue, deliveries: delivery.count, refunds: refund ? 1 : 0, delayMs, failure })
     await this.#say([lease], words.back(delayMs))
-    this.#forget(lease)
+    this.#leases.delete(delivery.reply)
   }
 
   async dead(job: TakenJob, reason: string): Promise<void> {
+    if (!isReply(job.home)) return this.#inPostgres([job], (postgres) => postgres.dead(job, reason))
     const lease = this.#leases.of(job.home)
     if (!lease) return
     const { id, queue, payload, attempt, publishedAt, key, priority, trace } = job
@@ -169,19 +233,20 @@ export class JetStreamQueue implements QueueEngine {
     await this.#finish([lease], words.dead)
   }
 
-  /** The server ends leases by itself; what the relay of that process had is free at once. */
+  /** What it held in PostgreSQL, and its relay, is free at once; the servers end leases by themselves. */
   async release(holder: string): Promise<number> {
     this.#relayHolder = `${holder} relays`
-    await this.#options.postgres.release(this.#relayHolder)
-    return 0
+    const { postgres } = this.#options
+    const [held] = await Promise.all([postgres.release(holder), postgres.release(this.#relayHolder)])
+    return held
   }
 
   async cancel(queue: string, id: string): Promise<'canceled' | 'asked' | 'unknown'> {
     const waiting = await this.#options.postgres.cancel(queue, id).catch(() => 'unknown' as const)
     if (waiting === 'canceled') return waiting
-    const found = await this.#lookup.find(queue, id)
-    // Its id does not say where it lies: whoever takes it will be told.
-    if (found === 'anywhere' || waiting === 'asked') {
+    const found = waiting === 'asked' ? 'anywhere' : await this.#lookup.find(queue, id)
+    // Its id does not say where it lies, or it may be on its way there: whoever takes it will be told.
+    if (found === 'anywhere') {
       await this.#options.ledger.cancels.ask(id)
       return 'asked'
     }
@@ -215,19 +280,21 @@ export class JetStreamQueue implements QueueEngine {
     this.#hints.add(hint)
     this.#relay ??= this.#newRelay()
     this.#relay.start()
+    this.#heard ??= this.#options.postgres.watch((queue) => {
+      this.#keyed.hint(queue)
+      this.#hint(queue)
+    })
     return {
       close: async () => {
         this.#hints.delete(hint)
         if (this.#hints.size > 0) return
-        await this.#relay?.stop()
-        await this.#returnKept()
+        await this.#stopHearing()
       },
     }
   }
 
   async close(): Promise<void> {
-    await this.#relay?.stop()
-    await this.#returnKept()
+    await this.#stopHearing()
     clearTimeout(this.#returning)
     this.#hints.clear()
     this.#publishes.close()
@@ -240,7 +307,22 @@ export class JetStreamQueue implements QueueEngine {
   async #publishToOutbox(jobs: readonly NewJob[]): Promise<Published[]> {
     const [only, ...others] = jobs
     if (!only) return []
-    return others.length === 0 ? [await this.#outbox.add(only)] : this.#options.postgres.publish(jobs)
+    const published = others.length === 0 ? [await this.#outbox.add(only)] : await this.#options.postgres.publish(jobs)
+    for (const { queue, options } of jobs) if (options.key !== undefined) this.#keyed.hint(queue)
+    return published
+  }
+
+  /** What becomes of jobs that live there; the next of their keys may come. */
+  async #inPostgres(jobs: readonly TakenJob[], work: (postgres: QueueEngine) => Promise<void>): Promise<void> {
+    await work(this.#options.postgres)
+    for (const { queue } of jobs) this.#keyed.hint(queue)
+  }
+
+  async #stopHearing(): Promise<void> {
+    const heard = this.#heard
+    this.#heard = undefined
+    await Promise.all([heard?.close(), this.#relay?.stop()])
+    await this.#returnKept()
   }
 
   #newRelay(): Relay {
@@ -263,11 +345,10 @@ export class JetStreamQueue implements QueueEngine {
   }
 
   async #publishAnew({ lane, id, sequence, written }: Found): Promise<void> {
-    const { payload, key, priority, trace, publishedAt, uniqueAt, attempts } = written
+    const { payload, priority, trace, publishedAt, uniqueAt, attempts } = written
     const note = (await this.#notes.read([id]))?.get(id)
     const past = { id, publishedAt, uniqueAt, attempts: attempts + (note ? note.deliveries - note.refunds : 0) }
-    const options = { priority, ...(key !== undefined && { key }) }
-    const job = { queue: lane.queue, body: JSON.stringify(payload), options, trace }
+    const job = { queue: lane.queue, body: JSON.stringify(payload), options: { priority }, trace }
     this.#options.log.warn({ queue: lane.queue, job: id }, 'a job that its consumer had forgotten is published anew')
     await this.#publishes.publish([this.#outgoing(job, nameAnew(id, sequence), past)])
     await this.#notes.drop([id])
@@ -276,7 +357,7 @@ export class JetStreamQueue implements QueueEngine {
   #outgoing(job: NewJob, name: string, past?: Past): Outgoing {
     const { queue, body, options } = job
     const headers = writeHeaders(this.#link.headers(), name, job, past)
-    return { lane: laneFor(queue, options), key: options.key, headers, body }
+    return { lane: laneFor(queue, options.priority), headers, body }
   }
 
   async #lease(
@@ -288,13 +369,12 @@ export class JetStreamQueue implements QueueEngine {
       if (written) return [{ delivery, written, id: jobIdOf(written.name, delivery.sequence) }]
       this.#options.log.warn({ subject: delivery.message.subject }, 'a message that is no job was dropped')
       this.#acknowledgements.hint({ reply: delivery.reply, text: words.dead })
-      this.#lines.free(delivery.lane)
       return []
     })
     const again = read.filter(({ delivery }) => delivery.count > 1).map(({ id }) => id)
     const notes = await this.#notes.read(again)
     return read.map(({ delivery, written, id }) => {
-      const { payload, key, trace, publishedAt, attempts, uniqueAt } = written
+      const { payload, trace, publishedAt, attempts, uniqueAt } = written
       const { queue } = delivery.lane
       const note = notes?.get(id)
       const attempt = attempts + delivery.count - (note?.refunds ?? 0)
@@ -302,7 +382,8 @@ export class JetStreamQueue implements QueueEngine {
       const lease = { delivery, id, queue, attempt, holder, hasNote, uniqueAt, until: delivery.since + leaseMs }
       this.#leases.add(lease)
       return {
-        ...{ id, home: delivery.reply, queue, payload, attempt, publishedAt, key, trace },
+        ...{ id, home: delivery.reply, queue, payload, attempt, publishedAt, trace },
+        key: undefined,
         priority: written.priority,
         isSuspect: notes !== undefined && endedWithoutWord(delivery, note),
       }
@@ -314,7 +395,7 @@ export class JetStreamQueue implements QueueEngine {
     // First: were it to come after and not be done, nobody could ever use the id again.
     await freeUnique(this.#options.shards(), held)
     await this.#say(held, text)
-    for (const lease of held) this.#forget(lease)
+    for (const { delivery } of held) this.#leases.delete(delivery.reply)
     const noted = held.filter(({ hasNote }) => hasNote).map(({ id }) => id)
     if (noted.length > 0) void this.#notes.drop(noted)
   }
@@ -327,13 +408,7 @@ export class JetStreamQueue implements QueueEngine {
   }
 
   #endLease({ delivery }: Lease, isLate: boolean): void {
-    this.#lines.free(delivery.lane)
     if (!isLate) this.#acknowledgements.hint({ reply: delivery.reply, text: words.back(0) })
-  }
-
-  #forget({ delivery }: Lease): void {
-    this.#leases.delete(delivery.reply)
-    this.#lines.free(delivery.lane)
   }
 
   #returnLater(): void {
@@ -367,7 +442,14 @@ export class JetStreamQueue implements QueueEngine {
 }
 
 function needsPostgres({ options }: NewJob): boolean {
-  return (options.delayMs ?? 0) > 0 || options.deduplicationId !== undefined
+  return options.key !== undefined || (options.delayMs ?? 0) > 0 || options.deduplicationId !== undefined
+}
+
+function byPlace(jobs: readonly TakenJob[]): { inPostgres: TakenJob[]; onServers: TakenJob[] } {
+  const { inPostgres = [], onServers = [] } = Object.groupBy(jobs, ({ home }) =>
+    isReply(home) ? 'onServers' : 'inPostgres',
+  )
+  return { inPostgres, onServers }
 }
 
 /** Every attempt that ended in order left a note. */

@@ -13,6 +13,11 @@ export interface DeliveryFacts {
   sequence: number
 }
 
+/** Where a message of a stream wants to hear what became of it. */
+export function isReply(text: string): boolean {
+  return text.startsWith(start)
+}
+
 /** Undefined for what is no message of a stream. */
 export function deliveryFacts(reply: string | undefined): DeliveryFacts | undefined {
   if (!reply?.startsWith(start)) return undefined

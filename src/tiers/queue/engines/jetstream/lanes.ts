@@ -8,7 +8,7 @@ import type { Msg, Subscription } from '@nats-io/transport-node'
 import { describeError, TenfoldError } from '../../../../base/errors.ts'
 import type { NatsLink } from './link.ts'
 import type { LaneState } from './mender.ts'
-import { consumerOf, isKeyed, type Lane, laneOfConsumer, type Names } from './names.ts'
+import { consumerOf, type Lane, laneOfConsumer, type Names } from './names.ts'
 import type { JetStreamLimits } from './options.ts'
 
 const nanosInMs = 1_000_000
@@ -228,7 +228,7 @@ export class Lanes {
         filter_subject: this.#names.subjectOf(lane),
         ...{ ack_policy: 'explicit', deliver_policy: 'all', max_deliver: -1, max_waiting: waitingMax },
         ack_wait: slackMs * nanosInMs,
-        max_ack_pending: isKeyed(lane) ? 1 : this.#limits.leasedMax,
+        max_ack_pending: this.#limits.leasedMax,
       } as Partial<ConsumerConfig>)
       this.#link.connection.publish(this.#names.newLanes, name)
     }, `the lane ${name}`)

@@ -59,12 +59,6 @@ export class Lines {
     return line
   }
 
-  /** A job of it is not in our hands any more. */
-  free({ queue, name }: Lane): void {
-    const lane = this.#lines.get(queue)?.lane(name)
-    if (lane) lane.isBusy = false
-  }
-
   all(): Iterable<QueueLine> {
     return this.#lines.values()
   }

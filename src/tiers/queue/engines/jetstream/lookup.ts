@@ -57,12 +57,13 @@ export class Lookup {
   }
 
   state({ lane, id, written }: Found, note: KeptNote | undefined, wasHandedOut: boolean): JobState {
-    const { payload, key, priority, trace, publishedAt, attempts } = written
+    const { payload, priority, trace, publishedAt, attempts } = written
     const isDelayed = note !== undefined && note.runAt.getTime() > Date.now()
     // The server does not say how often it handed out a given message; the note does, of the time before.
     const handedOut = note === undefined ? (wasHandedOut ? 1 : 0) : note.deliveries - note.refunds + (isDelayed ? 0 : 1)
     return {
-      ...{ id, queue: lane.queue, payload, key, priority, trace, publishedAt },
+      ...{ id, queue: lane.queue, payload, priority, trace, publishedAt },
+      key: undefined,
       state: isDelayed ? 'delayed' : wasHandedOut ? 'leased' : 'waiting',
       attempt: attempts + handedOut,
       until: isDelayed ? note.runAt : undefined,

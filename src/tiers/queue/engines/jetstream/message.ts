@@ -5,7 +5,6 @@ import type { NewJob, Payload } from '../../contract.ts'
 import { timeOf } from './job-id.ts'
 
 const nameHeader = 'Nats-Msg-Id'
-const keyHeader = 'Tenfold-Key'
 const traceHeader = 'Tenfold-Trace'
 const atHeader = 'Tenfold-At'
 const attemptsHeader = 'Tenfold-Attempts'
@@ -26,7 +25,6 @@ export interface Past {
 export interface Written {
   name: string
   payload: Payload
-  key: string | undefined
   priority: number
   trace: string | undefined
   publishedAt: Date
@@ -41,9 +39,7 @@ export function writeHeaders(
   past?: Past,
 ): MsgHdrs {
   headers.set(nameHeader, name)
-  const { key, priority = 0 } = job.options
-  // Whatever characters it has: a header ends with its line.
-  if (key !== undefined) headers.set(keyHeader, encodeURIComponent(key))
+  const { priority = 0 } = job.options
   if (priority > 0) headers.set(priorityHeader, String(priority))
   if (job.trace !== undefined) headers.set(traceHeader, job.trace)
   if (past) {
@@ -68,7 +64,6 @@ export function readMessage({
   for (const [header, values] of headers) found.set(header, values[0] ?? '')
   const name = found.get(nameHeader)
   if (!name) return undefined
-  const key = found.get(keyHeader)
   const at = found.get(atHeader)
   const uniqueAt = found.get(uniqueHeader)
   const publishedAt = at ? new Date(Number(at)) : timeOf(name)
@@ -78,7 +73,6 @@ export function readMessage({
     return {
       name,
       payload: payload as Payload,
-      key: key ? decodeURIComponent(key) : undefined,
       priority: Number(found.get(priorityHeader) ?? 0),
       trace: found.get(traceHeader) || undefined,
       publishedAt,

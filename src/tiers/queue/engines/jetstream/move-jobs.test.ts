@@ -37,7 +37,7 @@ it('moves jobs that wait, that are leased and that wait for their next attempt, 
   const name = 'move.some'
   const published = await queue.publish([
     { queue: name, body: body(0), options: { priority: 7 }, trace: 'trace' },
-    ...Array.from({ length: 5 }, (_, n) => ({ queue: name, body: body(n + 1), options: { key: 'k' } })),
+    ...Array.from({ length: 5 }, (_, n) => ({ queue: name, body: body(n + 1), options: {} })),
   ])
   const [first, second] = await queue.take({ queue: name, max: 2, leaseMs, holder: 'h' })
   assert.deepEqual([first?.payload['n'], second?.payload['n']], [0, 1])
@@ -59,9 +59,8 @@ it('moves jobs that wait, that are leased and that wait for their next attempt, 
     },
     { what: 'all of them', timeoutMs },
   )
-  const keyed = seen.filter((n) => n !== 0)
   assert.deepEqual(
-    keyed,
+    seen.filter((n) => n !== 0),
     Array.from({ length: 5 }, (_, n) => n + 1),
   )
 })

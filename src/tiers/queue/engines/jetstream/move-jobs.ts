@@ -1,12 +1,12 @@
 // Back to PostgreSQL with everything that is left on the servers, when nobody works there any more.
 //
 // The stream is read by itself, lane by lane from the first message on, so that jobs whose lease has not ended are moved like
-// the others. A job keeps its id, its key's order, its attempts and failures. It is deleted on the server when it is durable in
+// the others. A job keeps its id, its attempts and failures. It is deleted on the server when it is durable in
 // PostgreSQL; a move that was cut off in between is begun anew, and finds by a deduplication id what it had moved.
 
 import { TenfoldError } from '../../../../base/errors.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
-import { Rotation, shardFor } from '../postgres/shards.ts'
+import { Rotation } from '../postgres/shards.ts'
 import { timeOf } from './job-id.ts'
 import { Lanes } from './lanes.ts'
 import { NatsLink } from './link.ts'
@@ -22,19 +22,19 @@ const roundsMax = 10
 /** For so long a job that was moved is not moved again. */
 const guardDays = 1
 
-/** $1 ids, $2 queues, $3 ranks, $4 keys, $5 bodies, $6 run at, $7 traces, $8 attempts, $9 failures, $10 times in ms. */
+/** $1 ids, $2 queues, $3 ranks, $4 bodies, $5 run at, $6 traces, $7 attempts, $8 failures, $9 times in ms. */
 const moveStatement = `
 with given as materialized (
-  select * from unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
-    $8::integer[], $9::text[], $10::float8[])
-    as job (id, queue, rank, key, body, run_at, trace, attempt, failures, published_ms)
+  select * from unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::timestamptz[], $6::text[],
+    $7::integer[], $8::text[], $9::float8[])
+    as job (id, queue, rank, body, run_at, trace, attempt, failures, published_ms)
 ), fresh as (
   insert into tenfold.job_ids (queue, deduplication_id, job_id, until)
   select queue, 'moved:' || id, id, now() + interval '${guardDays} day' from given
   on conflict do nothing returning job_id
 )
-insert into tenfold.queue_jobs (bucket, id, queue, rank, key, body, run_at, trace, deduplication_id, attempt, failures)
-select tenfold.job_bucket(to_timestamp(published_ms / 1000)), id, queue, rank, key, body, run_at, trace,
+insert into tenfold.queue_jobs (bucket, id, queue, rank, body, run_at, trace, deduplication_id, attempt, failures)
+select tenfold.job_bucket(to_timestamp(published_ms / 1000)), id, queue, rank, body, run_at, trace,
   'moved:' || id, attempt, failures::jsonb
 from given where id in (select job_id from fresh)`
 
@@ -59,8 +59,6 @@ class Move {
   readonly #notes: Notes
   readonly #lookup: Lookup
   readonly #rotation = new Rotation()
-  /** Key to the last id that was moved of it. */
-  readonly #lastIds = new Map<string, string>()
 
   constructor(link: NatsLink, names: Names, shards: () => readonly ShardDatabase[], notes: Notes) {
     this.#link = link
@@ -120,10 +118,8 @@ class Move {
     const notes = await this.#notes.read(batch.map(({ id }) => id))
     const all = this.#shards()
     const [turn] = this.#rotation.of(all)
-    const byShard = Map.groupBy(batch, ({ lane, written: { key, uniqueAt } }) => {
-      const named = all.find(({ id }) => id === uniqueAt)
-      return named ?? shardFor(all, { queue: lane.queue, body: '', options: key === undefined ? {} : { key } }, turn)
-    })
+    if (!turn) throw new TenfoldError('unavailable', 'the map has no shard to keep jobs on')
+    const byShard = Map.groupBy(batch, ({ written }) => all.find(({ id }) => id === written.uniqueAt) ?? turn)
     await Promise.all(
       [...byShard].map(([shard, its]) => shard.query(moveStatement, this.#columns(its, notes, handedOut))),
     )
@@ -131,33 +127,16 @@ class Move {
 
   #columns(batch: readonly Found[], notes: ReadonlyMap<string, KeptNote> | undefined, handedOut: number): unknown[] {
     const states = batch.map((found) => this.#lookup.state(found, notes?.get(found.id), found.sequence <= handedOut))
-    const ids = batch.map((found) => this.#idFor(found))
     return [
-      ids,
+      states.map(({ id }) => id),
       states.map(({ queue }) => queue),
       states.map(({ priority }) => prioritiesMax - priority),
-      states.map(({ key }) => key ?? null),
       states.map(({ payload }) => JSON.stringify(payload)),
       states.map(({ until }) => until ?? null),
       states.map(({ trace }) => trace ?? null),
       states.map(({ attempt }) => attempt),
       states.map(({ failures }) => (failures.length > 0 ? JSON.stringify(failures) : null)),
-      ids.map((id) => timeOf(id)?.getTime() ?? 0),
+      states.map(({ id }) => timeOf(id)?.getTime() ?? 0),
     ]
   }
-
-  /** Its own, unless one of its key that came before it has a later one: there, ids are the order. */
-  #idFor({ id, lane, written: { key, uniqueAt } }: Found): string {
-    if (key === undefined) return id
-    const name = `${lane.queue}/${key}`
-    const last = this.#lastIds.get(name)
-    const mine = last !== undefined && last >= id && uniqueAt === undefined ? nextId(last) : id
-    this.#lastIds.set(name, mine)
-    return mine
-  }
-}
-
-function nextId(id: string): string {
-  const hex = (BigInt(`0x${id.replaceAll('-', '')}`) + 1n).toString(16).padStart(32, '0')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }

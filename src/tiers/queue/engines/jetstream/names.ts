@@ -1,18 +1,16 @@
 // What things are called on the server.
 //
-// Lane: one line of a queue, which is one subject with one durable consumer: a priority, or a share of the keys. On a work
-// queue no two consumers may want the same message, so there is exactly one for each lane.
+// Lane: one line of a queue, a priority, which is one subject with one durable consumer. On a work queue no two consumers may
+// want the same message, so there is exactly one for each lane.
 //
 // Neither a token of a subject nor a consumer's name may hold a dot, which a queue's name may; `+` it may not hold.
-// Worked example, prefix tenfold: queue `photo.new`, priority 5 -> subject `tenfold.jobs.photo+new.5`, consumer `photo+new=5`;
-// partition 11 of its keys -> `tenfold.jobs.photo+new.k11`, `photo+new=k11`.
+// Worked example, prefix tenfold: queue `photo.new`, priority 5 -> subject `tenfold.jobs.photo+new.5`, consumer `photo+new=5`.
 
-export const partitions = 16
 export const prioritiesMax = 9
 
 export interface Lane {
   queue: string
-  /** A priority, or `k` and a partition of the keys. */
+  /** A priority. */
   name: string
 }
 
@@ -53,29 +51,12 @@ export function laneOfConsumer(consumer: string): Lane | undefined {
   return at > 0 && isLaneName(name) ? { queue: queueOf(consumer.slice(0, at)), name } : undefined
 }
 
-export function laneFor(queue: string, { key, priority = 0 }: { key?: string; priority?: number }): Lane {
-  return { queue, name: key === undefined ? String(priority) : `k${partitionOf(key)}` }
-}
-
-/** Jobs of such a lane are handed out one at a time. */
-export function isKeyed({ name }: Lane): boolean {
-  return name.startsWith('k')
-}
-
-/** Higher first; shares of the keys beside priority 0. */
-export function rankOf(lane: Lane): number {
-  return isKeyed(lane) ? 0 : Number(lane.name)
-}
-
-/** FNV-1a, 32 bits (Fowler, Noll, Vo): of `a` it is 0xe40c292c, so partition 12 of 16. */
-function partitionOf(key: string): number {
-  let hash = 0x811c9dc5
-  for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return hash % partitions
+export function laneFor(queue: string, priority = 0): Lane {
+  return { queue, name: String(priority) }
 }
 
 function isLaneName(name: string): boolean {
-  return /^(?:\d|k\d{1,2})$/.test(name)
+  return /^\d$/.test(name)
 }
 
 function tokenOf(queue: string): string {

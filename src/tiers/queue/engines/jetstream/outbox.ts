@@ -18,10 +18,8 @@ const queuesStatement = `
 with recursive ${walk('due', 'run_at is null')}, ${walk('later', 'run_at is not null')}
 select queue from due where queue is not null union select queue from later where queue is not null`
 
-/** The job goes and its key's turn, its deduplication id stays. By id alone: it is on the server, whoever's lease it is by now. */
-const handOverStatement = `
-with gone as (delete from tenfold.queue_jobs where id = any($1::uuid[]) returning id)
-delete from tenfold.job_keys where job_id in (select id from gone)`
+/** The job goes, its deduplication id stays. By id alone: it is on the server, whoever's lease it is by now. */
+const handOverStatement = 'delete from tenfold.queue_jobs where id = any($1::uuid[])'
 
 const freeStatement = 'select tenfold.free_names($1::uuid[])'
 

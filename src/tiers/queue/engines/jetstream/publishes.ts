@@ -1,7 +1,6 @@
 // Publishes: sent as they come, without waiting for each other, and answered for when the server has them on its side.
 //
-// One that has no answer is sent again under the same name, which the server takes once (`duplicateMs`). Jobs of one key are
-// sent one after the other: were two of them under way and the first one lost, the second would come to stand before it.
+// One that has no answer is sent again under the same name, which the server takes once (`duplicateMs`).
 
 import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 import { systemClock } from '../../../../base/clock.ts'
@@ -16,8 +15,6 @@ const pauseMs = 100
 
 export interface Outgoing {
   lane: Lane
-  /** Jobs of one are kept in their order. */
-  key: string | undefined
   headers: MsgHdrs
   body: string
 }
@@ -44,7 +41,6 @@ export class Publishes {
   readonly #inbox: string
   /** By where the answer goes; in the order of publishing. */
   readonly #pending = new Map<string, Pending>()
-  readonly #chains = new Map<string, Promise<unknown>>()
   #count = 0
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
@@ -82,7 +78,7 @@ export class Publishes {
     const until = performance.now() + publishMsMax
     this.#waiting += all.length
     try {
-      return await Promise.all(all.map((outgoing) => this.#one(outgoing, until)))
+      return await Promise.all(all.map((outgoing) => this.#send(outgoing, until)))
     } finally {
       this.#waiting -= all.length
     }
@@ -109,20 +105,6 @@ export class Publishes {
     clearInterval(this.#timer)
     for (const pending of this.#pending.values()) pending.reject(new TenfoldError('closed', 'the queue is closed'))
     this.#pending.clear()
-  }
-
-  #one(outgoing: Outgoing, until: number): Promise<number> {
-    if (outgoing.key === undefined) return this.#send(outgoing, until)
-    const chain = `${outgoing.lane.queue}/${outgoing.key}`
-    const before = this.#chains.get(chain)
-    const mine = before ? before.then(() => this.#send(outgoing, until)) : this.#send(outgoing, until)
-    // One that failed takes those down with it that came after it in the meantime: it may come to be stored, or not.
-    this.#chains.set(chain, mine)
-    const end = () => {
-      if (this.#chains.get(chain) === mine) this.#chains.delete(chain)
-    }
-    mine.then(end, end)
-    return mine
   }
 
   #send(outgoing: Outgoing, until: number): Promise<number> {

@@ -1,5 +1,5 @@
 // Takes to the server what waits in PostgreSQL until it can go there: jobs of transactions that committed, delayed jobs whose
-// time has come, jobs with a deduplication id, and what is left of the time before the climb.
+// time has come, jobs with a deduplication id, and what is left of the time before the climb. None that has a key: those stay.
 //
 // Every worker process relays; the claims of the PostgreSQL engine keep them apart. A job goes under its own id as the
 // message's name, and is deleted here when it is durable there: a relay that dies between the two does it again, and the server takes
@@ -128,7 +128,8 @@ export class Relay {
   /** True when there may be more of this queue. */
   async #relay(queue: string): Promise<boolean> {
     const { postgres, publish, limits, shards } = this.#options
-    const jobs = await postgres.take({ queue, max: limits.relayJobsMax, leaseMs, holder: this.#options.holder() })
+    const request = { queue, max: limits.relayJobsMax, leaseMs, holder: this.#options.holder() }
+    const jobs = await postgres.take({ ...request, only: 'unkeyed' })
     if (jobs.length === 0) return false
     try {
       await publish(jobs.map(relayed))
@@ -142,9 +143,9 @@ export class Relay {
 }
 
 function relayed(job: TakenJob): RelayedJob {
-  const { id, queue, payload, key, priority, trace, attempt, publishedAt, isSuspect } = job
+  const { id, queue, payload, priority, trace, attempt, publishedAt, isSuspect } = job
   return {
-    job: { queue, body: JSON.stringify(payload), options: { priority, ...(key !== undefined && { key }) }, trace },
+    job: { queue, body: JSON.stringify(payload), options: { priority }, trace },
     // The relay's own taking counted as one, and so did that of a relay that died.
     past: { id, publishedAt, attempts: Math.max(0, attempt - (isSuspect ? 2 : 1)), uniqueAt: uniqueAtOf(job) },
   }

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitUntil } from '../../../../base/limits.ts'
 import type { TestNats } from '../../../../programs/nats/testing.ts'
+import type { ShardDatabase } from '../../../database/contract.ts'
 import type { TestDatabase } from '../../../database/testing.ts'
 import type { QueueEngine, TakeRequest } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
@@ -60,7 +61,7 @@ export async function openTestQueue(
     queue,
     postgres,
     ledger,
-    settling: settlingEngine(queue, postgres),
+    settling: settlingEngine(queue, shards),
     async [Symbol.asyncDispose]() {
       await queue.close()
       await postgres.close()
@@ -68,10 +69,13 @@ export async function openTestQueue(
   }
 }
 
-function settlingEngine(queue: JetStreamQueue, postgres: QueueEngine): QueueEngine {
+const dueStatement = `
+select from tenfold.queue_jobs where queue = $1 and key is null and (run_at is null or run_at <= clock_timestamp()) limit 1`
+
+function settlingEngine(queue: JetStreamQueue, shards: () => readonly ShardDatabase[]): QueueEngine {
   const isDue = async (name: string) => {
-    const depth = (await postgres.depth()).find((one) => one.queue === name)
-    return depth !== undefined && depth.waiting + depth.leased > 0
+    const found = await Promise.all(shards().map((shard) => shard.query(dueStatement, [name])))
+    return found.flat().length > 0
   }
   const settled = (name: string) =>
     waitUntil(async () => !(await isDue(name)), { what: `jobs of ${name} on the server`, timeoutMs: 10_000 })

@@ -9,6 +9,8 @@ import { hasKeysStatement, lookStatement, takeHeadsStatement, takeStatement } fr
 
 /** Rows that a claim looks at, at least, where keys hold back what comes first. */
 const rowsMin = 1000
+/** ... where jobs with a key are only stepped over. */
+const unkeyedRowsMin = 10_000
 /** Claims in a row that found nothing but jobs whose key's turn it is not. */
 const roundsMax = 10
 const lookRowsMax = 1000
@@ -51,6 +53,7 @@ interface Taken {
 export class Claims {
   readonly line = new Line()
   readonly #queue: string
+  readonly #only: TakeRequest['only']
   readonly #hint: () => void
   /** Where the look along the line goes on. */
   #lookFrom: { rank: number; id: string } | undefined
@@ -60,9 +63,15 @@ export class Claims {
   #dueAt = Number.POSITIVE_INFINITY
 
   /** `hint`: there may be something to take now. */
-  constructor(queue: string, hint: () => void) {
+  constructor(queue: string, only: TakeRequest['only'], hint: () => void) {
     this.#queue = queue
+    this.#only = only
     this.#hint = hint
+  }
+
+  /** The next job of that key can be taken. */
+  free(key: string): void {
+    if (this.#only !== 'unkeyed') this.line.free(key)
   }
 
   async take(shard: ShardDatabase, request: TakeRequest): Promise<Taken> {
@@ -70,7 +79,7 @@ export class Claims {
     if (this.line.isLookDue(now)) {
       this.#looking = this.#looking.then(() => this.#look(shard)).catch(() => {})
       // Before the claim: where a million wait for one key, it would look at all of them, and be cancelled for it.
-      if (!this.line.hasKeys)
+      if (this.#only === undefined && !this.line.hasKeys)
         this.line.hasKeys = (await shard.query(hasKeysStatement, [this.#queue], primary)).length > 0
     }
     const rows: JobRow[] = []
@@ -108,7 +117,7 @@ export class Claims {
         takeStatement,
         [
           ...[this.#queue, wanted, request.leaseMs, request.holder, claim.ranks, claim.since, claim.buckets],
-          ...[claim.dueSince ?? null, this.line.hasKeys ? Math.max(rowsMin, 4 * wanted) : null],
+          ...[claim.dueSince ?? null, this.#rowsMax(wanted), this.#isKeyed],
         ],
         primary,
       )
@@ -133,6 +142,15 @@ export class Claims {
       if (claim.isBack && stops.size === 0) return
       isBack = true
     }
+  }
+
+  get #isKeyed(): boolean | null {
+    return this.#only === undefined ? null : this.#only === 'keyed'
+  }
+
+  #rowsMax(wanted: number): number | null {
+    if (this.#only === 'unkeyed') return Math.max(unkeyedRowsMin, 4 * wanted)
+    return this.line.hasKeys || this.#only === 'keyed' ? Math.max(rowsMin, 4 * wanted) : null
   }
 
   /** The mark of a claim's end; answers the server's clock. */
@@ -184,7 +202,8 @@ export class Claims {
     this.#lookFrom = undefined
     let hasFound = false
     for (let i = 0; i < looksMax; i++) {
-      const [seen] = await shard.query<LookRow>(lookStatement, [this.#queue, rank, id, lookRowsMax], primary)
+      const values = [this.#queue, rank, id, lookRowsMax, this.#isKeyed]
+      const [seen] = await shard.query<LookRow>(lookStatement, values, primary)
       if (!seen) return
       if (seen.due_ms !== null && seen.due_ms < Date.now() - 1000) this.line.rewindLater()
       if (seen.found_rank !== null && seen.found_id !== null) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { CompiledQuery, type QueryExecutorProvider } from 'kysely'
 import { TenfoldError } from '../../../../base/errors.ts'
 import type { CommitNotice, ShardDatabase } from '../../../database/contract.ts'
-import type { JobState, NewJob, Published, QueueEngine, TakenJob } from '../../contract.ts'
+import type { JobState, NewJob, Published, QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
 import { Claims } from './claims.ts'
 import { type DepthRow, sumByQueue } from './depth.ts'
 import { Housekeeping } from './housekeeping.ts'
@@ -51,8 +51,8 @@ class PostgresQueue implements QueueEngine {
   readonly #shards: () => readonly ShardDatabase[]
   readonly #rotation = new Rotation()
   readonly #sound = new SoundShards()
-  /** `<shard>/<queue>` */
-  readonly #claims = new Map<string, Claims>()
+  /** `<shard>/<queue>` to those of each filter. */
+  readonly #claims = new Map<string, Map<TakeRequest['only'], Claims>>()
   readonly #wakeUps: WakeUps
   readonly #housekeeping: Housekeeping
   readonly #watchers = new Set<(queue: string) => void>()
@@ -103,14 +103,14 @@ class PostgresQueue implements QueueEngine {
     return publishedOf(rows, jobs)
   }
 
-  async take(request: Parameters<QueueEngine['take']>[0]): Promise<TakenJob[]> {
+  async take(request: TakeRequest): Promise<TakenJob[]> {
     const taken: TakenJob[] = []
     let failure: { error: unknown } | undefined
     for (const shard of this.#rotation.of(this.#sound.of(this.#shards()))) {
       const max = request.max - taken.length
       if (max <= 0) break
       try {
-        const { jobs, canceled } = await this.#claimsOf(shard.id, request.queue).take(shard, { ...request, max })
+        const { jobs, canceled } = await this.#claimsFor(shard.id, request).take(shard, { ...request, max })
         taken.push(...jobs)
         this.#sound.answered(shard)
         if (canceled.length > 0) await this.done(canceled)
@@ -153,7 +153,7 @@ class PostgresQueue implements QueueEngine {
     const { shard, bucket, lease } = homeOf(job, this.#shards())
     await shard.query(statements.retryStatement, [bucket, job.id, lease, delayMs, reason, refund], primary)
     if (delayMs > 0) return
-    this.#claimsOf(shard.id, job.queue).line.rewind()
+    for (const { line } of this.#claimsOf(shard.id, job.queue)) line.rewind()
     this.#tell([shard.id], [{ queue: job.queue, body: '', options: { priority: job.priority } }])
   }
 
@@ -170,7 +170,7 @@ class PostgresQueue implements QueueEngine {
       const rows = await shard.query<{ queue: string }>(statements.releaseStatement, [holder], primary)
       count += rows.length
       for (const queue of new Set(rows.map((row) => row.queue))) {
-        this.#claimsOf(shard.id, queue).line.rewind()
+        for (const { line } of this.#claimsOf(shard.id, queue)) line.rewind()
         for (const watcher of this.#watchers) watcher(queue)
       }
     }
@@ -227,7 +227,7 @@ class PostgresQueue implements QueueEngine {
     await Promise.all([
       this.#housekeeping.close(),
       this.#wakeUps.close(),
-      ...[...this.#claims.values()].map((claims) => claims.close()),
+      ...[...this.#claims.values()].flatMap((some) => [...some.values()]).map((claims) => claims.close()),
     ])
     this.#claims.clear()
   }
@@ -256,22 +256,34 @@ class PostgresQueue implements QueueEngine {
 
   /** Jobs of that rank come: the lines that are open look for it. */
   #note(queue: string, rank: number): void {
-    for (const { id } of this.#shards()) this.#claims.get(`${id}/${queue}`)?.line.pointTo(rank, undefined)
+    for (const { id } of this.#shards()) for (const { line } of this.#claimsOf(id, queue)) line.pointTo(rank, undefined)
   }
 
   #free(shard: ShardDatabase, homes: readonly Home[]): void {
-    for (const { job } of homes) if (job.key !== undefined) this.#claimsOf(shard.id, job.queue).line.free(job.key)
+    for (const { job } of homes)
+      if (job.key !== undefined) for (const claims of this.#claimsOf(shard.id, job.queue)) claims.free(job.key)
   }
 
-  #claimsOf(shardId: string, queue: string): Claims {
+  /** As far as somebody took of it here; who comes later begins at the front. */
+  #claimsOf(shardId: string, queue: string): Iterable<Claims> {
+    return this.#claims.get(`${shardId}/${queue}`)?.values() ?? []
+  }
+
+  #claimsFor(shardId: string, { queue, only }: TakeRequest): Claims {
     const name = `${shardId}/${queue}`
-    let claims = this.#claims.get(name)
-    if (claims) return claims
-    if (this.#claims.size >= linesMax) this.#forgetOne()
-    claims = new Claims(queue, () => {
-      for (const watcher of this.#watchers) watcher(queue)
-    })
-    this.#claims.set(name, claims)
+    let some = this.#claims.get(name)
+    if (!some) {
+      if (this.#claims.size >= linesMax) this.#forgetOne()
+      some = new Map()
+      this.#claims.set(name, some)
+    }
+    let claims = some.get(only)
+    if (!claims) {
+      claims = new Claims(queue, only, () => {
+        for (const watcher of this.#watchers) watcher(queue)
+      })
+      some.set(only, claims)
+    }
     return claims
   }
 
@@ -279,7 +291,7 @@ class PostgresQueue implements QueueEngine {
     const [oldest] = this.#claims
     if (!oldest) return
     this.#claims.delete(oldest[0])
-    void oldest[1].close()
+    for (const claims of oldest[1].values()) void claims.close()
   }
 }
 

@@ -44,14 +44,14 @@ select coalesce(named.job_id, fresh.id) as id, fresh.name is null or named.job_i
 from fresh left join named using (queue, name)
 order by fresh.number`
 
-/** $1 queue, $2 max, $3 lease in ms, $4 holder, $5 ranks, $6 since, $7 tables, $8 delayed jobs since, $9 rows to look at. */
-export const takeStatement = 'select * from tenfold.take_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9)'
+/** $1 queue, $2 max, $3 lease in ms, $4 holder, $5 ranks, $6 since, $7 tables, $8 delayed jobs since, $9 rows to look at, $10 with a key or without. */
+export const takeStatement = 'select * from tenfold.take_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)'
 
 /** $1 queue, $2 keys, $3 lease in ms, $4 holder. */
 export const takeHeadsStatement = 'select * from tenfold.take_heads($1, $2, $3, $4)'
 
-/** $1 queue, $2 rank, $3 id, $4 rows to look at. */
-export const lookStatement = 'select * from tenfold.look_for_job($1, $2, $3, $4)'
+/** $1 queue, $2 rank, $3 id, $4 rows to look at, $5 with a key or without. */
+export const lookStatement = 'select * from tenfold.look_for_job($1, $2, $3, $4, $5)'
 
 /** $1 queue. In the order of the index, so that it is used. Answers a row where jobs with a key wait, or run. */
 export const hasKeysStatement =

@@ -114,9 +114,11 @@ create type tenfold.taken_job as (
 
 -- Leases up to `wanted` jobs. `ranks` and `since` say from where on to look in each rank, `buckets` in which tables.
 -- `rows_max`: so many rows of a rank are looked at, at most, where keys may hold back many.
+-- `is_keyed`: jobs with a key only, or only those without; null: both.
 create function tenfold.take_jobs(
   of_queue text, wanted integer, lease_ms double precision, for_holder text,
-  ranks smallint[], since uuid[], buckets smallint[], due_since timestamptz, rows_max integer
+  ranks smallint[], since uuid[], buckets smallint[], due_since timestamptz, rows_max integer,
+  is_keyed boolean
 ) returns setof tenfold.taken_job language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
@@ -138,6 +140,7 @@ begin
         select j.bucket, j.id, j.key from tenfold.queue_jobs j
         where j.queue = of_queue and j.run_at > due_since and j.run_at <= began
           and (j.lease_until is null or j.lease_until <= began)
+          and (is_keyed is null or is_keyed = (j.key is not null))
           and (j.key is null or not exists (
             select from tenfold.queue_jobs e where e.queue = j.queue and e.key = j.key and e.id < j.id))
         order by j.run_at, j.id limit wanted for update skip locked)
@@ -172,6 +175,7 @@ begin
         where j.bucket = any(buckets) and j.queue = of_queue and j.run_at is null
           and j.rank = ranks[nr] and j.id >= since[nr] and j.id <= stop
           and (j.lease_until is null or j.lease_until <= began)
+          and (is_keyed is null or is_keyed = (j.key is not null))
           and (j.key is null or not exists (
             select from tenfold.queue_jobs e where e.queue = j.queue and e.key = j.key and e.id < j.id))
         order by j.id limit wanted for update skip locked)
@@ -374,10 +378,10 @@ begin
 end $$;
 
 -- The first job that could be taken, of the next `rows_max` in line after a place; and the place where that look ended,
--- null at the end of the line. Finds what a claim that goes on from its last place does not see: leases that ended, jobs
+-- null at the end of the line; `due_ms`: since when a delayed job is due. Finds what a claim that goes on from its last place does not see: leases that ended, jobs
 -- that were handed back, transactions that committed late.
 create function tenfold.look_for_job(
-  of_queue text, from_rank smallint, from_id uuid, rows_max integer,
+  of_queue text, from_rank smallint, from_id uuid, rows_max integer, is_keyed boolean,
   out found_rank smallint, out found_id uuid, out last_rank smallint, out last_id uuid, out due_ms double precision
 ) language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan
@@ -394,7 +398,8 @@ begin
     seen := seen + 1;
     last_rank := next.rank;
     last_id := next.id;
-    if (next.lease_until is null or next.lease_until <= clock_timestamp()) and (next.key is null or not exists (
+    if (next.lease_until is null or next.lease_until <= clock_timestamp())
+      and (is_keyed is null or is_keyed = (next.key is not null)) and (next.key is null or not exists (
       select from tenfold.queue_jobs e where e.queue = of_queue and e.key = next.key and e.id < next.id))
     then
       found_rank := next.rank;
@@ -408,7 +413,8 @@ begin
   end if;
   due_ms := extract(epoch from (
     select j.run_at from tenfold.queue_jobs j
-    where j.queue = of_queue and j.run_at is not null and (j.lease_until is null or j.lease_until <= clock_timestamp())
+    where j.queue = of_queue and j.run_at <= clock_timestamp() and (j.lease_until is null or j.lease_until <= clock_timestamp())
+      and (is_keyed is null or is_keyed = (j.key is not null))
     order by j.run_at limit 1)) * 1000;
 end $$;
 
