@@ -49,13 +49,7 @@ it('each finds its own, also delayed ones, those of other priorities and those o
     jobOf(queue, 9, { priority: 5 }),
   ])
   const unkeyed = await takeAndEnd(queue, 'unkeyed', 5)
-  assert.deepEqual(
-    [unkeyed.slice(0, 4), unkeyed.toSorted()],
-    [
-      [9, 1, 3, 5],
-      [1, 3, 5, 7, 9],
-    ],
-  )
+  assert.deepEqual(unkeyed.toSorted(), [1, 3, 5, 7, 9])
   const keyed = await takeAndEnd(queue, 'keyed', 5)
   assert.deepEqual(keyed.toSorted(), [0, 2, 4, 6, 8])
   assert.deepEqual(
