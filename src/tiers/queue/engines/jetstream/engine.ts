@@ -11,7 +11,7 @@ import type { Delivery } from './deliveries.ts'
 import { depthOf } from './depth.ts'
 import { isReply } from './inbox.ts'
 import { jobIdOf, MessageNames, nameAnew } from './job-id.ts'
-import { KeyedJobs } from './keyed-jobs.ts'
+import { byPlace, KeyedJobs } from './keyed-jobs.ts'
 import { Lanes, slackMs } from './lanes.ts'
 import { type Lease, Leases } from './leases.ts'
 import { Lines } from './lines.ts'
@@ -58,8 +58,6 @@ export class JetStreamQueue implements QueueEngine {
   readonly #keyed: KeyedJobs
   readonly #hints = new Set<(queue: string) => void>()
   #heard: { close(): Promise<void> } | undefined
-  /** They answered the last take. */
-  #hasServers = true
   #relay: Relay | undefined
   #relayHolder = `${randomUUID()} relays`
   #returning: NodeJS.Timeout | undefined
@@ -121,48 +119,11 @@ export class JetStreamQueue implements QueueEngine {
 
   publishIn: QueueEngine['publishIn'] = (tx, jobs) => this.#options.postgres.publishIn(tx, jobs)
 
-  /** What one of the two does not answer, the other one does. */
-  async take(request: TakeRequest): Promise<TakenJob[]> {
-    const taken: TakenJob[] = []
-    let failure: unknown
-    const ask = async (take: (its: TakeRequest) => Promise<TakenJob[]>) => {
-      const max = request.max - taken.length
-      if (max <= 0) return
-      try {
-        taken.push(...(await take({ ...request, max })))
-      } catch (error) {
-        failure = error
-      }
-    }
-    const keyed = (its: TakeRequest) => this.#keyed.take(its)
-    const others = (its: TakeRequest) => this.#takeFromServers(its)
-    if (!this.#hasServers) {
-      // They are not waited for with jobs in hand.
-      await ask(keyed)
-      if (taken.length === 0) await ask(others)
-    } else if (this.#keyed.areFirst(request.queue)) {
-      await ask(keyed)
-      await ask(others)
-    } else {
-      await ask(others)
-      await ask(keyed)
-    }
-    if (failure !== undefined && taken.length === 0) throw failure
-    return taken
+  take(request: TakeRequest): Promise<TakenJob[]> {
+    return this.#keyed.takeBeside(request, (others) => this.#takeFromServers(others))
   }
 
-  async #takeFromServers(request: TakeRequest): Promise<TakenJob[]> {
-    try {
-      const taken = await this.#takeFromLanes(request)
-      this.#hasServers = true
-      return taken
-    } catch (error) {
-      this.#hasServers = false
-      throw error
-    }
-  }
-
-  async #takeFromLanes({ queue, max, leaseMs, holder }: TakeRequest): Promise<TakenJob[]> {
+  async #takeFromServers({ queue, max, leaseMs, holder }: TakeRequest): Promise<TakenJob[]> {
     void this.#link.connection
     const line = await this.#lines.of(queue)
     const lanes = await this.#lanes.of(queue)
@@ -173,7 +134,7 @@ export class JetStreamQueue implements QueueEngine {
     return taken
   }
 
-  async renew(jobs: readonly TakenJob[], leaseMs: number): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>> {
+  async renew(jobs: readonly TakenJob[], leaseMs: number): ReturnType<QueueEngine['renew']> {
     const { inPostgres, onServers } = byPlace(jobs)
     const answers = await Promise.all([
       inPostgres.length > 0 ? this.#options.postgres.renew(inPostgres, leaseMs) : [],
@@ -182,10 +143,7 @@ export class JetStreamQueue implements QueueEngine {
     return answers.flat()
   }
 
-  async #renewOnServers(
-    jobs: readonly TakenJob[],
-    leaseMs: number,
-  ): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>> {
+  async #renewOnServers(jobs: readonly TakenJob[], leaseMs: number): ReturnType<QueueEngine['renew']> {
     const held = jobs.flatMap((job) => this.#leases.of(job.home) ?? [])
     const askedAt = performance.now()
     await Promise.all(held.map(({ delivery }) => this.#lanes.ackMsFor(delivery.lane, leaseMs)))
@@ -203,14 +161,11 @@ export class JetStreamQueue implements QueueEngine {
   async done(jobs: readonly TakenJob[]): Promise<void> {
     const { inPostgres, onServers } = byPlace(jobs)
     const held = onServers.flatMap((job) => this.#leases.of(job.home) ?? [])
-    await Promise.all([
-      inPostgres.length > 0 && this.#inPostgres(inPostgres, (postgres) => postgres.done(inPostgres)),
-      this.#finish(held, words.done),
-    ])
+    await Promise.all([this.#keyed.done(inPostgres), this.#finish(held, words.done)])
   }
 
   async retry(job: TakenJob, delayMs: number, reason: string, refund = false): Promise<void> {
-    if (!isReply(job.home)) return this.#inPostgres([job], (postgres) => postgres.retry(job, delayMs, reason, refund))
+    if (!isReply(job.home)) return this.#keyed.retry(job, delayMs, reason, refund)
     const lease = this.#leases.of(job.home)
     if (!lease) return
     const { id, queue, attempt, holder, delivery } = lease
@@ -221,7 +176,7 @@ export class JetStreamQueue implements QueueEngine {
   }
 
   async dead(job: TakenJob, reason: string): Promise<void> {
-    if (!isReply(job.home)) return this.#inPostgres([job], (postgres) => postgres.dead(job, reason))
+    if (!isReply(job.home)) return this.#keyed.dead(job, reason)
     const lease = this.#leases.of(job.home)
     if (!lease) return
     const { id, queue, payload, attempt, publishedAt, key, priority, trace } = job
@@ -310,12 +265,6 @@ export class JetStreamQueue implements QueueEngine {
     const published = others.length === 0 ? [await this.#outbox.add(only)] : await this.#options.postgres.publish(jobs)
     for (const { queue, options } of jobs) if (options.key !== undefined) this.#keyed.hint(queue)
     return published
-  }
-
-  /** What becomes of jobs that live there; the next of their keys may come. */
-  async #inPostgres(jobs: readonly TakenJob[], work: (postgres: QueueEngine) => Promise<void>): Promise<void> {
-    await work(this.#options.postgres)
-    for (const { queue } of jobs) this.#keyed.hint(queue)
   }
 
   async #stopHearing(): Promise<void> {
@@ -443,13 +392,6 @@ export class JetStreamQueue implements QueueEngine {
 
 function needsPostgres({ options }: NewJob): boolean {
   return options.key !== undefined || (options.delayMs ?? 0) > 0 || options.deduplicationId !== undefined
-}
-
-function byPlace(jobs: readonly TakenJob[]): { inPostgres: TakenJob[]; onServers: TakenJob[] } {
-  const { inPostgres = [], onServers = [] } = Object.groupBy(jobs, ({ home }) =>
-    isReply(home) ? 'onServers' : 'inPostgres',
-  )
-  return { inPostgres, onServers }
 }
 
 /** Every attempt that ended in order left a note. */

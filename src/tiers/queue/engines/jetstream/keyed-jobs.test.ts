@@ -7,6 +7,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { waitUntil } from '../../../../base/limits.ts'
 import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
+import { connectAs } from '../../../../programs/postgres/testing.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import { QueueTier } from '../../queue.ts'
@@ -110,6 +111,20 @@ it('are handled while no server answers, also by a worker that holds others', as
     await tier.stopWorkers(1000)
     await server.start()
   }
+})
+
+it('keep no job of the servers waiting while the database hangs, and what it answers too late was no attempt', async () => {
+  await using test = await openTestQueue([server], database)
+  const queue = newName()
+  await test.queue.publish([jobOf(queue, 0), jobOf(queue, 1, {})])
+  await using owner = await connectAs(database.server, 'owner')
+  await owner.query('begin')
+  await owner.query('lock table tenfold.queue_jobs in access exclusive mode')
+  const jobs = await test.queue.take({ queue, max: 5, leaseMs, holder })
+  assert.deepEqual(numbersOf(jobs), [1])
+  await owner.query('rollback')
+  const [late] = await found(test.queue, queue, 1)
+  assert.deepEqual([late?.payload['n'], late?.attempt, late?.isSuspect], [0, 1, false])
 })
 
 it('are heard of by a worker that waits, and keep nobody waiting', async () => {

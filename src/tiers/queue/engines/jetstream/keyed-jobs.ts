@@ -2,31 +2,37 @@
 // forgets jobs when its leaders change (mender.ts), so that it can promise no order; and what is all in one place keeps its order
 // also while a system climbs, and among jobs of transactions and others.
 //
-// PostgreSQL is asked for them when there may be some, since most queues have none: when somebody hinted, and else after a
-// pause that doubles while it has none.
+// PostgreSQL is asked for them when there may be some, since most queues have none: when somebody hinted, or one was handed
+// back or ended here, and else after a pause that doubles while it has none.
 
 import { withTimeout } from '../../../../base/limits.ts'
 import type { QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
+import { isReply } from './inbox.ts'
 
 const pauseMsMin = 50
 const pauseMsMax = 1000
 /** A database that takes longer keeps nobody from the jobs that the servers have. */
 const answerMsMax = 3000
 
-interface Pause {
-  until: number
-  ms: number
+type Take = (request: TakeRequest) => Promise<TakenJob[]>
+
+/** A job of the servers lives where its message wants to hear what became of it. */
+export function byPlace(jobs: readonly TakenJob[]): { inPostgres: TakenJob[]; onServers: TakenJob[] } {
+  const place = ({ home }: TakenJob) => (isReply(home) ? 'onServers' : 'inPostgres')
+  const { inPostgres = [], onServers = [] } = Object.groupBy(jobs, place)
+  return { inPostgres, onServers }
 }
 
 export class KeyedJobs {
-  readonly #postgres: Pick<QueueEngine, 'take' | 'retry' | 'renew'>
+  readonly #postgres: QueueEngine
   /** By queue. */
-  readonly #pauses = new Map<string, Pause>()
+  readonly #pauses = new Map<string, { until: number; ms: number }>()
   readonly #wereFirst = new Set<string>()
   /** After a failure, whatever is hinted. */
   #notBefore = Number.NEGATIVE_INFINITY
+  #othersAnswer = true
 
-  constructor(postgres: Pick<QueueEngine, 'take' | 'retry' | 'renew'>) {
+  constructor(postgres: QueueEngine) {
     this.#postgres = postgres
   }
 
@@ -35,15 +41,52 @@ export class KeyedJobs {
     this.#pauses.delete(queue)
   }
 
-  /** Every second time, so that neither they nor the others keep the others waiting. */
-  areFirst(queue: string): boolean {
+  /** By turns, so that neither they nor the others are kept waiting. Throws when neither place has anything and one failed. */
+  async takeBeside(request: TakeRequest, takeOthers: Take): Promise<TakenJob[]> {
+    const taken: TakenJob[] = []
+    let failure: unknown
+    const ask = async (take: Take) => {
+      const max = request.max - taken.length
+      if (max <= 0) return true
+      try {
+        taken.push(...(await take({ ...request, max })))
+        return true
+      } catch (error) {
+        failure = error
+        return false
+      }
+    }
+    const areFirst = this.#takesTurn(request.queue) || !this.#othersAnswer
+    if (areFirst) await ask((its) => this.#take(its))
+    // Servers that did not answer are not waited for with jobs in hand.
+    if (this.#othersAnswer || taken.length === 0) this.#othersAnswer = await ask(takeOthers)
+    if (!areFirst) await ask((its) => this.#take(its))
+    if (failure !== undefined && taken.length === 0) throw failure
+    return taken
+  }
+
+  async done(jobs: readonly TakenJob[]): Promise<void> {
+    if (jobs.length > 0) await this.#postgres.done(jobs)
+    for (const { queue } of jobs) this.hint(queue)
+  }
+
+  async retry(job: TakenJob, delayMs: number, reason: string, refund: boolean): Promise<void> {
+    await this.#postgres.retry(job, delayMs, reason, refund)
+    this.hint(job.queue)
+  }
+
+  async dead(job: TakenJob, reason: string): Promise<void> {
+    await this.#postgres.dead(job, reason)
+    this.hint(job.queue)
+  }
+
+  #takesTurn(queue: string): boolean {
     if (this.#wereFirst.delete(queue)) return false
     this.#wereFirst.add(queue)
     return true
   }
 
-  /** None while there is no reason to ask. @throws what that engine throws; timeout */
-  async take(request: TakeRequest): Promise<TakenJob[]> {
+  async #take(request: TakeRequest): Promise<TakenJob[]> {
     const { queue, max } = request
     const now = performance.now()
     const pause = this.#pauses.get(queue)
@@ -65,10 +108,8 @@ export class KeyedJobs {
 
   /** They came too late. A suspect stays one: its lease ends without a word. */
   async #handBack(jobs: readonly TakenJob[]): Promise<void> {
-    await Promise.allSettled(
-      jobs.map((job) =>
-        job.isSuspect ? this.#postgres.renew([job], 1) : this.#postgres.retry(job, 0, 'it was taken too late', true),
-      ),
-    )
+    const back = (job: TakenJob) =>
+      job.isSuspect ? this.#postgres.renew([job], 1) : this.#postgres.retry(job, 0, 'it was taken too late', true)
+    await Promise.allSettled(jobs.map(back))
   }
 }
