@@ -80,7 +80,7 @@ export class JetStreamQueue implements QueueEngine {
     this.#notes = new Notes(shards, log)
     this.#lookup = new Lookup(link, this.#names)
     this.#outbox = new PublishBatch(options.postgres)
-    this.#keyed = new KeyedJobs(options.postgres)
+    this.#keyed = new KeyedJobs(options.postgres, (queue) => this.#hint(queue))
     link.listen({
       onMessage: (message) => {
         if (this.#lines.onMessage(message)) return

@@ -11,6 +11,7 @@ import { connectAs } from '../../../../programs/postgres/testing.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import { QueueTier } from '../../queue.ts'
+import { KeyedJobs } from './keyed-jobs.ts'
 import { openTestQueue, queueSql } from './testing.ts'
 
 const leaseMs = 60_000
@@ -198,4 +199,17 @@ it('keep their order while a system climbs, and processes of both engines publis
   } finally {
     await Promise.all(tiers.map((tier) => tier.stopWorkers(5000)))
   }
+})
+
+it('are answered without a wait for the others, since their leases run', async () => {
+  await using test = await openTestQueue([server], database, { prefix: `apart-${randomUUID().slice(0, 8)}` })
+  const queue = newName()
+  await test.postgres.publish([jobOf(queue, 0), jobOf(queue, 1, { key: 'other' })])
+  const again: string[] = []
+  const keyed = new KeyedJobs(test.postgres, (name) => again.push(name))
+  const request = { queue, max: 10, leaseMs, holder }
+  const jobs = await keyed.takeBeside(request, () => new Promise(() => {}))
+  assert.deepEqual([numbersOf(jobs).toSorted(), again], [[0, 1], [queue]])
+  const other = { ...(jobs[0] as TakenJob), id: 'of the servers' }
+  assert.deepEqual(await keyed.takeBeside(request, async () => [other]), [other], 'whose turn it was then')
 })

@@ -25,6 +25,7 @@ export function byPlace(jobs: readonly TakenJob[]): { inPostgres: TakenJob[]; on
 
 export class KeyedJobs {
   readonly #postgres: QueueEngine
+  readonly #again: (queue: string) => void
   /** By queue. */
   readonly #pauses = new Map<string, { until: number; ms: number }>()
   readonly #wereFirst = new Set<string>()
@@ -32,8 +33,10 @@ export class KeyedJobs {
   #notBefore = Number.NEGATIVE_INFINITY
   #othersAnswer = true
 
-  constructor(postgres: QueueEngine) {
+  /** `again`: the other place was not asked, and may have some. */
+  constructor(postgres: QueueEngine, again: (queue: string) => void) {
     this.#postgres = postgres
+    this.#again = again
   }
 
   /** There may be some. */
@@ -41,28 +44,37 @@ export class KeyedJobs {
     this.#pauses.delete(queue)
   }
 
-  /** By turns, so that neither they nor the others are kept waiting. Throws when neither place has anything and one failed. */
+  /**
+   * By turns, so that neither they nor the others are kept waiting. What the first place has is answered without the second:
+   * leases run while brokers do not answer. Throws when neither has anything and one failed.
+   */
   async takeBeside(request: TakeRequest, takeOthers: Take): Promise<TakenJob[]> {
-    const taken: TakenJob[] = []
-    let failure: unknown
-    const ask = async (take: Take) => {
-      const max = request.max - taken.length
-      if (max <= 0) return true
+    let failure: { error: unknown } | undefined
+    const ask = async (take: Take): Promise<TakenJob[]> => {
       try {
-        taken.push(...(await take({ ...request, max })))
-        return true
+        return await take(request)
       } catch (error) {
-        failure = error
-        return false
+        failure = { error }
+        return []
       }
     }
+    const askOthers = async () => {
+      const failed = failure
+      const taken = await ask(takeOthers)
+      this.#othersAnswer = failure === failed
+      return taken
+    }
     const areFirst = this.#takesTurn(request.queue) || !this.#othersAnswer
-    if (areFirst) await ask((its) => this.#take(its))
-    // Servers that did not answer are not waited for with jobs in hand.
-    if (this.#othersAnswer || taken.length === 0) this.#othersAnswer = await ask(takeOthers)
-    if (!areFirst) await ask((its) => this.#take(its))
-    if (failure !== undefined && taken.length === 0) throw failure
-    return taken
+    const askOwn = () => ask((its) => this.#take(its))
+    const [first, second] = areFirst ? [askOwn, askOthers] : [askOthers, askOwn]
+    const taken = await first()
+    if (taken.length > 0) {
+      this.#again(request.queue)
+      return taken
+    }
+    const rest = await second()
+    if (failure && rest.length === 0) throw failure.error
+    return rest
   }
 
   async done(jobs: readonly TakenJob[]): Promise<void> {
