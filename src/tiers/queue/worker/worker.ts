@@ -187,7 +187,7 @@ export class QueueWorker {
       const taken = await engine.take({ queue: this.queue, max: grant.count, leaseMs, holder })
       this.#pollMs = taken.length > 0 ? pollMsMin : Math.min(this.#pollMs * 2, pollMsMax)
       if (taken.length === grant.count) this.#mayHaveMore = true
-      const begun = await this.#receive(taken, askedAt + leaseMs)
+      const begun = await this.#receive(...(await this.#stillOurs(taken, askedAt + leaseMs)))
       this.#begin()
       if (begun < grant.count) await this.#limits.giveBack(grant.count - begun, this.#inHand)
     } catch (error) {
@@ -196,6 +196,15 @@ export class QueueWorker {
       return pollMsMax
     }
     return undefined
+  }
+
+  /** A take that took longer than its lease, where servers or this process stood still: others may have had the jobs meanwhile. */
+  async #stillOurs(taken: readonly TakenJob[], leaseEndsAt: number): Promise<[readonly TakenJob[], number]> {
+    const { engine, clock } = this.#context
+    const now = clock.monotonic()
+    if (taken.length === 0 || now < leaseEndsAt) return [taken, leaseEndsAt]
+    const gone = new Set((await engine.renew(taken, this.terms.leaseMs)).map(({ job }) => job))
+    return [taken.filter((job) => !gone.has(job)), now + this.terms.leaseMs]
   }
 
   /** Answers how many of them will run here. */
