@@ -2,7 +2,7 @@
 // said nothing; asks which were canceled; writes how far they are. One timer for all: most jobs are over before it rings.
 //
 // A lease is renewed when a third of it is gone, so that two renewals may fail before it is lost. When it is, the signal
-// aborts and the job is somebody else's.
+// aborts and the job is somebody else's. One that ends before its job began is asked for first: the job waits for that.
 
 import { describeError, TenfoldError } from '../../../base/errors.ts'
 import type { WorkerContext } from './context.ts'
@@ -133,6 +133,7 @@ export class LeaseKeeper {
       for (const job of jobs) if (now >= job.leaseEndsAt) this.#lose(job)
     } finally {
       renewing.delete(worker)
+      worker.resume()
     }
   }
 

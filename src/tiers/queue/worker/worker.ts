@@ -50,6 +50,7 @@ export class QueueWorker {
   readonly #waiting = new JobLine()
   readonly #running = new Map<HeldJob, Call>()
   readonly #suspects = new JobLine()
+  readonly #late = new JobLine()
   readonly #quarantined = new Set<HeldJob>()
   readonly #untold = new Set<Promise<void>>()
   readonly #now: () => number
@@ -96,6 +97,7 @@ export class QueueWorker {
     yield* this.#running.keys()
     yield* this.#suspects
     yield* this.#quarantined
+    yield* this.#late
   }
 
   /** May be called twice, and after stop. Begins when `ready` has resolved. */
@@ -123,7 +125,7 @@ export class QueueWorker {
       job.abort('draining', new TenfoldError('closed', 'the worker stops', { details: { isDrain: true } }))
     await this.#loop
     this.#loop = undefined
-    for (const line of [this.#waiting, this.#suspects])
+    for (const line of [this.#waiting, this.#suspects, this.#late])
       for (let job = line.shift(); job; job = line.shift()) {
         job.isSettled = true
         this.#track(this.#outcomes.handBack(job))
@@ -154,6 +156,12 @@ export class QueueWorker {
     this.#begin()
     if (!this.#limits.isUnlimited) this.#mayHaveMore = true // others may wait for what it had
     if (this.#mayHaveMore && this.#wantsMore()) this.#wake()
+  }
+
+  /** Leases were asked for anew: what waited for that begins, unless somebody else has it. */
+  resume(): void {
+    for (const job of this.#late.take(this.#late.size)) this.#lineOf(job).push(job)
+    this.#begin()
   }
 
   keepSlots(): Promise<void> {
@@ -187,7 +195,7 @@ export class QueueWorker {
       const taken = await engine.take({ queue: this.queue, max: grant.count, leaseMs, holder })
       this.#pollMs = taken.length > 0 ? pollMsMin : Math.min(this.#pollMs * 2, pollMsMax)
       if (taken.length === grant.count) this.#mayHaveMore = true
-      const begun = await this.#receive(...(await this.#stillOurs(taken, askedAt + leaseMs)))
+      const begun = await this.#receive(taken, askedAt + leaseMs)
       this.#begin()
       if (begun < grant.count) await this.#limits.giveBack(grant.count - begun, this.#inHand)
     } catch (error) {
@@ -196,15 +204,6 @@ export class QueueWorker {
       return pollMsMax
     }
     return undefined
-  }
-
-  /** A take that took longer than its lease, where servers or this process stood still: others may have had the jobs meanwhile. */
-  async #stillOurs(taken: readonly TakenJob[], leaseEndsAt: number): Promise<[readonly TakenJob[], number]> {
-    const { engine, clock } = this.#context
-    const now = clock.monotonic()
-    if (taken.length === 0 || now < leaseEndsAt) return [taken, leaseEndsAt]
-    const gone = new Set((await engine.renew(taken, this.terms.leaseMs)).map(({ job }) => job))
-    return [taken.filter((job) => !gone.has(job)), now + this.terms.leaseMs]
   }
 
   /** Answers how many of them will run here. */
@@ -224,8 +223,7 @@ export class QueueWorker {
       if (job.attempt > attemptsMax + (quarantine && job.isSuspect ? silentAttemptsMax : 0)) this.#bury(held)
       else if (waitMs > 0) this.#track(this.#outcomes.handBack(held, waitMs, 'the rate of its key'))
       else {
-        const line = job.isSuspect && quarantine ? this.#suspects : this.#waiting
-        line.push(held)
+        this.#lineOf(held).push(held)
         count++
       }
     }
@@ -245,7 +243,7 @@ export class QueueWorker {
   }
 
   #beginOne(handler: Handler, job: HeldJob | undefined): void {
-    if (!job || this.#isGone(job)) return
+    if (!job || this.#isGone(job) || this.#isLate(job)) return
     this.#calls++
     this.#running.set(job, { left: 1 })
     this.#startNow(job)
@@ -257,7 +255,7 @@ export class QueueWorker {
   }
 
   #beginMany(handler: ManyHandler, jobs: readonly HeldJob[]): void {
-    const given = jobs.filter((job) => !this.#isGone(job))
+    const given = jobs.filter((job) => !this.#isGone(job) && !this.#isLate(job))
     if (given.length === 0) return
     this.#calls++
     const call = { left: given.length }
@@ -279,7 +277,7 @@ export class QueueWorker {
   }
 
   #beginSuspect(job: HeldJob | undefined): void {
-    if (!job || this.#isGone(job)) return
+    if (!job || this.#isGone(job) || this.#isLate(job)) return
     this.#quarantined.add(job)
     const run = this.#context.quarantine?.run(job, { leaseMs: this.terms.leaseMs, onStart: () => this.#startNow(job) })
     run?.then(
@@ -329,6 +327,17 @@ export class QueueWorker {
     return true
   }
 
+  /** Its lease ended before it began, where servers or this process stood still: it waits until it was asked for anew, or is lost. */
+  #isLate(job: HeldJob): boolean {
+    if (this.#now() < job.leaseEndsAt) return false
+    this.#late.push(job)
+    return true
+  }
+
+  #lineOf({ taken }: HeldJob): JobLine {
+    return taken.isSuspect && this.#context.quarantine ? this.#suspects : this.#waiting
+  }
+
   #isBatchReady(): boolean {
     const { size, first } = this.#waiting
     if (!first) return false
@@ -342,12 +351,12 @@ export class QueueWorker {
   }
 
   get #inHand(): number {
-    return this.#running.size + this.#waiting.size + this.#quarantined.size + this.#suspects.size
+    return this.#running.size + this.#waiting.size + this.#quarantined.size + this.#suspects.size + this.#late.size
   }
 
   get #room(): number {
     if (this.#suspects.size >= suspectsMax || this.#untold.size >= untoldMax) return 0
-    return this.#target - this.#running.size - this.#waiting.size
+    return this.#target - this.#running.size - this.#waiting.size - this.#late.size
   }
 
   /** So many in hand; with limits, none that cannot begin at once. */

@@ -9,7 +9,7 @@ import { waitUntil } from '../../../../base/limits.ts'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
-import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
+import type { NewJob, QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
 import { PublishBatch } from '../../publish-batch.ts'
 import { QueueTier } from '../../queue.ts'
@@ -136,6 +136,39 @@ it('hands back what it has taken when the ledger cannot be asked for the rate of
   await until('the job', () => attempts.length === 1)
   await until('its end', async () => (await engine.job(queue, published?.id as string)) === undefined)
   assert.deepEqual(attempts, [1])
+})
+
+it('a job whose lease ended before it began runs when nobody else has it by then, and else not', async (t) => {
+  const queue = newName()
+  const took = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const slow: QueueEngine = Object.assign(Object.create(engine), {
+    async take(request: TakeRequest) {
+      const jobs = await engine.take(request)
+      if (jobs.length > 0) took.resolve()
+      await answer.promise
+      return jobs
+    },
+  })
+  const ran: unknown[] = []
+  const tier = new QueueTier(slow, { log: quiet, holder: 'r/slow' })
+  tier.queue.handle(queue, { leaseMs: 300, concurrency: 2 }, async ({ payload, attempt }) => {
+    ran.push([payload['n'], attempt])
+  })
+  await engine.publish([0, 1].map((n) => jobOf(queue, n)))
+  t.after(() => tier.stopWorkers(timeoutMs))
+  tier.startWorkers()
+  await took.promise
+  // As soon as its lease has ended, another one gets it: at its second attempt.
+  const others: TakenJob[] = []
+  await until('another holder', async () => {
+    others.push(...(await engine.take({ queue, max: 1, leaseMs, holder })))
+    return others.some(({ attempt }) => attempt === 2)
+  })
+  const [theirs] = numbersOf(others)
+  answer.resolve()
+  await until('the end of the one that is left', async () => ran.length > 0)
+  assert.deepEqual(ran, [[theirs === 0 ? 1 : 0, 1]])
 })
 
 it('a suspect that has to wait for the rate of its key waits, and is not given up for it', async (t) => {
