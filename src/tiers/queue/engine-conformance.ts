@@ -72,10 +72,10 @@ export function engineConformance(suite: QueueConformance): void {
   it('keeps a renewed lease', async () => {
     const queue = newName()
     await bench.publish(queue, 1)
-    const [job] = await bench.take(queue, 1, 200)
+    const [job] = await bench.take(queue, 1, 1000)
     assert.ok(job)
     assert.deepEqual(await engine().renew([job], leaseMs), [])
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    await new Promise((resolve) => setTimeout(resolve, 1100))
     assert.deepEqual(await bench.take(queue, 1), [])
   })
 

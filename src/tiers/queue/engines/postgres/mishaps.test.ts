@@ -9,7 +9,7 @@ import { waitUntil } from '../../../../base/limits.ts'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
-import type { NewJob, QueueEngine, TakenJob, TakeRequest } from '../../contract.ts'
+import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
 import { PublishBatch } from '../../publish-batch.ts'
 import { QueueTier } from '../../queue.ts'
@@ -142,13 +142,11 @@ it('a job whose lease ended before it began runs when nobody else has it by then
   const queue = newName()
   const took = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<void>()
-  const slow: QueueEngine = Object.assign(Object.create(engine), {
-    async take(request: TakeRequest) {
-      const jobs = await engine.take(request)
-      if (jobs.length > 0) took.resolve()
-      await answer.promise
-      return jobs
-    },
+  const slow = withTake(async (request) => {
+    const jobs = await engine.take(request)
+    if (jobs.length > 0) took.resolve()
+    await answer.promise
+    return jobs
   })
   const ran: unknown[] = []
   const tier = new QueueTier(slow, { log: quiet, holder: 'r/slow' })
@@ -255,3 +253,12 @@ it('a publish in a transaction does not wait for the jobs to be counted', { time
   await assert.rejects(publish(), { code: 'overloaded' })
   counting.resolve([])
 })
+
+function withTake(take: QueueEngine['take']): QueueEngine {
+  return new Proxy(engine, {
+    get(target, name) {
+      const value = name === 'take' ? take : Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
