@@ -32,6 +32,8 @@ export interface ScheduleStore {
   put(definition: ScheduleDefinition, nextAt: Date): Promise<void>
   /** A process that has this definition is there. */
   seen(definition: ScheduleDefinition): Promise<void>
+  /** Is due earlier than it would be. Nothing happens when it was moved on meanwhile, or has another definition. */
+  advance(definition: ScheduleDefinition, nextAt: { from: Date; to: Date }): Promise<void>
   /**
    * Moves it on from `dueAt` to what `nextAfter` answers for the time at which it fires, and publishes: both or neither. False when it was moved on already, is not due, or has
    * another definition. `publish` answers the job's id; both may be called again, when the transaction is.

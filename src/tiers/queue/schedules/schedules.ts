@@ -5,6 +5,10 @@
 // too early or too late, since what is due is due by the database's. A commit whose outcome is lost in a failover is no question
 // either: the next look shows whether it counts.
 //
+// The database's clock may be wrong too, and be put right. What fired while it was ahead is due next at a time that is far off by
+// then; so a look that finds a schedule due later than its expression says makes it due when it should be. No time fires twice
+// that is known to have fired.
+//
 // A deploy that changes a definition takes the schedule over as soon as one of its processes starts. Processes of the other
 // version then leave it alone, unless nobody of the new one has looked for a while: it was taken back.
 
@@ -22,6 +26,8 @@ const schedulesMax = 500
 const lookMsMax = 60_000
 /** One that no process of its definition has looked at for so long is taken over. */
 const staleMs = 3 * lookMsMax
+/** Clocks of two machines that take the database over from each other differ by less. */
+const skewMsMax = 10_000
 const retry = { baseMs: 500, capMs: 15_000 }
 
 interface Schedule {
@@ -100,6 +106,9 @@ export class Schedules {
   async #turn({ definition, options, times }: Schedule, isFirst: boolean): Promise<number> {
     const { store, publish } = this.#options
     const { now, kept } = await store.look(definition.name)
+    // Seen in a time that is still to come: the clock was ahead then, and how long nobody has been there counts from now.
+    const isAhead = kept && kept.seenAt.getTime() - now.getTime() > skewMsMax
+    if (isAhead) await store.seen(kept)
     if (!kept || !isSame(kept, definition)) {
       const isAbandoned = kept && now.getTime() - kept.seenAt.getTime() > staleMs
       if (kept && !isFirst && !isAbandoned) return lookMsMax
@@ -109,6 +118,11 @@ export class Schedules {
     }
     const { nextAt } = kept
     if (nextAt > now) {
+      const expected = nextOf(kept, times, now)
+      if (nextAt > expected) {
+        await store.advance(definition, { from: nextAt, to: expected })
+        return 0
+      }
       if (isFirst || now.getTime() - kept.seenAt.getTime() > lookMsMax / 2) await store.seen(definition)
       return Math.min(nextAt.getTime() - now.getTime(), lookMsMax)
     }
@@ -116,6 +130,13 @@ export class Schedules {
     await store.fire(definition, due, (tx) => publish(tx, options, nextAt))
     return 0
   }
+}
+
+/** When it should be due, whatever the clock said when that was reckoned. */
+function nextOf({ firedAt, firedFor }: KeptSchedule, times: CronTimes, now: Date): Date {
+  const aheadMs = firedAt ? firedAt.getTime() - now.getTime() : 0
+  const next = times.next(firedAt && aheadMs > 0 && aheadMs <= skewMsMax ? firedAt : now)
+  return next.getTime() === firedFor?.getTime() ? times.next(next) : next
 }
 
 function isSame(kept: KeptSchedule, { cron, timeZone }: ScheduleDefinition): boolean {

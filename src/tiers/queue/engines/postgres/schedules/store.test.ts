@@ -21,6 +21,8 @@ const everySecond = '* * * * * *'
 const never = '0 0 29 2 *'
 const timeoutMs = 30_000
 
+type Times = Record<'next_at' | 'fired_for' | 'fired_at' | 'seen_at', Date>
+
 let database: TestDatabase
 let store: ScheduleStore
 
@@ -146,6 +148,56 @@ test('a process of the old version leaves it alone, until nobody of the new one 
   await schedules.stop()
 })
 
+test('what fired while the clock of the database was ahead goes on when that is right again, and no time fires twice', async () => {
+  const names = ['far', 'twice', 'begun']
+  const yearly = { cron: '0 0 1 1 *', timeZone: 'UTC' }
+  const schedules = witnessed(store)
+  for (const name of names) {
+    await store.put({ name, queue: name, ...yearly }, newYear(9))
+    schedules.add(name, { queue: name, ...yearly })
+  }
+  // What a clock that was eight years ahead leaves behind. The last time that fired lies there too; or it is the coming new year,
+  // which was due when the clock jumped; or nothing has fired yet.
+  await change('far', { fired_for: newYear(8), fired_at: newYear(8), seen_at: newYear(8) })
+  await change('twice', { fired_for: newYear(0), fired_at: newYear(8), seen_at: newYear(8) })
+  schedules.start()
+  const isRight = async () => (await Promise.all(names.map(keptOf))).every(({ nextAt }) => nextAt <= newYear(1))
+  await waitUntil(isRight, { what: 'all three put right', timeoutMs })
+  await schedules.stop()
+  const kept = await Promise.all(names.map(keptOf))
+  assert.deepEqual(
+    kept.map(({ nextAt }) => nextAt),
+    [newYear(0), newYear(1), newYear(0)],
+  )
+  for (const { name, seenAt } of kept) assert.ok(seenAt < newYear(0), `${name} was seen at ${seenAt.toISOString()}`)
+})
+
+test('a version that was seen last in a time still to come is taken over when nobody of it is there', async () => {
+  const clock = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(20, signal) }
+  const other = { name: 'ahead', queue: 'ahead', cron: '0 0 1 1 *', timeZone: 'UTC' }
+  const schedules = witnessed(store, [], clock)
+  schedules.add('ahead', { cron: never, queue: 'ahead' })
+  schedules.start()
+  await waitUntil(async () => (await store.look('ahead')).kept, { what: 'the schedule', timeoutMs })
+  await store.put(other, newYear(0))
+  await change('ahead', { seen_at: newYear(8) })
+  await waitUntil(async () => (await keptOf('ahead')).seenAt < newYear(0), { what: 'a look', timeoutMs })
+  assert.equal((await keptOf('ahead')).cron, other.cron)
+  await schedules.stop()
+})
+
+test('a schedule that fired this moment waits for its next time when another primary has a clock that is a little behind', async () => {
+  await store.put({ name: 'behind', queue: 'behind', cron: everySecond, timeZone: 'UTC' }, hoursAgo(0))
+  const nextAt = new Date(hoursAgo(0).getTime() + 3000)
+  await change('behind', { next_at: nextAt, fired_for: hoursAgo(1), fired_at: new Date(nextAt.getTime() - 1) })
+  const schedules = witnessed(store)
+  schedules.add('behind', { cron: everySecond, queue: 'behind' })
+  schedules.start()
+  await waitUntil(async () => (await firedOf('behind')).length > 0, { what: 'the second', timeoutMs })
+  await schedules.stop()
+  assert.equal((await firedOf('behind'))[0], nextAt.getTime())
+})
+
 test('a schedule that no app has any more does not fire, and is forgotten after a week', async () => {
   for (const name of ['old', 'young']) {
     await store.put({ name, queue: name, cron: everySecond, timeZone: 'UTC' }, hoursAgo(1))
@@ -213,11 +265,20 @@ async function keptOf(name: string) {
 }
 
 async function lastSeen(name: string, daysAgo: number): Promise<void> {
+  await change(name, { seen_at: new Date(Date.now() - daysAgo * 86_400_000) })
+}
+
+/** What no clock of a test can bring about. */
+async function change(name: string, values: Partial<Times>): Promise<void> {
   const home = database.db.slot(slotOfText(name)) as unknown as SlotDatabase<{
-    tenfold_schedules: { name: string; seen_at: Date }
+    tenfold_schedules: Times & { name: string }
   }>
-  const seen_at = new Date(Date.now() - daysAgo * 86_400_000)
-  await home.updateTable('tenfold_schedules').set({ seen_at }).where('name', '=', name).execute()
+  await home.updateTable('tenfold_schedules').set(values).where('name', '=', name).execute()
+}
+
+/** The coming one, and so many years later. */
+function newYear(later: number): Date {
+  return new Date(Date.UTC(new Date().getUTCFullYear() + 1 + later, 0, 1))
 }
 
 function hoursAgo(hours: number): Date {

@@ -77,6 +77,16 @@ export function openPostgresSchedules<DB>(
         .where('time_zone', '=', timeZone)
         .execute()
     },
+    async advance({ name, cron, timeZone }, { from, to }) {
+      await homeOf(name)
+        .updateTable('tenfold_schedules')
+        .set({ next_at: to, seen_at: now })
+        .where('name', '=', name)
+        .where('next_at', '=', from)
+        .where('cron', '=', cron)
+        .where('time_zone', '=', timeZone)
+        .execute()
+    },
     fire({ name, queue, cron, timeZone }, { dueAt, nextAfter }, publish) {
       return homeOf(name).transaction(async (tx) => {
         // What it waited for before this, a failover say, has passed: what was due meanwhile is made up for by this one job.
