@@ -13,14 +13,14 @@ test('4 to 5 starts the cache nodes, then processes that use them; 5 to 4 stops 
   assert.deepEqual(kindsTo(four, 5).slice(1, -1), [
     ...[1, 2, 3].map((n) => `start-node us-east/redis-${n}`),
     'use-cache 3',
-    ...['start-node us-east/web-3', 'start-node us-east/web-4'],
-    ...['stop-node us-east/web-1', 'stop-node us-east/web-2'],
+    ...['start-node us-east/web-3', 'stop-node us-east/web-1'],
+    ...['start-node us-east/web-4', 'stop-node us-east/web-2'],
     'clear-cache us-east/redis-1,us-east/redis-2,us-east/redis-3',
   ])
   assert.deepEqual(kindsTo(reach(four, 5), 4).slice(1, -1), [
     'use-cache 0',
-    ...['start-node us-east/web-1', 'start-node us-east/web-2'],
-    ...['stop-node us-east/web-3', 'stop-node us-east/web-4'],
+    ...['start-node us-east/web-1', 'stop-node us-east/web-3'],
+    ...['start-node us-east/web-2', 'stop-node us-east/web-4'],
     ...[1, 2, 3].map((n) => `stop-node us-east/redis-${n}`),
   ])
 })

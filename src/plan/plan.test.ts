@@ -191,7 +191,7 @@ test('a program whose environment names a primary that is none any more is repla
   shard.primary = shard.replicas[0] as string
   assert.deepEqual(
     describe(plan(map, topology)).filter((step) => /web/.test(step)),
-    ['start-node us-east/web-3', 'start-node us-east/web-4', 'stop-node us-east/web-1', 'stop-node us-east/web-2'],
+    ['start-node us-east/web-3', 'stop-node us-east/web-1', 'start-node us-east/web-4', 'stop-node us-east/web-2'],
   )
 })
 

@@ -2,6 +2,8 @@
 //
 // The order: what serves is started before what it replaces is stopped; a database moves, a cache and a queue are there before
 // the web tier grows; and whoever answers the public address leaves it only when another already accepts on the same socket.
+// Of many web processes that are replaced, each new one takes the place of an old one before the next is started: twice as
+// many at once may be more than the machine has.
 
 import { TenfoldError } from '../base/errors.ts'
 import { type MapNode, nodesOf, type SystemMap, sharedNodesOf } from '../map/map.ts'
@@ -97,15 +99,19 @@ function planProcesses(
   const workerCount = wantedOf(map, topology, 'worker')
   for (let n = keptWorkers.length; n < workerCount; n++) newWorkers.push(placement.place('worker', region, 'own'))
 
+  // Who answers the public address goes when the fronts are there.
+  const replaced = hasFront ? goingWebs.filter((web) => !web.entry).slice(0, newWebs.length) : []
+  const inTurns = newWebs.flatMap((node, i) => [start(node), ...replaced.slice(i, i + 1).map(stop)])
+
   return [
     ...newWorkers.map(start),
-    ...newWebs.map(start),
+    ...inTurns,
     ...newFronts.map(start),
     ...(hasFront ? keptNow.filter((web) => web.entry).map(leave) : []),
     // Several drain side by side: each is quicker when its clients have been told to go for a while.
     ...(goingFronts.length > 1 ? goingFronts.map(leave) : []),
     ...goingFronts.map(stop),
-    ...goingWebs.map(stop),
+    ...goingWebs.filter((web) => !replaced.includes(web)).map(stop),
     ...workers.filter((worker) => !keptWorkers.includes(worker)).map(stop),
     ...surplus(keptWorkers, workerCount).map(stop),
   ]

@@ -22,7 +22,7 @@ export interface TourSystem {
 export type TourNode = Pick<Status['nodes'][number], 'id' | 'role' | 'pid' | 'state' | 'database'>
 export type TourStatus = Pick<Status, 'rung'> & { nodes: readonly TourNode[] }
 
-const climbTimeoutMs = 120_000
+const climbTimeoutMs = 300_000
 
 /** The tour's view of a system under a supervisor. `restart` is the caller's: it outlives the supervisor. */
 export function tourSystemOf(client: ControlClient, restart: () => Promise<void>): TourSystem {
