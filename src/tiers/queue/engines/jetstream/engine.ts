@@ -286,10 +286,7 @@ export class JetStreamQueue implements QueueEngine {
       holder: () => this.#relayHolder,
       look: () => mender.look(),
       sweep: () => this.#notes.sweep(),
-      publish: async (jobs) => {
-        const outgoing = jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))
-        await this.#publishes.publish(outgoing)
-      },
+      publish: (jobs) => this.#publishes.settle(jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))),
     })
   }
 

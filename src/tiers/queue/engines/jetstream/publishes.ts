@@ -68,6 +68,14 @@ export class Publishes {
    * sent may be stored all the same.
    */
   async publish(all: readonly Outgoing[]): Promise<number[]> {
+    return (await this.settle(all)).map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason
+      return outcome.value
+    })
+  }
+
+  /** The same, with what became of each. @throws overloaded, when none was sent */
+  async settle(all: readonly Outgoing[]): Promise<Array<PromiseSettledResult<number>>> {
     const { publishesMax, publishMsMax } = this.#limits
     if (this.#isClosed) throw new TenfoldError('closed', 'the queue is closed')
     if (this.#waiting + all.length > publishesMax)
@@ -78,7 +86,7 @@ export class Publishes {
     const until = performance.now() + publishMsMax
     this.#waiting += all.length
     try {
-      return await Promise.all(all.map((outgoing) => this.#send(outgoing, until)))
+      return await Promise.allSettled(all.map((outgoing) => this.#send(outgoing, until)))
     } finally {
       this.#waiting -= all.length
     }

@@ -1,18 +1,23 @@
 // Jobs that wait in PostgreSQL go to where they are published, queue by queue.
 
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { TenfoldError } from '../../../../base/errors.ts'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestDatabase } from '../../../database/testing.ts'
+import { startTestNats } from '../../../../programs/nats/testing.ts'
+import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import { openPostgresQueue } from '../postgres/engine.ts'
 import { jetStreamLimits } from './options.ts'
 import { Relay } from './relay.ts'
-import { queueSql } from './testing.ts'
+import { openTestQueue, queueSql } from './testing.ts'
+
+let database: TestDatabase
+before(async () => {
+  database = await startTestDatabase({ sql: await queueSql() })
+})
+after(() => database?.stop())
 
 test('a queue whose jobs no server takes keeps those of the others from nothing', async (t) => {
-  const database = await startTestDatabase({ sql: await queueSql() })
-  t.after(() => database.stop())
   const shards = () => database.db.shards()
   const postgres = openPostgresQueue(shards)
   t.after(() => postgres.close())
@@ -21,12 +26,13 @@ test('a queue whose jobs no server takes keeps those of the others from nothing'
   const relay = new Relay({
     ...{ postgres, shards, limits: jetStreamLimits, log: { warn() {} } },
     ...{ holder: () => 'relay', isUp: () => true, look: async () => {}, sweep: async () => {} },
-    publish: async (jobs) => {
-      for (const { job } of jobs) {
-        if (job.queue === 'b.stuck' && ++tries) throw new TenfoldError('unavailable', 'nobody leads its lane')
-        published.push(job.queue)
-      }
-    },
+    publish: (jobs) =>
+      Promise.allSettled(
+        jobs.map(async ({ job }) => {
+          if (job.queue === 'b.stuck' && ++tries) throw new TenfoldError('unavailable', 'nobody leads its lane')
+          published.push(job.queue)
+        }),
+      ),
   })
   for (const queue of ['b.stuck', 'a', 'c']) await postgres.publish([{ queue, body: '{}', options: {} }])
   const startedAt = performance.now()
@@ -39,4 +45,33 @@ test('a queue whose jobs no server takes keeps those of the others from nothing'
   assert.deepEqual(await left(), [['b.stuck', 1]])
   await waitUntil(() => tries > 1, { what: 'another try', timeoutMs: 20_000 })
   assert.ok(tries <= 2 + (performance.now() - startedAt) / jetStreamLimits.relayMs, `${tries} tries`)
+})
+
+test('a job that the server does not take is the only one that stays, and the others of its queue come once', async () => {
+  await using server = await startTestNats()
+  await using worker = await openTestQueue([server], database)
+  const { queue, postgres } = worker
+  const name = 'mixed'
+  // Larger than any that the tier lets through, and than a message may be.
+  const tooLarge = JSON.stringify({ text: 'x'.repeat(2 * 1024 * 1024) })
+  const bodies = Array.from({ length: 120 }, (_, n) => (n === 40 ? tooLarge : JSON.stringify({ n })))
+  const published = await postgres.publish(bodies.map((body) => ({ queue: name, body, options: {} })))
+  const watch = queue.watch(() => {})
+  const seen: unknown[] = []
+  const find = async () => {
+    const jobs = await queue.take({ queue: name, max: 50, leaseMs: 10_000, holder: 'h' })
+    seen.push(...jobs.map(({ payload }) => payload['n']))
+    await queue.done(jobs)
+    return seen.length >= bodies.length - 1
+  }
+  await waitUntil(find, { what: 'the others', timeoutMs: 20_000 })
+  const state = () => postgres.job(name, published[40]?.id ?? '')
+  await waitUntil(async () => (await state())?.state === 'delayed', { what: 'it to be left alone', timeoutMs: 20_000 })
+  const { attempt, failures } = (await state()) ?? {}
+  assert.deepEqual([attempt, failures], [0, []])
+  assert.deepEqual(
+    seen.toSorted((a, b) => Number(a) - Number(b)),
+    [...bodies.keys()].filter((n) => n !== 40),
+  )
+  await watch.close()
 })

@@ -17,6 +17,11 @@ import { handOver, queuesWithJobs, uniqueAtOf } from './outbox.ts'
 /** Shorter than the time in which the server knows a message's name again, so that who comes after a dead relay doubles nothing. */
 const leaseMs = 30_000
 const sweepMs = 600_000
+/** A job that did not get there while others of its queue did is left alone for so long: what is wrong is its own, or its lane's. */
+const aloneMs = 5000
+
+/** What is no queue's, when told of trouble. */
+const everything = ''
 
 export interface RelayedJob {
   job: NewJob
@@ -31,8 +36,8 @@ export interface RelayOptions {
   /** Who has what is claimed: its successor frees that. */
   holder(): string
   isUp(): boolean
-  /** Resolves when all are durable on the server. */
-  publish(jobs: readonly RelayedJob[]): Promise<void>
+  /** Resolves with what became of each, in their order: those that are durable on the server, those that failed. */
+  publish(jobs: readonly RelayedJob[]): Promise<ReadonlyArray<PromiseSettledResult<unknown>>>
   /** Looks after what is on the server. */
   look(): Promise<unknown>
   /** Forgets what is over; asked for now and then. */
@@ -45,6 +50,8 @@ export class Relay {
   #waking = new AbortController()
   #stopping = new AbortController()
   #working: Promise<void> | undefined
+  /** What failed the last time, by queue; each is told of once. */
+  readonly #troubled = new Set<string>()
 
   constructor(options: RelayOptions) {
     this.#options = options
@@ -66,7 +73,7 @@ export class Relay {
   }
 
   async #work(): Promise<void> {
-    const { postgres, log, limits, isUp } = this.#options
+    const { postgres, limits, isUp, look, sweep } = this.#options
     const { signal } = this.#stopping
     const watch = postgres.watch((queue) => {
       this.#hinted.add(queue)
@@ -75,7 +82,6 @@ export class Relay {
     let lookedAt = Number.NEGATIVE_INFINITY
     let sweptAt = performance.now()
     let mendedAt = performance.now()
-    let wasTold = false
     /** Queues that failed, and until when they are left alone. */
     const resting = new Map<string, number>()
     while (!signal.aborted) {
@@ -90,7 +96,6 @@ export class Relay {
             lookedAt = now
             for (const queue of await queuesWithJobs(this.#options.shards())) queues.add(queue)
           }
-          let failure: { error: unknown } | undefined
           for (const queue of queues) {
             if (signal.aborted || !isUp()) break
             if ((resting.get(queue) ?? 0) > now) continue
@@ -102,23 +107,21 @@ export class Relay {
             } catch (error) {
               // One whose lane takes nothing keeps the others from nothing; and what it hands back is heard of, as if it were new.
               resting.set(queue, performance.now() + limits.relayMs)
-              failure ??= { error }
+              this.#tell(queue, error)
             }
           }
-          if (failure) throw failure.error
-          wasTold = false
         }
         if (isUp() && performance.now() - mendedAt >= limits.lanesMs) {
           mendedAt = performance.now()
-          await this.#options.look()
+          await look()
         }
         if (performance.now() - sweptAt >= sweepMs) {
           sweptAt = performance.now()
-          await this.#options.sweep()
+          await sweep()
         }
+        this.#troubled.delete(everything)
       } catch (error) {
-        if (!wasTold) log.warn({ err: error }, `jobs could not be relayed, for now: ${describeError(error)}`)
-        wasTold = true
+        this.#tell(everything, error)
       }
       if (!isMore && !signal.aborted) await systemClock.sleep(limits.relayMs, this.#waking.signal)
     }
@@ -131,14 +134,29 @@ export class Relay {
     const request = { queue, max: limits.relayJobsMax, leaseMs, holder: this.#options.holder() }
     const jobs = await postgres.take({ ...request, only: 'unkeyed' })
     if (jobs.length === 0) return false
-    try {
-      await publish(jobs.map(relayed))
-    } catch (error) {
-      await Promise.allSettled(jobs.map((job) => postgres.retry(job, 0, 'it could not be relayed', true)))
-      throw error
-    }
-    await handOver(postgres, shards(), jobs)
+    const none = (reason: unknown) => jobs.map((): PromiseSettledResult<unknown> => ({ status: 'rejected', reason }))
+    const outcomes: readonly PromiseSettledResult<unknown>[] = await publish(jobs.map(relayed)).catch(none)
+    const arrived = jobs.filter((_, i) => outcomes[i]?.status === 'fulfilled')
+    const left = jobs.filter((_, i) => outcomes[i]?.status !== 'fulfilled')
+    const backMs = arrived.length > 0 ? aloneMs : 0
+    await Promise.all([
+      handOver(postgres, shards(), arrived),
+      ...left.map((job) => postgres.retry(job, backMs, 'it could not be relayed', true).catch(() => {})),
+    ])
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (!failed) this.#troubled.delete(queue)
+    else if (arrived.length === 0) throw failed.reason
+    else this.#tell(queue, failed.reason)
     return true
+  }
+
+  #tell(queue: string, error: unknown): void {
+    if (this.#troubled.has(queue)) return
+    this.#troubled.add(queue)
+    this.#options.log.warn(
+      { err: error, ...(queue !== everything && { queue }) },
+      `jobs could not be relayed, for now: ${describeError(error)}`,
+    )
   }
 }
 
