@@ -247,7 +247,10 @@ export interface JobState {
   failures: JobFailure[]
 }
 
-/** Counts end at 100,000 each, so that looking costs little: `isMore` then. */
+/**
+ * Counts end at 100,000 each and shard, so that looking costs little: `isMore` then, and there are at least so many. `waiting` gets
+ * there beside up to 10,000 that are leased. `oldestMs` is right however many there are.
+ */
 export interface QueueDepth {
   queue: string
   /** Jobs that could be taken now, were it their key's turn. */

@@ -320,11 +320,7 @@ function publishedOf(rows: readonly unknown[], jobs: readonly NewJob[]): Publish
 }
 
 function columnsOf(homes: readonly Home[]): unknown[] {
-  return [
-    [...new Set(homes.map(({ bucket }) => bucket))],
-    homes.map(({ job }) => job.id),
-    homes.map(({ lease }) => lease),
-  ]
+  return [homes.map(({ bucket }) => bucket), homes.map(({ job }) => job.id), homes.map(({ lease }) => lease)]
 }
 
 function stateOf(row: StateRow): JobState {

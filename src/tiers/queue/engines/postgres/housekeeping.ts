@@ -11,6 +11,8 @@ const rowsMax = 1000
 const roundsMax = 1000
 /** Tables before and after the one of now are left alone: clocks differ, and a transaction may be open. */
 const bucketMs = 300_000
+/** Claims wait while a table that is to be emptied is looked through once more, which takes as long as the look before. */
+const lookMsMax = 20
 const primary = { from: 'primary' } as const
 
 export class Housekeeping {
@@ -55,6 +57,7 @@ export async function sweep(shards: readonly ShardDatabase[], now = Date.now()):
       if (forgotten.length < rowsMax) break
     }
     const isNear = (nr: number) => [-bucketMs, 0, bucketMs].some((ms) => bucketAt(now + ms) === nr)
-    for (let nr = 0; nr < bucketCount; nr++) if (!isNear(nr)) await shard.query(clearStatement, [nr], primary)
+    for (let nr = 0; nr < bucketCount; nr++)
+      if (!isNear(nr)) await shard.query(clearStatement, [nr, lookMsMax], primary)
   }
 }

@@ -56,7 +56,8 @@ describe('the ring of tables', () => {
     return seen
   }
   const clear = async (nr: number) =>
-    (await owner.query('select tenfold.clear_jobs($1) as is_cleared', [nr])).rows[0].is_cleared as boolean
+    (await owner.query('select tenfold.clear_jobs($1, $2) as is_cleared', [nr, timeoutMs])).rows[0]
+      .is_cleared as boolean
   const sizeOf = async (nr: number) =>
     Number(
       (await owner.query('select pg_relation_size($1::regclass) as size', [`tenfold.queue_jobs_${nr}`])).rows[0].size,

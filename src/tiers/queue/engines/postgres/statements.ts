@@ -57,17 +57,17 @@ export const lookStatement = 'select * from tenfold.look_for_job($1, $2, $3, $4,
 export const hasKeysStatement =
   'select key from tenfold.queue_jobs where queue = $1 and key is not null order by key limit 1'
 
-/** $1 tables, $2 ids, $3 leases; for those with a key or a deduplication id, and for the others. */
+/** For each job: $1 tables, $2 ids, $3 leases; for those with a key or a deduplication id, and for the others. */
 export const finishNamedStatement = 'select tenfold.finish_named_jobs($1, $2, $3)'
 export const finishStatement = 'select tenfold.finish_jobs($1, $2, $3)'
 
-/** $1 tables, $2 ids, $3 leases, $4 lease in ms. */
+/** For each job: $1 tables, $2 ids, $3 leases; $4 lease in ms. */
 export const renewStatement = 'select * from tenfold.renew_jobs($1, $2, $3, $4)'
 
 /** $1 table, $2 id, $3 lease, $4 delay in ms, $5 reason, $6 whether it does not count. */
 export const retryStatement = 'select tenfold.retry_job($1, $2, $3, $4, $5, $6)'
 
-/** $1 tables, $2 ids, $3 leases, $4 reasons. */
+/** For each job: $1 tables, $2 ids, $3 leases, $4 reasons. */
 export const buryStatement = 'select tenfold.bury_jobs($1, $2, $3, $4)'
 
 /** $1 holder. */
@@ -87,15 +87,15 @@ union all
 select id, queue, attempt, rank, key, body, trace, coalesce(failures, '[]'), null, 'dead', null
 from tenfold.dead_jobs where queue = $1 and id = $2`
 
-/** $1 rows to count. */
+/** $1 what a count ends at. */
 export const depthStatement = 'select * from tenfold.job_depth($1)'
 
 /** $1 queues of which something may have come. A NOTIFY is a commit, and one that nobody need wait for a disk or a replica for. */
 export const notifyStatement = "select set_config('synchronous_commit', 'off', true), pg_notify('tenfold_jobs', $1)"
 export const listenStatement = 'listen tenfold_jobs'
 
-/** $1 number of a table. */
-export const clearStatement = 'select tenfold.clear_jobs($1) as is_cleared'
+/** $1 number of a table, $2 how long the look for a row may take, in ms. */
+export const clearStatement = 'select tenfold.clear_jobs($1, $2) as is_cleared'
 
 /** $1 rows. */
 export const adoptStatement = 'select tenfold.adopt_jobs($1) as moved'

@@ -91,7 +91,16 @@ create function tenfold.job_bucket(at timestamptz) returns smallint language sql
   select (floor(extract(epoch from at) / 300)::bigint % 8)::smallint
 $$;
 
+-- When a job was published is what its id begins with, whatever version of UUID it says it is: jobs that come from JetStream
+-- keep their ids, which are of version 8, and of those PostgreSQL tells no time.
+create function tenfold.time_of_job(id uuid) returns timestamptz language sql immutable strict parallel safe as $$
+  select coalesce(uuid_extract_timestamp(id),
+    to_timestamp(('x' || lpad(left(replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0))
+$$;
+
 -- The functions below plan for a table of millions, whatever the statistics of a table that was empty a moment ago say.
+-- Such a plan leaves a table out only by a value, an array written out, or a column of the row joined before it: `= any(array)`
+-- of an array that comes as a whole goes through all eight.
 
 -- True when the job has its key's turn until then. Takes it from one whose time is over. The turn is on the disk, and on
 -- replicas, before it is used: a primary that takes over must not give it to another.
@@ -137,7 +146,7 @@ begin
   if due_since is not null then
     return query
       with picked as materialized (
-        select j.bucket, j.id, j.key from tenfold.queue_jobs j
+        select j.id, j.key from tenfold.queue_jobs j
         where j.queue = of_queue and j.run_at > due_since and j.run_at <= began
           and (j.lease_until is null or j.lease_until <= began)
           and (is_keyed is null or is_keyed = (j.key is not null))
@@ -146,8 +155,7 @@ begin
         order by j.run_at, j.id limit wanted for update skip locked)
       update tenfold.queue_jobs j
       set attempt = j.attempt + 1, lease = j.lease + 1, lease_until = till, holder = for_holder
-      where j.bucket = any(array(select p.bucket from picked p))
-        and j.id = any(array(
+      where j.id = any(array(
           select p.id from picked p where p.key is null or tenfold.take_turn(of_queue, p.key, p.id, till)))
       returning j.bucket, j.id, j.rank, j.key, j.body, j.trace, j.attempt, j.lease,
         (old.lease_until is not null)::integer + 2 * j.is_canceled::integer + 4 * (j.deduplication_id is not null)::integer + 8,
@@ -161,7 +169,8 @@ begin
     if rows_max is not null then
       stop := (
         select j.id from tenfold.queue_jobs j
-        where j.bucket = any(buckets) and j.queue = of_queue and j.run_at is null
+        where j.bucket = any(array[buckets[1], buckets[2], buckets[3], buckets[4], buckets[5], buckets[6], buckets[7], buckets[8]])
+          and j.queue = of_queue and j.run_at is null
           and j.rank = ranks[nr] and j.id >= since[nr]
         order by j.id offset rows_max limit 1);
       if stop is not null then
@@ -171,8 +180,9 @@ begin
     stop := coalesce(stop, last_of_all);
     return query
       with picked as materialized (
-        select j.bucket, j.id, j.key from tenfold.queue_jobs j
-        where j.bucket = any(buckets) and j.queue = of_queue and j.run_at is null
+        select j.id, j.key from tenfold.queue_jobs j
+        where j.bucket = any(array[buckets[1], buckets[2], buckets[3], buckets[4], buckets[5], buckets[6], buckets[7], buckets[8]])
+          and j.queue = of_queue and j.run_at is null
           and j.rank = ranks[nr] and j.id >= since[nr] and j.id <= stop
           and (j.lease_until is null or j.lease_until <= began)
           and (is_keyed is null or is_keyed = (j.key is not null))
@@ -181,7 +191,7 @@ begin
         order by j.id limit wanted for update skip locked)
       update tenfold.queue_jobs j
       set attempt = j.attempt + 1, lease = j.lease + 1, lease_until = till, holder = for_holder
-      where j.bucket = any(array(select p.bucket from picked p))
+      where j.bucket = any(array[buckets[1], buckets[2], buckets[3], buckets[4], buckets[5], buckets[6], buckets[7], buckets[8]])
         and j.id = any(array(
           select p.id from picked p where p.key is null or tenfold.take_turn(of_queue, p.key, p.id, till)))
       returning j.bucket, j.id, j.rank, j.key, j.body, j.trace, j.attempt, j.lease,
@@ -215,7 +225,7 @@ begin
   for of_key in select distinct each from unnest(keys) as each order by each loop
     return query
       with picked as materialized (
-        select j.bucket, j.id from tenfold.queue_jobs j
+        select j.id from tenfold.queue_jobs j
         where j.id = (
             select h.id from tenfold.queue_jobs h where h.queue = of_queue and h.key = of_key order by h.id limit 1)
           and (j.lease_until is null or j.lease_until <= clock_timestamp())
@@ -223,8 +233,7 @@ begin
         for update skip locked)
       update tenfold.queue_jobs j
       set attempt = j.attempt + 1, lease = j.lease + 1, lease_until = till, holder = for_holder
-      where j.bucket = any(array(select p.bucket from picked p))
-        and j.id = any(array(select p.id from picked p where tenfold.take_turn(of_queue, of_key, p.id, till)))
+      where j.id = any(array(select p.id from picked p where tenfold.take_turn(of_queue, of_key, p.id, till)))
       returning j.bucket, j.id, j.rank, j.key, j.body, j.trace, j.attempt, j.lease,
         (old.lease_until is not null)::integer + 2 * j.is_canceled::integer + 4 * (j.deduplication_id is not null)::integer + 8,
         null::float8, null::float8;
@@ -238,8 +247,8 @@ set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off s
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  delete from tenfold.queue_jobs j using unnest(ids, leases) as ended (id, lease)
-  where j.bucket = any(buckets) and j.id = ended.id and j.lease <= ended.lease;
+  delete from tenfold.queue_jobs j using unnest(buckets, ids, leases) as ended (bucket, id, lease)
+  where j.bucket = ended.bucket and j.id = ended.id and j.lease <= ended.lease;
 end $$;
 
 -- What is to be freed with a job that is gone: its key's turn, and its deduplication id once the window is over.
@@ -263,8 +272,8 @@ declare
   gone uuid[];
 begin
   with deleted as (
-    delete from tenfold.queue_jobs j using unnest(ids, leases) as ended (id, lease)
-    where j.bucket = any(buckets) and j.id = ended.id and j.lease <= ended.lease
+    delete from tenfold.queue_jobs j using unnest(buckets, ids, leases) as ended (bucket, id, lease)
+    where j.bucket = ended.bucket and j.id = ended.id and j.lease <= ended.lease
     returning j.id)
   select array_agg(d.id) into gone from deleted d;
   perform tenfold.free_names(gone);
@@ -284,8 +293,8 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   return query
     update tenfold.queue_jobs j set lease_until = till, lease = held.lease
-    from unnest(ids, leases) as held (id, lease)
-    where j.bucket = any(buckets) and j.id = held.id
+    from unnest(buckets, ids, leases) as held (bucket, id, lease)
+    where j.bucket = held.bucket and j.id = held.id
       and (j.lease < held.lease or (j.lease = held.lease and j.lease_until is not null))
       and (j.key is null or tenfold.take_turn(j.queue, j.key, j.id, till))
     returning j.id, j.is_canceled;
@@ -335,12 +344,12 @@ declare
   gone uuid[];
 begin
   with given_up as (
-    delete from tenfold.queue_jobs j using unnest(ids, leases, reasons) as ended (id, lease, reason)
-    where j.bucket = any(buckets) and j.id = ended.id and j.lease <= ended.lease
+    delete from tenfold.queue_jobs j using unnest(buckets, ids, leases, reasons) as ended (bucket, id, lease, reason)
+    where j.bucket = ended.bucket and j.id = ended.id and j.lease <= ended.lease
     returning j.*, ended.reason
   ), buried as (
     insert into tenfold.dead_jobs (id, queue, rank, key, body, attempt, published_at, reason, trace, failures)
-    select g.id, g.queue, g.rank, g.key, g.body, g.attempt, uuid_extract_timestamp(g.id), g.reason, g.trace,
+    select g.id, g.queue, g.rank, g.key, g.body, g.attempt, tenfold.time_of_job(g.id), g.reason, g.trace,
       tenfold.with_failure(g.failures, g.attempt, g.reason, g.holder)
     from given_up g
     on conflict (id) do nothing
@@ -351,16 +360,17 @@ begin
 end $$;
 
 -- What an earlier process of that name held is free. It counts as an attempt: that process went without a word.
-create function tenfold.release_jobs(of_holder text) returns table (queue text) language plpgsql as $$
-#variable_conflict use_column
-begin
-  return query
+-- No index has the holder, since each claim would have to write it: this reads all that wait, once for each start of a process.
+create function tenfold.release_jobs(of_holder text) returns table (queue text) language sql as $$
+  with freed as (
     update tenfold.queue_jobs j set lease_until = clock_timestamp(), lease = j.lease + 1
     where j.holder = of_holder and j.lease_until > clock_timestamp()
-    returning j.queue;
-  delete from tenfold.job_keys k using tenfold.queue_jobs j
-  where j.id = k.job_id and j.queue = k.queue and j.holder = of_holder and j.lease_until <= clock_timestamp();
-end $$;
+    returning j.queue, j.id
+  ), turns as (
+    delete from tenfold.job_keys k using freed f where k.queue = f.queue and k.job_id = f.id
+  )
+  select f.queue from freed f
+$$;
 
 create function tenfold.cancel_job(of_queue text, of_id uuid) returns text language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
@@ -420,20 +430,27 @@ end $$;
 
 -- Empties a table whose time has passed and that has no row left. No row can be lost: whoever may still commit one holds a
 -- lock that this does not get, and the look behind the lock sees whatever was committed before.
-create function tenfold.clear_jobs(nr integer) returns boolean language plpgsql
+--
+-- All claims and ends wait for that lock, so it is held for a moment only. The first look, without it, marks what is dead in
+-- the index, so that the second one is short. Where a snapshot keeps that from being marked, each look steps over every dead
+-- row; a first one that took more than `look_ms_max` is the last one, until it goes faster.
+create function tenfold.clear_jobs(nr integer, look_ms_max double precision) returns boolean language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
   name constant text := 'tenfold.queue_jobs_' || nr;
+  look constant text := 'select exists (select from ' || name || $q$ where id >= '00000000-0000-0000-0000-000000000000')$q$;
+  began constant timestamptz := clock_timestamp();
   is_busy boolean;
 begin
   if pg_relation_size(name::regclass) = 0 then return false; end if;
-  -- The first look, without a lock, marks what is dead in the index, so that the second one is short.
-  execute 'select exists (select from ' || name || $q$ where id >= '00000000-0000-0000-0000-000000000000')$q$ into is_busy;
-  if is_busy then return false; end if;
+  execute look into is_busy;
+  if is_busy or clock_timestamp() > began + look_ms_max * interval '1 ms' then return false; end if;
   perform set_config('lock_timeout', '20ms', true);
+  -- Else the lock is kept until replicas have answered. Were this lost with the server, the table would have its dead rows again.
+  perform set_config('synchronous_commit', 'local', true);
   execute 'lock table ' || name || ' in access exclusive mode';
-  execute 'select exists (select from ' || name || $q$ where id >= '00000000-0000-0000-0000-000000000000')$q$ into is_busy;
+  execute look into is_busy;
   if is_busy then return false; end if;
   execute 'truncate ' || name;
   return true;
@@ -480,13 +497,18 @@ begin
   return moved;
 end $$;
 
--- What lies in each queue. Each count ends at `rows_max` rows.
+-- What lies in each queue, by the first rows of each line, in its order. Those that are leased come first: `rows_max` that wait are
+-- counted behind a tenth as many of them. Each count ends at `rows_max`, and may be too small where `is_more`. The oldest is
+-- looked for by itself in each rank, however many wait.
 create function tenfold.job_depth(rows_max integer) returns table (
   queue text, waiting integer, delayed integer, leased integer, dead integer, is_more boolean, oldest_ms double precision
 ) language plpgsql
-set enable_seqscan = off set enable_bitmapscan = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 #variable_conflict use_column
+declare
+  began constant timestamptz := clock_timestamp();
+  looked_at constant integer := rows_max + rows_max / 10;
 begin
   return query
     with recursive named (name) as (
@@ -500,23 +522,33 @@ begin
         (select j.queue from tenfold.queue_jobs j where j.run_at is not null and j.queue > n.name order by j.queue limit 1),
         (select d.queue from tenfold.dead_jobs d where d.queue > n.name order by d.queue limit 1))
       from named n where n.name is not null)
-    select n.name, (due.free + later.due)::integer, later.waiting::integer, (due.held + later.held)::integer, gone.count::integer,
-      due.count >= rows_max or later.count >= rows_max or gone.count >= rows_max,
-      coalesce(extract(epoch from clock_timestamp() - least(due.since, later.since)) * 1000, 0)::float8
+    select n.name, least(rows_max, due.free + later.due)::integer, least(rows_max, later.waiting)::integer,
+      least(rows_max, due.held + later.held)::integer, gone.count::integer,
+      due.count >= looked_at or later.count >= looked_at or gone.count >= rows_max
+        or due.free + later.due >= rows_max or later.waiting >= rows_max or due.held + later.held >= rows_max,
+      coalesce(extract(epoch from began - least(first.since, later.since)) * 1000, 0)::float8
     from named n
     cross join lateral (
-      select count(*) as count, count(*) filter (where r.lease_until > clock_timestamp()) as held,
-        count(*) filter (where r.lease_until is null or r.lease_until <= clock_timestamp()) as free,
-        min(uuid_extract_timestamp(r.id)) filter (where r.lease_until is null or r.lease_until <= clock_timestamp()) as since
-      from (select j.lease_until, j.id from tenfold.queue_jobs j
-        where j.queue = n.name and j.run_at is null limit rows_max) as r) as due
+      select count(*) as count, count(*) filter (where r.lease_until > began) as held,
+        count(*) filter (where r.lease_until is null or r.lease_until <= began) as free
+      from (select j.lease_until from tenfold.queue_jobs j
+        where j.queue = n.name and j.run_at is null order by j.rank, j.id limit looked_at) as r) as due
     cross join lateral (
-      select count(*) as count, count(*) filter (where r.lease_until > clock_timestamp()) as held,
-        count(*) filter (where r.run_at <= clock_timestamp() and (r.lease_until is null or r.lease_until <= clock_timestamp())) as due,
-        count(*) filter (where r.run_at > clock_timestamp()) as waiting,
-        min(r.run_at) filter (where r.run_at <= clock_timestamp() and (r.lease_until is null or r.lease_until <= clock_timestamp())) as since
+      select min(tenfold.time_of_job(f.id)) as since
+      from generate_series(0, 9) as each (nr) cross join lateral (
+        -- Not `rank =`: then the index of ids alone would have the order, and be read for a rank that has none.
+        select j.id from tenfold.queue_jobs j
+        where j.queue = n.name and j.run_at is null and j.rank >= each.nr::smallint and j.rank <= each.nr::smallint
+          and (j.lease_until is null or j.lease_until <= began)
+        order by j.rank, j.id limit 1) as f
+      where due.free > 0) as first
+    cross join lateral (
+      select count(*) as count, count(*) filter (where r.lease_until > began) as held,
+        count(*) filter (where r.run_at <= began and (r.lease_until is null or r.lease_until <= began)) as due,
+        count(*) filter (where r.run_at > began and (r.lease_until is null or r.lease_until <= began)) as waiting,
+        min(r.run_at) filter (where r.run_at <= began and (r.lease_until is null or r.lease_until <= began)) as since
       from (select j.lease_until, j.run_at from tenfold.queue_jobs j
-        where j.queue = n.name and j.run_at is not null limit rows_max) as r) as later
+        where j.queue = n.name and j.run_at is not null order by j.run_at, j.id limit looked_at) as r) as later
     cross join lateral (
       select count(*) as count from (select from tenfold.dead_jobs d where d.queue = n.name limit rows_max) as r) as gone
     where n.name is not null;
