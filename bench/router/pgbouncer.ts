@@ -8,7 +8,8 @@ import { delimiter, join } from 'node:path'
 import pg from 'pg'
 import { waitUntil, withTimeout } from '../../src/base/limits.ts'
 import { findOwner } from '../../src/programs/postgres/owner.ts'
-import { freePort, type TestPostgres } from '../../src/programs/postgres/testing.ts'
+import type { TestPostgres } from '../../src/programs/postgres/testing.ts'
+import { freePort } from '../../src/programs/testing.ts'
 
 export interface PgBouncer {
   port: number

@@ -57,9 +57,7 @@ async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string
   const stopped: string[] = []
   for (const role of ['front', 'web', 'worker', 'nats', 'redis', 'postgres'] as const) {
     for (const node of nodesOf(map, role)) {
-      // A pid of the map may be another program's by now, after the machine was started anew for example.
-      const pids = processesOf(target.home, node.id).map(({ pid }) => pid)
-      if (node.pid !== null && !pids.includes(node.pid) && isOurs(target, node, node.pid)) pids.push(node.pid)
+      const pids = processesLeftOf(target, node)
       for (const pid of pids) signal(pid, 'SIGINT')
       for (const pid of pids) if (!(await waitForExit(pid, orphanExitTimeoutMs))) signal(pid, 'SIGKILL')
       // One that outlived the front that had it.
@@ -70,8 +68,16 @@ async function stopOrphans(target: TargetSystem, map: SystemMap): Promise<string
   return stopped
 }
 
-function isOurs(target: TargetSystem, { id, role, dataDir }: MapNode, pid: number): boolean {
-  if (role === 'redis') return redisPid(redisFilesOf(dataDir ?? '')) === pid
-  if (role === 'nats') return natsPid(natsFilesOf(dataDir ?? '')) === pid
-  return role === 'postgres' ? isServerAlive(pid, dataDir ?? '') : runsNode(pid, target.home, id)
+function processesLeftOf(target: TargetSystem, { id, role, pid, dataDir }: MapNode): number[] {
+  if (role === 'redis' || role === 'nats') {
+    if (dataDir === undefined) return []
+    // By its directory it is known also where the supervisor was gone before it had its pid.
+    const found = role === 'redis' ? redisPid(redisFilesOf(dataDir)) : natsPid(natsFilesOf(dataDir))
+    return found === undefined ? [] : [found]
+  }
+  const pids = processesOf(target.home, id).map((process) => process.pid)
+  if (pid === null || pids.includes(pid)) return pids
+  // A pid of the map may be another program's by now, after the machine was started anew for example.
+  const isOurs = role === 'postgres' ? isServerAlive(pid, dataDir ?? '') : runsNode(pid, target.home, id)
+  return isOurs ? [...pids, pid] : pids
 }

@@ -1,10 +1,8 @@
 // Files and directories that only one server reads: its configuration with the passwords, its data. When we are root, a
 // server runs as a user without rights, and they are that user's.
 
-import { chmod, chown, mkdir, type open, readFile, rename, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { TenfoldError } from '../base/errors.ts'
-
-const logBytesShown = 4096
 
 /** The user that a server runs as when we are root: whoever talks to the network needs no rights. */
 export interface Unprivileged {
@@ -41,12 +39,4 @@ export async function writePrivate(path: string, text: string, owner: Unprivileg
     const code = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? 'disk-full' : 'program-failed'
     throw new TenfoldError(code, `cannot write ${path}`, { cause: error })
   }
-}
-
-/** The end of a log, of what came after its first `size` bytes. */
-export async function readNewLog(file: Awaited<ReturnType<typeof open>>, size: number): Promise<string> {
-  const end = (await file.stat()).size
-  const start = Math.max(size, end - logBytesShown)
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
-  return buffer.toString('utf8', 0, bytesRead)
 }

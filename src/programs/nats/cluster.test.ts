@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { waitUntil } from '../../base/limits.ts'
-import { freePort } from '../redis/testing.ts'
+import { freePort } from '../testing.ts'
 import { NatsAdmin } from './admin.ts'
 import { startTestNats, startTestNatsCluster, testSecrets } from './testing.ts'
 

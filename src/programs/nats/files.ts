@@ -2,14 +2,10 @@
 // holds every password, and the messages.
 
 import { join, resolve } from 'node:path'
+import type { ServerFiles } from '../find-server.ts'
 import { findUnprivileged, type Unprivileged } from '../private-files.ts'
 
-export interface NatsFiles {
-  dir: string
-  configuration: string
-  /** Written by the server when it starts, removed when it stops in order. */
-  pid: string
-  log: string
+export interface NatsFiles extends ServerFiles {
   /** Streams, and what it has agreed on with the others. */
   store: string
 }

@@ -10,12 +10,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
-import { freePort } from '../redis/testing.ts'
+import { stopServer } from '../directory-server.ts'
+import { freePort } from '../testing.ts'
 import { NatsAdmin } from './admin.ts'
 import { checkNats, findNats } from './binary.ts'
 import { configurationOf } from './configuration.ts'
 import { natsFilesOf } from './files.ts'
-import { natsPid, startNats, stopNats } from './server.ts'
+import { natsPid, startNats } from './server.ts'
 import { startTestNats, type TestNats, testSecrets } from './testing.ts'
 
 async function clientOf({ address, port }: TestNats, user?: string, pass?: string) {
@@ -65,12 +66,12 @@ test('whoever comes later takes over the server that runs, paused or not, and st
   server.signal('SIGSTOP')
   assert.equal(natsPid(server.files), pid)
   await assert.rejects(startNats({ ...server, timeoutMs: 300 }), { code: 'timeout' })
-  assert.equal(await stopNats(pid, 100), 'killed', 'one that stands still')
+  assert.equal(await stopServer(pid, 100), 'killed', 'one that stands still')
   assert.equal(natsPid(server.files), undefined)
   await writeFile(server.files.pid, `${process.pid}\n`)
   assert.equal(natsPid(server.files), undefined, 'the pid of another program')
   await server.start()
-  assert.equal(await stopNats(server.pid, 10_000), 'stopped')
+  assert.equal(await stopServer(server.pid, 10_000), 'stopped')
 })
 
 test('what was acknowledged is there after kill -9, and after a stop', async () => {
@@ -80,7 +81,7 @@ test('what was acknowledged is there after kill -9, and after a stop', async () 
     await makeStream(app)
     for (let i = 0; i < 50; i++) await jetstream(app).publish('jobs', `${i}`)
   }
-  const stops = [() => server.kill(), () => stopNats(server.pid, 10_000)]
+  const stops = [() => server.kill(), () => stopServer(server.pid, 10_000)]
   for (const end of stops) {
     await end()
     await server.start()

@@ -42,7 +42,7 @@ export async function placeDataDir(homeDir: string, systemId: string, nodeId: st
 }
 
 /** Whether the user may enter `path`: it and every directory above it, symbolic links resolved, has x for that user. */
-export async function canReach(path: string, { uid, gid }: ServerOwner): Promise<boolean> {
+export async function canReach(path: string, { uid, gid }: Pick<ServerOwner, 'uid' | 'gid'>): Promise<boolean> {
   for (let dir = await realpath(path); ; dir = dirname(dir)) {
     const { mode, uid: dirUid, gid: dirGid } = await stat(dir)
     const bit = dirUid === uid ? 0o100 : dirGid === gid ? 0o010 : 0o001

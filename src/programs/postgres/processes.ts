@@ -2,10 +2,11 @@
 // then one of them may still finish a statement, and even acknowledge it. So a fence has to end them all.
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { waitUntil } from '../../base/limits.ts'
-import { isProcessAlive, stateOfProcess } from '../process.ts'
+import { stateOfProcess } from '../process.ts'
+import { processesWorkingIn } from '../working-in.ts'
 import { readLockFile } from './lock-file.ts'
 
 const killTimeoutMs = 10_000
@@ -14,7 +15,7 @@ const killPollMs = 5
 /** The postmaster first, when it lives; then its children, known by the directory that they all work in. */
 export function processesOfServer(dataDir: string): number[] {
   const claimed = readLockFile(dataDir)?.pid
-  const own = process.platform === 'linux' ? workingIn(dataDir) : titled(dataDir)
+  const own = process.platform === 'linux' ? processesWorkingIn(dataDir).filter(isServer) : titled(dataDir)
   return claimed !== undefined && own.includes(claimed) ? [claimed, ...own.filter((pid) => pid !== claimed)] : own
 }
 
@@ -56,18 +57,9 @@ export function stopMarkOf(pid: number): string | undefined {
   }
 }
 
-function workingIn(dataDir: string): number[] {
-  const real = realpathOf(dataDir)
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => Number.isInteger(pid) && isServerIn(pid, real) && isProcessAlive(pid))
-}
-
-function isServerIn(pid: number, real: string): boolean {
+function isServer(pid: number): boolean {
   try {
-    // A directory that was removed under its server is still told, with a note behind it.
-    const isThere = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, '') === real
-    return isThere && basename(readlinkSync(`/proc/${pid}/exe`)) === 'postgres'
+    return basename(readlinkSync(`/proc/${pid}/exe`)) === 'postgres'
   } catch {
     return false // gone, or another user's
   }
@@ -79,14 +71,6 @@ function titled(dataDir: string): number[] {
   const name = basename(dataDir)
   const isOwn = (line: string) => `${line} `.includes(`-D ${dataDir} `) || line.includes(`postgres: ${name}: `)
   return lines.filter(isOwn).map((line) => Number.parseInt(line, 10))
-}
-
-function realpathOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
-  }
 }
 
 function send(pid: number, name: NodeJS.Signals): void {

@@ -1,13 +1,12 @@
 // A real server for the tests of everything that needs one: on a free port, bootstrapped, gone when the test ends.
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { isTenfoldError } from '../../base/errors.ts'
+import { freePort, guardAgainstOurDeath } from '../testing.ts'
 import { PostgresAdmin } from './admin.ts'
 import { findPostgres } from './binaries.ts'
 import { type CloneOptions, cloneCluster } from './clone.ts'
@@ -78,7 +77,7 @@ async function serve(dir: string, cluster: TestCluster, secrets: PostgresSecrets
   const { dataDir } = cluster
   const logFile = join(dir, 'log')
   const { address, port, pid } = await startOnFreePort(cluster, logFile)
-  const guard = guardAgainstOurDeath(dir, dataDir)
+  const guard = guardAgainstOurDeath(dir, join(dataDir, 'postmaster.pid'))
   await waitForServer({ address, port, secrets, pid, timeoutMs: readyTimeoutMs })
   const admin = await PostgresAdmin.connect({ address, port, secrets })
   const stop = async () => {
@@ -129,14 +128,6 @@ export function testSecrets(): PostgresSecrets {
   return { superuser: secret(), replicator: secret(), owner: secret(), app: secret() }
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 /** Another program may take a free port before the server does. */
 async function startOnFreePort(cluster: TestCluster, logFile: string) {
   const binaries = await findPostgres()
@@ -151,16 +142,4 @@ async function startOnFreePort(cluster: TestCluster, logFile: string) {
       if (!isTenfoldError(error, 'port-taken') || attempt === attemptsMax) throw error
     }
   }
-}
-
-/**
- * A test that is killed cannot clean up, and its server would live for ever. This shell reads from a pipe whose other end
- * is ours, so that it wakes when we are gone, in whatever way.
- */
-function guardAgainstOurDeath(dir: string, dataDir: string): ChildProcess {
-  const script = 'read _; kill -KILL "$(head -n 1 "$1/postmaster.pid")"; sleep 1; rm -rf "$0"'
-  const guard = spawn('/bin/sh', ['-c', script, dir, dataDir], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
-  guard.unref()
-  if (guard.stdin instanceof Socket) guard.stdin.unref()
-  return guard
 }

@@ -35,6 +35,8 @@ export function configurationOf(settings: RedisSettings, files: RedisFiles, secr
     ['dir', files.dir],
     ['aclfile', files.users],
     ['pidfile', files.pid],
+    // Where a process does not tell its directory, it is known by this (find-server.ts). A child has a title of its own.
+    ['proc-title-template', '{title} {config-file}'],
     ['logfile', ''], // to stdout, which is our log file
     ['daemonize', 'no'],
     ['maxclients', settings.connectionsMax ?? connectionsMaxDefault],

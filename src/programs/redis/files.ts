@@ -3,16 +3,12 @@
 
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { ServerFiles } from '../find-server.ts'
 import { findUnprivileged, type Unprivileged } from '../private-files.ts'
 
-export interface RedisFiles {
-  dir: string
-  configuration: string
+export interface RedisFiles extends ServerFiles {
   /** The users and what they may (ACL file). */
   users: string
-  /** Written by the server when it starts, removed when it stops in order. */
-  pid: string
-  log: string
   /** What it would read at its start, by the names that Redis has for them: its log of writes, and what it was sent as a replica. */
   kept: readonly string[]
   /** There while the app is kept out, see fence.ts. */

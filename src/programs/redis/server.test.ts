@@ -11,13 +11,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClient } from 'redis'
 import { waitUntil } from '../../base/limits.ts'
+import { stopServer } from '../directory-server.ts'
 import { isProcessAlive } from '../process.ts'
+import { freePort } from '../testing.ts'
 import { RedisAdmin } from './admin.ts'
 import { checkRedis, findRedis } from './binary.ts'
 import { lowerFence, raiseFence } from './fence.ts'
 import { redisFilesOf } from './files.ts'
-import { redisPid, startRedis, stopRedis } from './server.ts'
-import { freePort, startTestRedis, type TestRedis, testSecrets } from './testing.ts'
+import { redisPid, startRedis } from './server.ts'
+import { startTestRedis, type TestRedis, testSecrets } from './testing.ts'
 
 async function clientOf({ address, port }: TestRedis, username?: string, password?: string) {
   const client = createClient({
@@ -100,7 +102,7 @@ test('whoever comes later takes over the server that runs, paused or not, and st
   assert.equal(redisPid(server.files), pid)
   await assert.rejects(startRedis({ ...server, timeoutMs: 300 }), { code: 'timeout' })
   server.signal('SIGCONT')
-  assert.equal(await stopRedis(pid, 5000), 'stopped')
+  assert.equal(await stopServer(pid, 5000), 'stopped')
   assert.equal(redisPid(server.files), undefined)
   assert.equal(isProcessAlive(pid), false)
 })
@@ -118,7 +120,7 @@ test('a pid file of a dead server does not pass another process off as one', asy
 test('a hanging server is killed after its time', async () => {
   await using server = await startTestRedis()
   server.signal('SIGSTOP')
-  assert.equal(await stopRedis(server.pid, 100), 'killed')
+  assert.equal(await stopServer(server.pid, 100), 'killed')
 })
 
 test('with aof an acknowledged write survives kill -9, without it nothing does', async () => {
@@ -164,7 +166,7 @@ test('full memory evicts under allkeys-lfu and refuses under noeviction', async 
     for (let i = 0; i < 600; i++) await app.set(`key:${i}`, 'x'.repeat(10_000))
   }
   await fill()
-  await stopRedis(server.pid, 5000)
+  await stopServer(server.pid, 5000)
   await server.start({ memory: { bytesMax: 4 * 1024 * 1024, whenFull: 'noeviction' } })
   await assert.rejects(fill(), /OOM/)
 })

@@ -3,10 +3,11 @@
 import { type Home, logFileOf } from '../../map/home.ts'
 import type { MapNode, SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
+import { stopServer } from '../../programs/directory-server.ts'
 import { NatsAdmin } from '../../programs/nats/admin.ts'
 import type { NatsAddress, NatsCluster, NatsSettings } from '../../programs/nats/contract.ts'
 import { type NatsFiles, natsFilesOf } from '../../programs/nats/files.ts'
-import { natsPid, startNats, stopNats, waitForNats } from '../../programs/nats/server.ts'
+import { isNatsOf, natsPid, startNats, waitForNats } from '../../programs/nats/server.ts'
 import type { NodeDriver } from './driver.ts'
 import { dataDirOf } from './postgres-driver.ts'
 
@@ -44,7 +45,7 @@ export class NatsDriver implements NodeDriver {
   }
 
   isAlive(node: MapNode, pid: number): boolean {
-    return natsPid(this.#filesOf(node)) === pid
+    return isNatsOf(this.#filesOf(node), pid)
   }
 
   /** One whose cluster has no majority answers, too: nothing is won by its end. */
@@ -65,12 +66,12 @@ export class NatsDriver implements NodeDriver {
   }
 
   async stop(node: MapNode, pid: number): Promise<void> {
-    if (this.isAlive(node, pid)) await stopNats(pid, stopTimeoutMs)
+    if (this.isAlive(node, pid)) await stopServer(pid, stopTimeoutMs)
   }
 
   async stopLeft(node: MapNode): Promise<void> {
     const pid = natsPid(this.#filesOf(node))
-    if (pid !== undefined) await stopNats(pid, stopTimeoutMs)
+    if (pid !== undefined) await stopServer(pid, stopTimeoutMs)
   }
 
   /** As the server said it at the last beat. */

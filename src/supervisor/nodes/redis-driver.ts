@@ -4,11 +4,12 @@ import { TenfoldError } from '../../base/errors.ts'
 import { type Home, logFileOf } from '../../map/home.ts'
 import { type MapNode, nodeOf, type SystemMap } from '../../map/map.ts'
 import type { Secrets } from '../../map/secrets.ts'
+import { stopServer } from '../../programs/directory-server.ts'
 import { RedisAdmin } from '../../programs/redis/admin.ts'
 import type { RedisSettings } from '../../programs/redis/contract.ts'
 import { takeOver } from '../../programs/redis/failover.ts'
 import { forgetKept, type RedisFiles, redisFilesOf } from '../../programs/redis/files.ts'
-import { redisPid, startRedis, stopRedis, waitForRedis } from '../../programs/redis/server.ts'
+import { isRedisOf, redisPid, startRedis, waitForRedis } from '../../programs/redis/server.ts'
 import { cacheSettingsOf } from '../../topology/cache-settings.ts'
 import type { NodeDriver } from './driver.ts'
 import { dataDirOf } from './postgres-driver.ts'
@@ -53,7 +54,7 @@ export class RedisDriver implements NodeDriver {
   }
 
   isAlive(node: MapNode, pid: number): boolean {
-    return redisPid(this.filesOf(node)) === pid
+    return isRedisOf(this.filesOf(node), pid)
   }
 
   async isHealthy(node: MapNode): Promise<boolean> {
@@ -62,12 +63,12 @@ export class RedisDriver implements NodeDriver {
   }
 
   async stop(node: MapNode, pid: number): Promise<void> {
-    if (this.isAlive(node, pid)) await stopRedis(pid, stopTimeoutMs)
+    if (this.isAlive(node, pid)) await stopServer(pid, stopTimeoutMs)
   }
 
   async stopLeft(node: MapNode): Promise<void> {
     const pid = redisPid(this.filesOf(node))
-    if (pid !== undefined) await stopRedis(pid, stopTimeoutMs)
+    if (pid !== undefined) await stopServer(pid, stopTimeoutMs)
   }
 
   /** A server that runs takes what the topology says now, and keeps its values but for those that have no room. */

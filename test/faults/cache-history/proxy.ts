@@ -10,7 +10,7 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type Random, seededRandom } from '../../../src/base/random.ts'
-import { freePort } from '../../../src/programs/redis/testing.ts'
+import { freePort } from '../../../src/programs/testing.ts'
 
 /** The connection with word of changes, or the one with everything else. */
 export type Lane = 'word' | 'data'

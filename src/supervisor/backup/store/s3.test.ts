@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { freePort } from '../../../programs/postgres/testing.ts'
+import { freePort } from '../../../programs/testing.ts'
 import { testStore } from './conformance.ts'
 import { readWhole } from './content.ts'
 import { S3Store } from './s3.ts'

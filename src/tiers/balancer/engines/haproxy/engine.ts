@@ -10,7 +10,7 @@ import { findHaproxy } from '../../../../programs/haproxy/binary.ts'
 import { haproxyFilesOf, makeHaproxyDirs } from '../../../../programs/haproxy/files.ts'
 import { findInstance } from '../../../../programs/haproxy/instance.ts'
 import { keepLogBounded } from '../../../../programs/haproxy/log.ts'
-import { findUnprivileged } from '../../../../programs/haproxy/unprivileged.ts'
+import { findUnprivileged } from '../../../../programs/private-files.ts'
 import type { Balancer, ListenOn, ListenOptions, Upstreams } from '../../contract.ts'
 import { defaultBalancerOptions } from '../../options.ts'
 import { Controller } from './controller.ts'
@@ -23,6 +23,8 @@ export type { HaproxyBalancerOptions }
 
 /** HAProxy binds by itself: a free port can be taken by another program between the look and the bind. */
 const freePortTries = 5
+/** When we are root: what meets the world needs no rights. The master keeps ours, for reloads. */
+const workerUsers = ['haproxy', 'nobody']
 
 /**
  * Takes over the HAProxy that runs on `options.dir`, if one does; else one is started with the first `listen`.
@@ -36,7 +38,8 @@ export async function openHaproxyBalancer(upstreams: Upstreams, given: HaproxyBa
   await makeHaproxyDirs(files)
   const readyMap = join(dirname(files.serverState), 'ready.map')
   const inherited = inheritedOf(options.descriptors ?? [])
-  const context = { binary, files, readyMap, options, limits, inherited, user: await findUnprivileged() }
+  const user = await findUnprivileged(workerUsers)
+  const context = { binary, files, readyMap, options, limits, inherited, user }
   const running = await findInstance(binary, files)
   const record = running && (await readRecord(files.dir))
   const isOurs =

@@ -1,7 +1,7 @@
 // What a configuration is made of.
 
 import type { HaproxyFiles } from '../../../../../programs/haproxy/files.ts'
-import type { UnprivilegedUser } from '../../../../../programs/haproxy/unprivileged.ts'
+import type { Unprivileged } from '../../../../../programs/private-files.ts'
 import type { Upstreams } from '../../../contract.ts'
 import type { BalancerOptions } from '../../../options.ts'
 import type { Listener } from '../listener.ts'
@@ -17,5 +17,5 @@ export interface ConfigurationInput {
   readyMap: string
   options: HaproxyBalancerOptions & BalancerOptions
   limits: HaproxyLimits
-  user: UnprivilegedUser | undefined
+  user: Unprivileged | undefined
 }
