@@ -21,11 +21,16 @@ const runs = [
   { atOnce: 3, files: files.filter((file) => !isWhole(file)) },
   { atOnce: 2, files: files.filter(isWhole) },
 ]
+const reporter = (name) => [`--test-reporter=${name}`, '--test-reporter-destination=stdout']
 let worst = 0
 for (const { atOnce, files: its } of runs.filter((run) => run.files.length > 0)) {
   const { status } = spawnSync(
     process.execPath,
-    ['-C', 'source', '--test', `--test-concurrency=${atOnce}`, `--test-timeout=${timeoutMs}`, ...its],
+    [
+      ...['-C', 'source', '--test', `--test-concurrency=${atOnce}`, `--test-timeout=${timeoutMs}`],
+      ...['spec', join(import.meta.dirname, 'slowest-files.js')].flatMap(reporter),
+      ...its,
+    ],
     {
       stdio: 'inherit',
       // A thousand processes load the same files: a fifth of the whole run's processor time went into compiling them.
