@@ -1,17 +1,24 @@
 // Whoever publishes, over the network: some lanes, each with keys of its own, one request after the other, so that the order of a
-// key's jobs is known. A request is sent again until it is answered: by its Idempotency-Key, or by the ids of its jobs, it counts once.
+// key's jobs is known. A request is sent again until it is answered: by its Idempotency-Key, or by the ids of its jobs, it counts
+// once. One that has neither is sent once: when its answer is not that it was done, nobody knows what became of its jobs.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '../../../../src/base/limits.ts'
 import { type Random, seededRandom } from '../../../../src/base/random.ts'
 import type { AskedJob } from '../history/run.ts'
-import type { PublishRequest } from './app/app.ts'
+import type { How, PublishRequest } from './app/app.ts'
 
 const lanes = 6
 const keysPerLane = 4
 const jobsPerRequestMax = 20
 const answerMsMax = 120_000
 const requestMsMax = 30_000
+/** How they publish, and how much of it; the rest is `plain`. */
+const parts: ReadonlyArray<[How, number]> = [
+  ['rolled-back', 0.05],
+  ['with-ids', 0.25],
+  ['in-transaction', 0.4],
+]
 /** What the app answers when it has rolled back as it was asked to. */
 const rolledBackStatus = 418
 
@@ -53,8 +60,7 @@ class Publishers {
   }
 
   async #publish(lane: number, random: Random): Promise<void> {
-    const dice = random.next()
-    const how = dice < 0.05 ? 'rolled-back' : dice < 0.5 ? 'direct' : 'in-transaction'
+    const how = howOf(random.next())
     const keys = Array.from({ length: 1 + random.int(jobsPerRequestMax) }, () =>
       random.int(3) === 0 ? null : `lane-${lane}-${random.int(keysPerLane)}`,
     )
@@ -63,29 +69,50 @@ class Publishers {
     const fate = how === 'rolled-back' ? 'rolled-back' : 'unknown'
     const asked = keys.map((key, i): AskedJob => ({ n: first + i, key: key ?? undefined, fate }))
     this.jobs.push(...asked)
-    await this.#send({ numbers, keys, how })
-    if (how !== 'rolled-back') for (const job of asked) job.fate = 'published'
+    const request = { numbers, keys, how }
+    const isDone = await (how === 'plain' ? this.#sendOnce(request) : this.#send(request))
+    if (isDone && how !== 'rolled-back') for (const job of asked) job.fate = 'published'
   }
 
-  async #send(request: PublishRequest): Promise<void> {
+  async #sendOnce(request: PublishRequest): Promise<boolean> {
+    const said = await this.#ask(request).catch(() => undefined)
+    return said?.status === 200
+  }
+
+  async #send(request: PublishRequest): Promise<true> {
     const key = `publish-${this.#requests++}`
     const expected = request.how === 'rolled-back' ? rolledBackStatus : 200
     let last = ''
     const sent = waitUntil(
       async () => {
-        const answer = await fetch(`${this.#options.baseUrl}/publish`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': key },
-          body: JSON.stringify(request),
-          signal: AbortSignal.timeout(requestMsMax),
-        })
-        last = `${answer.status} ${await answer.text()}`
-        return answer.status === expected
+        const { status, text } = await this.#ask(request, { 'idempotency-key': key })
+        last = `${status} ${text}`
+        return status === expected
       },
       { what: `the answer to ${key}, ${request.how}`, timeoutMs: answerMsMax, intervalMs: 100 },
     )
     await sent.catch((error: unknown) => {
       throw new Error(`the last answer was ${last}`, { cause: error })
     })
+    return true
   }
+
+  async #ask(request: PublishRequest, headers: Record<string, string> = {}): Promise<{ status: number; text: string }> {
+    const answer = await fetch(`${this.#options.baseUrl}/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(request),
+      signal: AbortSignal.timeout(requestMsMax),
+    })
+    return { status: answer.status, text: await answer.text() }
+  }
+}
+
+function howOf(dice: number): How {
+  let upTo = 0
+  for (const [how, part] of parts) {
+    upTo += part
+    if (dice < upTo) return how
+  }
+  return 'plain'
 }

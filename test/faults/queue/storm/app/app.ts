@@ -7,13 +7,15 @@ import { defineApp } from '../../../../../src/index.ts'
 import { RunLog } from '../../history/run.ts'
 import { ownerOf, sumsOf, type Tables, takeEffect } from './effects.ts'
 
+/** with-ids: each with one for deduplication. plain: without. rolled-back: in a transaction that is not committed. */
+export type How = 'in-transaction' | 'with-ids' | 'plain' | 'rolled-back'
+
 export interface PublishRequest {
   /** The numbers of the jobs, in the order of publishing. */
   numbers: number[]
   /** Which key each of them has; null: none. */
   keys: Array<string | null>
-  /** rolled-back: published in a transaction that is not committed. */
-  how: 'in-transaction' | 'direct' | 'rolled-back'
+  how: How
 }
 
 type Work = { n: number }
@@ -34,7 +36,11 @@ export default defineApp<Tables>({
         const key = keys[i] ?? null
         return { payload: { n }, ...(key !== null && { key }) }
       })
-      if (how === 'direct') {
+      if (how === 'plain') {
+        await queue.publishMany('work', jobs)
+        return { published: numbers.length }
+      }
+      if (how === 'with-ids') {
         // Whoever does not hear of it sends it again; the ids make one job of that.
         const withIds = jobs.map((job) => ({ ...job, deduplicationId: `job-${job.payload.n}`, deduplicationWindowMs }))
         await queue.publishMany('work', withIds)

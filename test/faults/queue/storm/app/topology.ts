@@ -1,5 +1,9 @@
-// A primary with two replicas, so that it can be replaced, and workers of their own, so that they can be killed.
+// Everything that can be killed: a database that has replicas, three brokers, and workers of their own, as many as the test says.
+// On rung 4 jobs lie in the database alone.
 
 import { defineTopology } from '../../../../../src/index.ts'
 
-export default defineTopology({ rung: 4, worker: { count: Number(process.env['TENFOLD_FAULT_WORKERS'] ?? 4) } })
+const rung = Number(process.env['TENFOLD_FAULT_RUNG'] ?? 9)
+const count = Number(process.env['TENFOLD_FAULT_WORKERS'] ?? 4)
+
+export default defineTopology({ rung, web: { count: 2, max: 2 }, worker: { count, max: count } })
