@@ -4,8 +4,11 @@ export const streamLimits = {
   /** For everything that is asked of the server. */
   callMsMax: 3000,
   publishMsMax: 5000,
-  /** What the copy of one stream takes of the server's disk; the oldest go first, and are read from PostgreSQL then. */
+  /** What the copy of one stream may take of the server's disk, at first and at most; then the oldest go, and are read from PostgreSQL. */
+  bytesMin: 16 * 1024 ** 2,
   bytesMax: 1024 ** 3,
+  /** Of entries, that one process carries to a copy between two looks at its size. */
+  bytesBetweenLooks: 2 * 1024 ** 2,
   /** In which what the relay sends twice is dropped by the server. */
   duplicateMs: 120_000,
   leaseMs: 15_000,

@@ -3,6 +3,7 @@
 // The relay of a stream is a group of it like any other: one process at a time per lane, in order, its place kept, the next
 // one goes on where it ended. What it sends twice the server drops by its id, or the readers by its position.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { JetStreamClient } from '@nats-io/jetstream'
 import type { BaseLogger } from 'pino'
 import { systemClock } from '../../../../../base/clock.ts'
@@ -10,6 +11,7 @@ import { systemRandom } from '../../../../../base/random.ts'
 import type { Entry, EntryHandler, StreamEngine } from '../../../streams/contract.ts'
 import { GroupReader } from '../../../streams/group-reader.ts'
 import type { JetStreamApi } from './api.ts'
+import { copyBytes } from './copy-size.ts'
 import { writeMessage } from './message.ts'
 import type { StreamNames } from './names.ts'
 import { streamLimits } from './options.ts'
@@ -32,6 +34,8 @@ export class Relay {
   readonly #readers = new Map<string, GroupReader>()
   /** Streams that are there on the server, by the connection that made sure of it. */
   readonly #made = new Map<string, Promise<void>>()
+  /** Bytes that went there since its size was looked at. */
+  readonly #carried = new Map<string, number>()
   #watch: { close(): Promise<void> } | undefined
 
   constructor(options: RelayOptions) {
@@ -76,13 +80,15 @@ export class Relay {
     const client = this.#jetstream()
     const subject = names.subjectOf(stream, lane)
     let before = after
+    let bytes = 0
     const sent = entries.map((entry) => {
       const { headers, body } = writeMessage(link.headers(), { after: before, entry })
       before = entry.position
+      bytes += body.length
       return client.publish(subject, body, { headers, msgID: entry.position, timeout: streamLimits.publishMsMax })
     })
     const failed = (await Promise.allSettled(sent)).find((result) => result.status === 'rejected')
-    if (!failed) return
+    if (!failed) return this.#fit(stream, bytes)
     this.#made.delete(stream)
     throw failed.reason
   }
@@ -98,31 +104,51 @@ export class Relay {
     const { link, api, names, source, replicas, keepMsOf } = this.#options
     const { streams } = link.manager
     const { RetentionPolicy, StorageType, DiscardPolicy } = api
+    const name = names.streamOf(stream)
     const keepMs = await keepMsOf(stream)
-    const config = {
-      name: names.streamOf(stream),
+    const terms = {
+      num_replicas: replicas,
+      max_age: keepMs * 1_000_000,
+      duplicate_window: Math.min(streamLimits.duplicateMs, keepMs) * 1_000_000,
+    }
+    const found = await streams.info(name).catch((error: unknown) => {
+      if (link.isNotThere(error)) return undefined
+      throw error
+    })
+    this.#carried.delete(stream)
+    if (found) {
+      const { num_replicas, max_age, duplicate_window } = found.config
+      if (!isDeepStrictEqual(terms, { num_replicas, max_age, duplicate_window })) await streams.update(name, terms)
+      return
+    }
+    await streams.add({
+      ...terms,
+      name,
       subjects: [names.subjectsOf(stream)],
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       discard: DiscardPolicy.Old,
-      num_replicas: replicas,
-      max_age: keepMs * 1_000_000,
-      max_bytes: streamLimits.bytesMax,
-      duplicate_window: Math.min(streamLimits.duplicateMs, keepMs) * 1_000_000,
+      max_bytes: streamLimits.bytesMin,
       allow_direct: true,
-    }
-    const isNew = await streams.info(config.name).then(
-      () => false,
-      () => true,
-    )
-    try {
-      await streams.add(config)
-    } catch (error) {
-      // It is there, with another retention than is wanted now; or it cannot be.
-      await streams.update(config.name, config).catch(() => Promise.reject(error))
-    }
+    })
     // What a new copy begins behind is read where it is; to carry days of it over would keep the newest waiting.
-    if (isNew) await source.rewind({ stream, group: relayGroup }, 'now')
+    await source.rewind({ stream, group: relayGroup }, 'now')
+  }
+
+  /** Gives the copy the room that it needs, first of all when this process has not looked yet. */
+  async #fit(stream: string, bytes: number): Promise<void> {
+    const carried = (this.#carried.get(stream) ?? Number.POSITIVE_INFINITY) + bytes
+    this.#carried.set(stream, carried < streamLimits.bytesBetweenLooks ? carried : 0)
+    if (carried < streamLimits.bytesBetweenLooks) return
+    const { streams } = this.#options.link.manager
+    const name = this.#options.names.streamOf(stream)
+    try {
+      const { state, config } = await streams.info(name)
+      const max_bytes = copyBytes({ held: state.bytes, now: config.max_bytes })
+      if (max_bytes !== config.max_bytes) await streams.update(name, { max_bytes })
+    } catch {
+      // The server has no more, or is away: the copy stays as it is, and what it drops is read from PostgreSQL.
+    }
   }
 
   #jetstream(): JetStreamClient {

@@ -52,15 +52,12 @@ const open = (node: string) =>
     log,
   })
 
+const entryOf = (stream: string, payload: object) => ({
+  ...{ stream, body: JSON.stringify(payload), key: undefined, trace: undefined },
+})
+
 const append = (stream: string, from: number, count: number) =>
-  engine.append(
-    Array.from({ length: count }, (_, i) => ({
-      stream,
-      body: JSON.stringify({ n: from + i }),
-      key: undefined,
-      trace: undefined,
-    })),
-  )
+  engine.append(Array.from({ length: count }, (_, i) => entryOf(stream, { n: from + i })))
 
 const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
 
@@ -117,7 +114,8 @@ before(async () => {
     readFile(new URL(`../../postgres/migrations/${file}`, import.meta.url), 'utf8'),
   )
   database = await startTestDatabase({ sql: (await Promise.all(files)).join('\n') })
-  nats = await startTestNats()
+  // Room for many copies, and not for two of the size that one may come to have.
+  nats = await startTestNats({ storeBytesMax: 1.5 * 1024 ** 3 })
   const listen = { map: database.map, password: database.server.secrets.app, node: 'r/worker-1' }
   wakeUps = new WakeUps(() => database.db.shards(), listen)
   engine = await open('r/worker-1')
@@ -151,6 +149,29 @@ describe('streams over JetStream', () => {
       await waitUntil(() => seen.length >= 2 * count, { what: 'all entries again', timeoutMs })
       assert.deepEqual(seen, [...range(0, count), ...range(0, count)])
       assert.ok((fromPostgres.get(stream) ?? 0) - before < count, 'some came from the server')
+    })
+  })
+
+  it('a copy is given room as it fills, and one that was made large gives room back', async () => {
+    const stream = 'sized'
+    const name = `tenfold-stream-${stream}`
+    const mebibyte = 1024 ** 2
+    const seen: unknown[] = []
+    await withReader(stream, readInto(seen), async () => {
+      let count = await untilFollowed(stream, seen)
+      await manage(async ({ streams }) => {
+        const isOf = (mebibytes: number) => async () =>
+          (await streams.info(name)).config.max_bytes === mebibytes * mebibyte
+        assert.ok(await isOf(16)())
+        const text = 'x'.repeat(200 * 1024)
+        await streams.update(name, { max_bytes: 512 * mebibyte })
+        for (let n = 0; n < 12; n++) await engine.append([entryOf(stream, { n: count++, text })])
+        await waitUntil(isOf(16), { what: 'room given back', timeoutMs })
+        for (let n = 0; n < 50; n++) await engine.append([entryOf(stream, { n: count++, text })])
+        await waitUntil(isOf(32), { what: 'more room', timeoutMs })
+      })
+      await waitUntil(() => seen.length >= count, { what: 'all entries', timeoutMs })
+      assert.deepEqual(seen, range(0, count))
     })
   })
 
