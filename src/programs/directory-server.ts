@@ -20,7 +20,7 @@ export interface StartedServer {
   isAdopted: boolean
 }
 
-export interface StartOptions {
+interface StartOptions {
   files: ServerFiles
   listensAt: Listening
   owner: Unprivileged | undefined

@@ -10,7 +10,7 @@ import { rangeOf, wantedOf } from '../../plan/plan-scale.ts'
 import type { Topology } from '../../topology/schema.ts'
 import type { Scaling } from '../executor.ts'
 import type { System } from '../system.ts'
-import type { RoleScaling } from './role-scaling.ts'
+import { type RoleScaling, whyOf } from './role-scaling.ts'
 
 /** Processes that did not start are not tried again at once, and each time later. */
 const retry = { baseMs: 2000, capMs: 60_000 }
@@ -58,10 +58,11 @@ export class Scaler extends Lifecycle {
   /** Null where the topology has a fixed number. */
   status(): ScaleStatus | null {
     const { map } = this.#system.keeper
-    const { role, utilisation = null } = this.#scaling
+    const { role, demand } = this.#scaling
     const { least, most } = rangeOf(map.topology, role)
     if (least === most) return null
-    return { wanted: wantedOf(map, map.topology, role), least, most, utilisation, trouble: this.#trouble }
+    const wanted = wantedOf(map, map.topology, role)
+    return { wanted, least, most, utilisation: demand?.utilisation ?? null, trouble: this.#trouble }
   }
 
   protected async open(): Promise<void> {
@@ -109,7 +110,7 @@ export class Scaler extends Lifecycle {
     const { role } = this.#scaling
     if (this.#executor.progress !== null) {
       // Many drain for long, one after the other: a load that comes meanwhile, of whichever role, is not kept waiting for all.
-      const wished = Math.min(this.#scaling.demanded ?? 0, rangeOf(map.topology, role).most)
+      const wished = Math.min(this.#scaling.demand?.processes ?? 0, rangeOf(map.topology, role).most)
       const isShort = wished > wantedOf(map, map.topology, role)
       if (this.#executor.scaling !== undefined && isShort && atMs >= this.#retryAtMs) this.#executor.endScaling()
       return this.#trouble
@@ -122,7 +123,7 @@ export class Scaler extends Lifecycle {
     // Also when the number stays: a process may be missing that did not start.
     this.#hasBegun = this.#executor.scale(role, next)
     if (this.#hasBegun && next !== number)
-      events.emit('info', `${role} processes: ${number} to ${next}, ${this.#scaling.why()}`)
+      events.emit('info', `${role} processes: ${number} to ${next}, ${whyOf(this.#scaling)}`)
     return failure
   }
 

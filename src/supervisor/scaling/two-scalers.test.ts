@@ -27,8 +27,8 @@ async function endings(t: TestContext, wanted: number, demanded: number): Promis
     endScaling: () => void ended++,
   }
   const workers: RoleScaling = {
-    ...{ role: 'worker', demanded, utilisation: 1 },
-    ...{ why: () => 'jobs wait', next: (number) => number },
+    ...{ role: 'worker', demand: { processes: demanded, utilisation: 1 }, complaint: 'jobs wait' },
+    next: (number) => number,
     async look() {
       looks++
       return { atMs: looks, takeIn() {} }

@@ -12,16 +12,11 @@ export function openWebScaling(home: Home): RoleScaling {
   const scaling = new WebScaling()
   return {
     role: 'web',
-    get demanded() {
-      return scaling.demand?.processes
+    get demand() {
+      return scaling.demand
     },
-    get utilisation() {
-      return scaling.demand?.utilisation
-    },
-    why() {
-      const { utilisation, because } = scaling.demand ?? {}
-      const busy = utilisation === undefined ? 'not known to be busy' : `${Math.round(utilisation * 100)}% busy`
-      return because === 'latency' ? `too slow, and ${busy}` : busy
+    get complaint() {
+      return scaling.demand?.because === 'latency' ? 'too slow' : undefined
     },
     async look(map) {
       const look = await lookAtWebs(home, map, () => systemClock.monotonic())

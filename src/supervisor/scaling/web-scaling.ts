@@ -3,14 +3,11 @@
 
 import type { ProcessUse } from '../../processes/process-use.ts'
 import { Busyness } from './busyness.ts'
+import { Cast, type CastMember } from './cast.ts'
 import { firstState, nextNumber, remember, type ScaleRules, type ScaleState } from './next-number.ts'
 import { type WebDemand, webDemand } from './web-demand.ts'
 
-export interface SeenWeb {
-  id: string
-  /** Null while it has no process. */
-  pid: number | null
-  isReady: boolean
+export interface SeenWeb extends CastMember {
   /** Undefined when it does not answer. */
   use: ProcessUse | undefined
 }
@@ -33,10 +30,9 @@ const latencyWindowMs = 10_000
 
 export class WebScaling {
   readonly #busyness = new Busyness()
+  readonly #cast = new Cast()
   #state: ScaleState | undefined
   #demand: WebDemand | undefined
-  #cast = ''
-  #castSinceMs = 0
 
   get demand(): WebDemand | undefined {
     return this.#demand
@@ -51,7 +47,8 @@ export class WebScaling {
     const busy = webs.map(({ id, pid, isReady }) =>
       isReady && pid !== null ? this.#busyness.of(id, pid, atMs, windowMs) : undefined,
     )
-    const isSettled = this.#isSettled(webs, atMs)
+    this.#cast.see(webs, atMs)
+    const isSettled = this.#cast.hasStoodFor(latencyWindowMs, atMs)
     this.#demand = webDemand({ busy, p99Ms, isSettled }, rules)
     this.#state = remember(this.#state ?? firstState(webs.length, atMs), this.#demand.processes, atMs, rules)
   }
@@ -60,12 +57,5 @@ export class WebScaling {
   next(number: number, atMs: number, rules: WebRules): number {
     this.#state = nextNumber({ ...(this.#state ?? firstState(number, atMs)), number }, atMs, rules)
     return this.#state.number
-  }
-
-  #isSettled(webs: readonly SeenWeb[], atMs: number): boolean {
-    const cast = webs.map(({ id, pid, isReady }) => `${id} ${pid} ${isReady}`).join()
-    if (cast !== this.#cast) this.#castSinceMs = atMs
-    this.#cast = cast
-    return atMs - this.#castSinceMs >= latencyWindowMs
   }
 }

@@ -10,6 +10,7 @@ import type { MapNode, SystemMap } from '../../map/map.ts'
 import { DoorServer } from '../../processes/door/server.ts'
 import { durationBounds } from '../../processes/queue/report.ts'
 import { resolveTopology } from '../../topology/topology.ts'
+import { whyOf } from './role-scaling.ts'
 import { openWorkerScaling } from './worker-role.ts'
 
 const topology = resolveTopology({ rung: 1, worker: { count: 1, max: 8, scale: { ageMsMax: 1000, windowMs: 1000 } } })
@@ -48,10 +49,12 @@ test('workers grow by the age that one of them counted; one that starts is one o
     node('us-east/web-1', { role: 'web' }),
   ])
   const scaling = openWorkerScaling(home)
-  assert.deepEqual([scaling.demanded, scaling.utilisation], [undefined, undefined])
+  const { demand: unknown } = scaling
+  assert.equal(unknown, undefined)
+  assert.equal(whyOf(scaling), 'not known to be busy')
   let atMs = 0
-  for (let startMs = performance.now(); scaling.demanded === undefined || scaling.demanded === 3; ) {
-    assert.ok(performance.now() - startMs < 30_000, `${scaling.demanded} workers are asked for`)
+  for (let startMs = performance.now(); scaling.demand === undefined || scaling.demand.processes === 3; ) {
+    assert.ok(performance.now() - startMs < 30_000, `${scaling.demand?.processes} workers are asked for`)
     const look = await scaling.look(map)
     const passedMs = look.atMs - (atMs || look.atMs)
     atMs = look.atMs
@@ -63,12 +66,12 @@ test('workers grow by the age that one of them counted; one that starts is one o
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   assert.equal(
-    scaling.demanded,
+    scaling.demand?.processes,
     6,
     'twice as many as there are, with the one that starts and without the one that drains',
   )
-  assert.ok(Number(scaling.utilisation) > 0.9)
-  assert.match(scaling.why(), /^jobs of slow wait for too long, and \d+% busy$/)
+  assert.ok(Number(scaling.demand?.utilisation) > 0.9)
+  assert.match(whyOf(scaling), /^jobs of slow wait for too long, and \d+% busy$/)
   assert.deepEqual(new Set(counted), new Set(['us-east/worker-1']))
   assert.equal(scaling.next(3, atMs, topology), 6)
 })

@@ -21,16 +21,12 @@ export function openWorkerScaling(home: Home): RoleScaling {
   let counted: { atMs: number; depth: WorkerLook['depth'] } | undefined
   return {
     role: 'worker',
-    get demanded() {
-      return scaling.demand?.processes
+    get demand() {
+      return scaling.demand
     },
-    get utilisation() {
-      return scaling.demand?.utilisation
-    },
-    why() {
-      const { utilisation, because, queue } = scaling.demand ?? {}
-      const busy = utilisation === undefined ? 'not known to be busy' : `${Math.round(utilisation * 100)}% busy`
-      return because === 'age' ? `jobs of ${queue} wait for too long, and ${busy}` : busy
+    get complaint() {
+      const { because, queue } = scaling.demand ?? {}
+      return because === 'age' ? `jobs of ${queue} wait for too long` : undefined
     },
     async look(map) {
       const atMs = systemClock.monotonic()

@@ -4,16 +4,13 @@
 import type { QueueUse } from '../../processes/queue/report.ts'
 import type { QueueDepth } from '../../tiers/queue/contract.ts'
 import { Busyness } from './busyness.ts'
+import { Cast, type CastMember } from './cast.ts'
 import { firstState, nextNumber, remember, type ScaleRules, type ScaleState } from './next-number.ts'
 import { type QueueLoad, type WorkerDemand, workerDemand } from './worker-demand.ts'
 
 export type SeenUse = Pick<QueueUse, 'queue' | 'done' | 'failed' | 'busyMs' | 'passedMs'>
 
-export interface SeenWorker {
-  id: string
-  /** Null while it has no process. */
-  pid: number | null
-  isReady: boolean
+export interface SeenWorker extends CastMember {
   /** Undefined when it does not answer. */
   queues: readonly SeenUse[] | undefined
 }
@@ -43,11 +40,10 @@ interface Past {
 
 export class WorkerScaling {
   readonly #busyness = new Busyness()
+  readonly #cast = new Cast()
   #past: Past[] = []
   #state: ScaleState | undefined
   #demand: WorkerDemand | undefined
-  #cast = ''
-  #castSinceMs = 0
 
   get demand(): WorkerDemand | undefined {
     return this.#demand
@@ -61,7 +57,9 @@ export class WorkerScaling {
     const queues = [...names].map((queue) =>
       this.#loadOf(queue, look, depth.find((each) => each.queue === queue)?.waiting ?? 0, rules.windowMs),
     )
-    this.#demand = workerDemand({ present: workers.length, queues, isSettled: this.#isSettled(look, rules) }, rules)
+    this.#cast.see(workers, atMs)
+    const isSettled = this.#cast.hasStoodFor(rules.windowMs, atMs)
+    this.#demand = workerDemand({ present: workers.length, queues, isSettled }, rules)
     this.#state = remember(this.#state ?? firstState(workers.length, atMs), this.#demand.processes, atMs, rules)
   }
 
@@ -111,13 +109,6 @@ export class WorkerScaling {
         isReady && pid !== null ? this.#busyness.of(handsOf(id, queue), pid, atMs, windowMs) : undefined,
       ),
     }
-  }
-
-  #isSettled({ atMs, workers }: WorkerLook, { windowMs }: WorkerRules): boolean {
-    const cast = workers.map(({ id, pid, isReady }) => `${id} ${pid} ${isReady}`).join()
-    if (cast !== this.#cast) this.#castSinceMs = atMs
-    this.#cast = cast
-    return atMs - this.#castSinceMs >= windowMs
   }
 }
 
