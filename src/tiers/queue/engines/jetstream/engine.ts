@@ -10,13 +10,13 @@ import { Acknowledgements, words } from './acknowledgements.ts'
 import type { Delivery } from './deliveries.ts'
 import { depthOf } from './depth.ts'
 import { isReply } from './inbox.ts'
-import { jobIdOf, MessageNames, nameAnew } from './job-id.ts'
+import { jobIdOf, MessageNames } from './job-id.ts'
 import { byPlace, KeyedJobs } from './keyed-jobs.ts'
 import { Lanes, slackMs } from './lanes.ts'
 import { type Lease, Leases } from './leases.ts'
 import { Lines } from './lines.ts'
 import { NatsLink } from './link.ts'
-import { type Found, Lookup } from './lookup.ts'
+import { Lookup } from './lookup.ts'
 import { Mender } from './mender.ts'
 import { type Past, readMessage, writeHeaders } from './message.ts'
 import { laneFor, Names } from './names.ts'
@@ -133,6 +133,8 @@ export class JetStreamQueue implements QueueEngine {
     if (deliveries.length < max && this.#hints.size > 0 && this.#link.isUp) line.stand()
     return taken
   }
+
+  placeOf: QueueEngine['placeOf'] = (job) => (isReply(job.home) ? 'nats' : this.#options.postgres.placeOf(job))
 
   async renew(jobs: readonly TakenJob[], leaseMs: number): ReturnType<QueueEngine['renew']> {
     const { inPostgres, onServers } = byPlace(jobs)
@@ -277,9 +279,9 @@ export class JetStreamQueue implements QueueEngine {
   #newRelay(): Relay {
     const { postgres, shards, log } = this.#options
     const mender = new Mender({
-      lookup: this.#lookup,
+      ...{ lookup: this.#lookup, notes: this.#notes, log },
       laneStates: () => this.#lanes.states(),
-      publishAnew: (found) => this.#publishAnew(found),
+      publish: (...job) => this.#publishes.publish([this.#outgoing(...job)]),
     })
     return new Relay({
       ...{ postgres, shards, log, limits: this.#limits, isUp: () => this.#link.isUp },
@@ -288,16 +290,6 @@ export class JetStreamQueue implements QueueEngine {
       sweep: () => this.#notes.sweep(),
       publish: (jobs) => this.#publishes.settle(jobs.map(({ job, past }) => this.#outgoing(job, past.id, past))),
     })
-  }
-
-  async #publishAnew({ lane, id, sequence, written }: Found): Promise<void> {
-    const { payload, priority, trace, publishedAt, uniqueAt, attempts } = written
-    const note = (await this.#notes.read([id]))?.get(id)
-    const past = { id, publishedAt, uniqueAt, attempts: attempts + (note ? note.deliveries - note.refunds : 0) }
-    const job = { queue: lane.queue, body: JSON.stringify(payload), options: { priority }, trace }
-    this.#options.log.warn({ queue: lane.queue, job: id }, 'a job that its consumer had forgotten is published anew')
-    await this.#publishes.publish([this.#outgoing(job, nameAnew(id, sequence), past)])
-    await this.#notes.drop([id])
   }
 
   #outgoing(job: NewJob, name: string, past?: Past): Outgoing {

@@ -1,52 +1,109 @@
 // A job that its consumer has gone past and forgot is published anew, under its id; one that is leased, or waits, is left alone.
+//
+// A server of its own forgets nothing, but for one thing: what was handed out as often as a consumer may stays in the stream and is
+// handed out no more. It looks as after the fault of a cluster: before the place that was reached, and nobody's.
 
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { Found, Lookup } from './lookup.ts'
-import { type LaneState, Mender } from './mender.ts'
+import { waitUntil } from '../../../../base/limits.ts'
+import { startTestNats } from '../../../../programs/nats/testing.ts'
+import { startTestDatabase } from '../../../database/testing.ts'
+import type { TakenJob } from '../../contract.ts'
+import { Lanes } from './lanes.ts'
+import { NatsLink } from './link.ts'
+import { Lookup } from './lookup.ts'
+import { Mender } from './mender.ts'
+import { writeHeaders } from './message.ts'
+import { consumerOf, laneFor, Names } from './names.ts'
+import { Notes } from './notes.ts'
+import { jetStreamLimits } from './options.ts'
+import { Publishes } from './publishes.ts'
+import { openTestQueue, queueSql } from './testing.ts'
 
-const lane = { queue: 'q', name: '0' }
+const prefix = 'mended'
+const name = 'q'
+const timeoutMs = 30_000
 
-/** What a server holds that forgot `messages`, as far as the mender asks it. */
-function forgetful(messages: number[], state: Partial<LaneState>) {
-  const anew: number[] = []
-  const at = (sequence: number) => ({ lane, sequence, id: String(sequence) }) as Found
-  const lookup = {
-    next: async (_lane: unknown, from: number) => messages.filter((n) => n >= from).map(at)[0],
-    delete: async ({ sequence }: { sequence: number }) => {
-      messages.splice(messages.indexOf(sequence), 1)
-      return true
-    },
-  } as unknown as Lookup
+it('publishes anew what stands before the place that was reached and is nobody’s, when it was found twice', async (t) => {
+  await using server = await startTestNats()
+  const database = await startTestDatabase({ sql: await queueSql() })
+  t.after(() => database.stop())
+  await using worker = await openTestQueue([server], database, { prefix })
+  const { queue } = worker
+  const publish = async (...numbers: number[]) => {
+    const jobs = numbers.map((n) => ({
+      queue: name,
+      body: JSON.stringify({ n }),
+      options: { priority: 2 },
+      trace: `t${n}`,
+    }))
+    return (await queue.publish(jobs)).map(({ id }) => id)
+  }
+  const take = () => queue.take({ queue: name, max: 10, leaseMs: 60_000, holder: 'h' })
+  const takeThose = async (count: number) => {
+    const taken: TakenJob[] = []
+    const find = async () => taken.push(...(await take())) >= count
+    await waitUntil(find, { what: `${count} jobs`, timeoutMs })
+    return taken
+  }
+
+  const log = { warn() {} }
+  const credentials = { username: 'app', password: server.secrets.app }
+  const link = await NatsLink.open({ servers: [server], ...credentials, limits: jetStreamLimits, log })
+  t.after(() => link.close())
+  const names = new Names(prefix)
+  const lanes = new Lanes(link, names, { replicas: 1, limits: jetStreamLimits })
+  t.after(() => lanes.close())
+  const publishes = new Publishes(link, lanes, names, jetStreamLimits, 'p')
+  t.after(() => publishes.close())
+  link.listen({ onMessage: (message) => publishes.onMessage(message) })
   let now = 0
   const mender = new Mender({
-    lookup,
     now: () => now,
-    laneStates: async () => [{ lane, leased: 0, waiting: 1, reached: 7, messages: messages.length, ...state }],
-    publishAnew: async ({ sequence }) => void anew.push(sequence),
-  })
-  return {
-    anew,
-    lookAt(ms: number) {
-      now = ms
-      return mender.look()
+    lookup: new Lookup(link, names),
+    notes: new Notes(() => database.db.shards(), log),
+    log,
+    laneStates: () => lanes.states(),
+    publish: async (job, messageName, past) => {
+      const headers = writeHeaders(link.headers(), messageName, job, past)
+      await publishes.publish([{ lane: laneFor(job.queue, job.options.priority), headers, body: job.body }])
     },
+  })
+  const lookAt = (ms: number) => {
+    now = ms
+    return mender.look()
   }
-}
 
-it('publishes anew what stands before the place that was reached, when it was found twice', async () => {
-  const server = forgetful([3, 7, 9], {})
-  assert.equal(await server.lookAt(0), 0)
-  assert.equal(await server.lookAt(1000), 0)
-  assert.equal(await server.lookAt(10_000), 2)
-  assert.deepEqual(server.anew, [3, 7])
-  assert.equal(await server.lookAt(20_000), 0)
-})
-
-it('leaves a lane alone of which something is leased, and one whose messages all wait', async () => {
-  for (const state of [{ leased: 1 }, { waiting: 3 }]) {
-    const server = forgetful([3, 7, 9], state)
-    await server.lookAt(0)
-    assert.equal(await server.lookAt(10_000), 0)
+  const forgotten = await publish(0, 1)
+  assert.deepEqual([await lookAt(0), await lookAt(10_000)], [0, 0], 'they wait')
+  const consumer = consumerOf(laneFor(name, 2))
+  const handOutOnce = (max_deliver: number) => link.manager.consumers.update(names.stream, consumer, { max_deliver })
+  await handOutOnce(1)
+  for (const job of await takeThose(2)) await queue.retry(job, 0, 'once')
+  const isForgotten = async () => {
+    assert.deepEqual(await take(), [])
+    const { num_ack_pending, num_pending } = await link.manager.consumers.info(names.stream, consumer)
+    return num_ack_pending + num_pending === 0
   }
+  await waitUntil(isForgotten, { what: 'a consumer that forgot them', timeoutMs })
+  await handOutOnce(-1)
+
+  const [third] = await publish(2)
+  const leased = await takeThose(1)
+  assert.equal(leased[0]?.id, third)
+  assert.deepEqual([await lookAt(20_000), await lookAt(30_000)], [0, 0], 'something of the lane is leased')
+  await queue.done(leased)
+  assert.deepEqual([await lookAt(40_000), await lookAt(41_000)], [0, 0], 'just found')
+  assert.equal(await lookAt(50_000), 2)
+  const mended = await takeThose(2)
+  assert.deepEqual(
+    mended.map(({ id, payload, priority, trace, attempt }) => [id, payload['n'], priority, trace, attempt]),
+    [
+      [forgotten[0], 0, 2, 't0', 2],
+      [forgotten[1], 1, 2, 't1', 2],
+    ],
+  )
+  await queue.done(mended)
+  assert.deepEqual([await lookAt(60_000), await lookAt(70_000)], [0, 0])
+  assert.equal((await link.manager.streams.info(names.stream)).state.messages, 0)
 })

@@ -5,8 +5,13 @@
 // message stands before the place that its consumer has reached while that has nothing handed out at all. It may also be one
 // that was acknowledged this moment; so it has to be found twice, with some time in between.
 
+import type { BaseLogger } from 'pino'
+import type { NewJob } from '../../contract.ts'
+import { nameAnew } from './job-id.ts'
 import type { Found, Lookup } from './lookup.ts'
+import type { Past } from './message.ts'
 import type { Lane } from './names.ts'
+import type { Notes } from './notes.ts'
 
 const sureMs = 5000
 const foundMax = 1000
@@ -26,10 +31,12 @@ export interface MenderOptions {
   /** Monotonic, in ms. */
   now?(): number
   lookup: Lookup
+  notes: Notes
+  log: Pick<BaseLogger, 'warn'>
   /** @throws unavailable */
   laneStates(): Promise<LaneState[]>
-  /** Resolves when it is durable at the end of its lane, under a name that is the same whoever does it. */
-  publishAnew(found: Found): Promise<void>
+  /** Resolves when it is durable at the end of its lane, under this name. */
+  publish(job: NewJob, name: string, past: Past): Promise<unknown>
 }
 
 export class Mender {
@@ -43,7 +50,7 @@ export class Mender {
 
   /** Answers how many were published anew. @throws unavailable */
   async look(): Promise<number> {
-    const { lookup, laneStates, publishAnew } = this.#options
+    const { lookup, laneStates } = this.#options
     const suspects = new Map<number, number>()
     const now = this.#options.now?.() ?? performance.now()
     let mended = 0
@@ -57,7 +64,7 @@ export class Mender {
         const since = this.#suspects.get(found.sequence) ?? now
         if (now - since < sureMs) suspects.set(found.sequence, since)
         else {
-          await publishAnew(found)
+          await this.#publishAnew(found)
           await lookup.delete(found)
           mended++
         }
@@ -65,5 +72,15 @@ export class Mender {
     }
     this.#suspects = suspects
     return mended
+  }
+  /** Whoever else does it at the same time uses the same name, which the server takes once. */
+  async #publishAnew({ lane: { queue }, id, sequence, written }: Found): Promise<void> {
+    const { notes, log, publish } = this.#options
+    const { payload, priority, trace, publishedAt, uniqueAt, attempts } = written
+    const note = (await notes.read([id]))?.get(id)
+    const past = { id, publishedAt, uniqueAt, attempts: attempts + (note ? note.deliveries - note.refunds : 0) }
+    log.warn({ queue, job: id }, 'a job that its consumer had forgotten is published anew')
+    await publish({ queue, body: JSON.stringify(payload), options: { priority }, trace }, nameAnew(id, sequence), past)
+    await notes.drop([id])
   }
 }
