@@ -274,6 +274,11 @@ export interface QueueEngine {
   publishIn(tx: QueryExecutorProvider, jobs: readonly NewJob[]): Promise<Published[]>
   /** Up to `max` jobs, each leased to `holder`, in the order in which they should be handled; empty when there are none. */
   take(request: TakeRequest): Promise<TakenJob[]>
+  /**
+   * Names the server or shard that has the job. Ends and renewals of one place succeed or fail together; the tier asks for those of
+   * each place apart, so that one that is away or slow holds nobody up but its own jobs.
+   */
+  placeOf(job: TakenJob): string
   /** Answers those whose lease was not ours any more, or that were canceled. */
   renew(jobs: readonly TakenJob[], leaseMs: number): Promise<Array<{ job: TakenJob; why: 'lost' | 'canceled' }>>
   /** Forgets the jobs. Resolves too when a lease was lost; that job may then run again. */

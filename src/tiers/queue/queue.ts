@@ -61,12 +61,10 @@ export class QueueTier {
       holder = 'nobody',
     } = options
     this.#engine = engine
-    // Apart: an engine may have the two in different places, and one that is slow is not to hold up the other.
     const outcomes = new OutcomeBatch(engine)
-    const keyedOutcomes = new OutcomeBatch(engine)
     this.#context = {
       engine,
-      done: (job) => (job.key === undefined ? outcomes : keyedOutcomes).done(job),
+      done: (job) => outcomes.done(job),
       ledger,
       quarantine: forkQuarantine && new Quarantine({ fork: forkQuarantine, log, clock, random }),
       ...{ log, clock, random, holder },

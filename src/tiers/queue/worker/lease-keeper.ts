@@ -24,8 +24,8 @@ const endingMsMax = 5000
 export class LeaseKeeper {
   readonly #context: WorkerContext
   readonly #progress: ProgressNotes
-  /** Those whose leases of jobs with a key are being renewed, and of those without. */
-  readonly #renewing = { keyed: new Set<QueueWorker>(), unkeyed: new Set<QueueWorker>() }
+  /** `<queue>/<place>` of the leases that are being renewed. */
+  readonly #renewing = new Set<string>()
   #workers: readonly QueueWorker[] = []
   #stopping = new AbortController()
   #loop: Promise<void> | undefined
@@ -65,19 +65,20 @@ export class LeaseKeeper {
 
   #look(worker: QueueWorker): void {
     const now = this.#context.clock.monotonic()
-    const due: { keyed: HeldJob[]; unkeyed: HeldJob[] } = { keyed: [], unkeyed: [] }
+    const due: HeldJob[] = []
     const { leaseMs } = worker.terms
     for (const job of worker.held()) {
       if (job.isSettled) continue
       if (job.unwritten) this.#progress.note(job)
       this.#mindTime(worker, job, now)
-      if (job.leaseEndsAt - now < (leaseMs * 2) / 3 && job.abortedWhy !== 'lost')
-        due[job.key === undefined ? 'unkeyed' : 'keyed'].push(job)
+      if (job.leaseEndsAt - now < (leaseMs * 2) / 3 && job.abortedWhy !== 'lost') due.push(job)
     }
-    // Apart: an engine may have the two in different places, of which one is away.
-    for (const kind of ['keyed', 'unkeyed'] as const)
-      if (due[kind].length > 0 && !this.#renewing[kind].has(worker))
-        void this.#renew(worker, this.#newestOf(due[kind]), this.#renewing[kind])
+    // Of each place apart: one that is away keeps its own jobs waiting for an answer, and no others.
+    const byPlace = Map.groupBy(due, ({ taken }) => this.#context.engine.placeOf(taken))
+    for (const [place, jobs] of byPlace) {
+      const name = `${worker.queue}/${place}`
+      if (!this.#renewing.has(name)) void this.#renew(worker, this.#newestOf(jobs), name)
+    }
     void worker.keepSlots()
   }
 
@@ -108,11 +109,11 @@ export class LeaseKeeper {
     worker.end(job, { isFine: false, reason: job.signal.reason })
   }
 
-  async #renew(worker: QueueWorker, jobs: readonly HeldJob[], renewing: Set<QueueWorker>): Promise<void> {
+  async #renew(worker: QueueWorker, jobs: readonly HeldJob[], name: string): Promise<void> {
     const { engine, clock, log } = this.#context
     const { leaseMs } = worker.terms
     const askedAt = clock.monotonic()
-    renewing.add(worker)
+    this.#renewing.add(name)
     try {
       const gone = await engine.renew(
         jobs.map(({ taken }) => taken),
@@ -132,7 +133,7 @@ export class LeaseKeeper {
       const now = clock.monotonic()
       for (const job of jobs) if (now >= job.leaseEndsAt) this.#lose(job)
     } finally {
-      renewing.delete(worker)
+      this.#renewing.delete(name)
       worker.resume()
     }
   }

@@ -10,7 +10,7 @@ import { type DepthRow, sumByQueue } from './depth.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { timeOf } from './job-time.ts'
 import type { ListenPlace } from './listener.ts'
-import { type Home, homeOf, Rotation, SoundShards, shardFor } from './shards.ts'
+import { type Home, homeOf, Rotation, SoundShards, shardFor, shardIdOf } from './shards.ts'
 import * as statements from './statements.ts'
 import { WakeUps } from './wake-ups.ts'
 
@@ -122,6 +122,10 @@ class PostgresQueue implements QueueEngine {
     // Those of other shards are ours: forgotten here, they would wait for their leases' end and be suspects then.
     if (taken.length === 0 && failure) throw failure.error
     return taken
+  }
+
+  placeOf(job: TakenJob): string {
+    return shardIdOf(job)
   }
 
   async renew(jobs: readonly TakenJob[], leaseMs: number): ReturnType<QueueEngine['renew']> {

@@ -14,6 +14,7 @@ import type { JobLedger } from '../../ledger/contract.ts'
 import { PublishBatch } from '../../publish-batch.ts'
 import { QueueTier } from '../../queue.ts'
 import { jobOf, numbersOf } from '../../testing/suite.ts'
+import type { HeldJob } from '../../worker/held-job.ts'
 import { openPostgresQueue } from './engine.ts'
 import { sweep } from './housekeeping.ts'
 import { openJobLedger } from './ledger/ledger.ts'
@@ -76,6 +77,53 @@ it('a shard that is down takes no job away that another one gave, is left alone,
   await engine.publish([jobOf(queue, 8)])
   await until('its job', async () => numbersOf(await both.take({ queue, max: 1, leaseMs, holder })).includes(8))
   await both.close()
+})
+
+it('a shard that does not answer keeps the ends and the leases of its own jobs waiting, and no others', async (t) => {
+  const queue = newName()
+  const answer = Promise.withResolvers<never>()
+  answer.promise.catch(() => {})
+  let isAway = false
+  const renewals = { s1: 0, s2: 0 }
+  // One job of each, since both are the same server.
+  const shard = (id: 's1' | 's2'): ShardDatabase => ({
+    id,
+    query(text, values = [], options = {}) {
+      if (text.includes('renew_jobs')) renewals[id]++
+      if (id === 's2' && isAway) return answer.promise
+      return only().query(text, text.includes('take_jobs') ? values.with(1, 1) : values, options)
+    },
+  })
+  const both = openPostgresQueue(() => [shard('s1'), shard('s2')])
+  const tier = new QueueTier(both, { log: quiet, holder })
+  const begun: string[] = []
+  const end = new Map(['s1', 's2'].map((place) => [place, Promise.withResolvers<void>()]))
+  tier.queue.handle(queue, { leaseMs: 2000, concurrency: 2 }, async (job) => {
+    const place = both.placeOf((job as HeldJob).taken)
+    begun.push(place)
+    await end.get(place)?.promise
+  })
+  t.after(async () => {
+    for (const { resolve } of end.values()) resolve()
+    await tier.stopWorkers(timeoutMs)
+    await both.close()
+  })
+  const published = await engine.publish([0, 1].map((n) => jobOf(queue, n)))
+  tier.startWorkers()
+  await until('both', () => begun.length === 2)
+  assert.deepEqual(begun.toSorted(), ['s1', 's2'])
+  isAway = true
+  await until('a renewal that is not answered', () => renewals.s2 > 0)
+  const before = renewals.s1
+  await until('renewals beside it', () => renewals.s1 > before + 1)
+  for (const { resolve } of end.values()) resolve()
+  const left = async () => {
+    const states = await Promise.all(published.map(({ id }) => engine.job(queue, id)))
+    return states.filter((state) => state !== undefined).length
+  }
+  await until('the end of one', async () => (await left()) === 1)
+  isAway = false
+  answer.reject(down())
 })
 
 it('what one statement of a take gave stays taken when the next one fails', async () => {

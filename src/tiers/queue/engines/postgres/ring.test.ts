@@ -289,6 +289,7 @@ describe('the ring of tables', () => {
     const jobs = await take(queue)
     const calls: number[] = []
     const outcomes = new OutcomeBatch({
+      placeOf: (each) => engine.placeOf(each),
       done: (its) => {
         calls.push(its.length)
         return engine.done(its)

@@ -86,6 +86,10 @@ export function homeOf(job: TakenJob, all: readonly ShardDatabase[]): Home {
   }
 }
 
+export function shardIdOf({ home }: TakenJob): string {
+  return home.slice(0, home.indexOf('/'))
+}
+
 function sumOf(text: string): number {
   let sum = 0
   for (let i = 0; i < text.length; i++) sum = (Math.imul(sum, 31) + text.charCodeAt(i)) >>> 0
