@@ -32,7 +32,10 @@ export interface Delivery {
   sequence: number
   /** How often it was handed out, this time included. */
   count: number
-  /** Not later than the server began to count its lease, by our own clock. */
+  /**
+   * By our own clock, not later than the server began to count its lease. What a standing pull brought counts from when it came:
+   * later by its way here, which slackMs (lanes.ts) makes up for.
+   */
   since: number
 }
 
