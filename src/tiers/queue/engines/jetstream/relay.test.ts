@@ -11,6 +11,7 @@ import { jetStreamLimits } from './options.ts'
 import { Relay } from './relay.ts'
 import { openTestQueue, queueSql } from './testing.ts'
 
+const timeoutMs = 60_000
 let database: TestDatabase
 before(async () => {
   database = await startTestDatabase({ sql: await queueSql() })
@@ -39,11 +40,11 @@ test('a queue whose jobs no server takes keeps those of the others from nothing'
   relay.start()
   t.after(() => relay.stop())
   const relayed = () => published.includes('a') && published.includes('c')
-  await waitUntil(relayed, { what: 'the others', timeoutMs: 20_000 })
+  await waitUntil(relayed, { what: 'the others', timeoutMs })
   const left = async () => (await postgres.depth()).map(({ queue, waiting, leased }) => [queue, waiting + leased])
-  await waitUntil(async () => (await left()).length === 1, { what: 'what is left', timeoutMs: 20_000 })
+  await waitUntil(async () => (await left()).length === 1, { what: 'what is left', timeoutMs })
   assert.deepEqual(await left(), [['b.stuck', 1]])
-  await waitUntil(() => tries > 1, { what: 'another try', timeoutMs: 20_000 })
+  await waitUntil(() => tries > 1, { what: 'another try', timeoutMs })
   assert.ok(tries <= 2 + (performance.now() - startedAt) / jetStreamLimits.relayMs, `${tries} tries`)
 })
 
@@ -64,9 +65,9 @@ test('a job that the server does not take is the only one that stays, and the ot
     await queue.done(jobs)
     return seen.length >= bodies.length - 1
   }
-  await waitUntil(find, { what: 'the others', timeoutMs: 20_000 })
+  await waitUntil(find, { what: 'the others', timeoutMs })
   const state = () => postgres.job(name, published[40]?.id ?? '')
-  await waitUntil(async () => (await state())?.state === 'delayed', { what: 'it to be left alone', timeoutMs: 20_000 })
+  await waitUntil(async () => (await state())?.state === 'delayed', { what: 'it to be left alone', timeoutMs })
   const { attempt, failures } = (await state()) ?? {}
   assert.deepEqual([attempt, failures], [0, []])
   assert.deepEqual(

@@ -78,7 +78,7 @@ function settlingEngine(queue: JetStreamQueue, shards: () => readonly ShardDatab
     return found.flat().length > 0
   }
   const settled = (name: string) =>
-    waitUntil(async () => !(await isDue(name)), { what: `jobs of ${name} on the server`, timeoutMs: 10_000 })
+    waitUntil(async () => !(await isDue(name)), { what: `jobs of ${name} on the server`, timeoutMs: 30_000 })
   return new Proxy(queue, {
     get(target, name) {
       const value = Reflect.get(target, name, target)
