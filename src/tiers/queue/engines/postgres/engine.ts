@@ -10,7 +10,7 @@ import { type DepthRow, sumByQueue } from './depth.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { timeOf } from './job-time.ts'
 import type { ListenPlace } from './listener.ts'
-import { type Home, homeOf, Rotation, SoundShards, shardFor, shardIdOf } from './shards.ts'
+import { eachShard, type Home, homeOf, Rotation, SoundShards, shardFor, shardIdOf } from './shards.ts'
 import * as statements from './statements.ts'
 import { WakeUps } from './wake-ups.ts'
 
@@ -18,6 +18,8 @@ import { WakeUps } from './wake-ups.ts'
 export const postgresQueueMigrations = fileURLToPath(new URL('migrations', import.meta.url))
 
 const depthRowsMax = 100_000
+/** Of each rank of a queue, and of its delayed jobs: what processes hold lies in front of what waits. */
+const releaseRowsMax = 20_000
 /** Queues that this process has taken of, or heard of; more than that are forgotten, and begun anew. */
 const linesMax = 10_000
 const primary = { from: 'primary' } as const
@@ -170,14 +172,15 @@ class PostgresQueue implements QueueEngine {
 
   async release(holder: string): Promise<number> {
     let count = 0
-    for (const shard of this.#shards()) {
-      const rows = await shard.query<{ queue: string }>(statements.releaseStatement, [holder], primary)
+    await eachShard(this.#shards(), async (shard) => {
+      const values = [holder, releaseRowsMax]
+      const rows = await shard.query<{ queue: string }>(statements.releaseStatement, values, primary)
       count += rows.length
       for (const queue of new Set(rows.map((row) => row.queue))) {
         for (const { line } of this.#claimsOf(shard.id, queue)) line.rewind()
         for (const watcher of this.#watchers) watcher(queue)
       }
-    }
+    })
     return count
   }
 

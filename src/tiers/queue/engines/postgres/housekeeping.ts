@@ -3,6 +3,7 @@
 
 import type { ShardDatabase } from '../../../database/contract.ts'
 import { bucketAt, bucketCount } from './job-time.ts'
+import { eachShard } from './shards.ts'
 import { adoptStatement, clearStatement, forgetIdsStatement } from './statements.ts'
 
 const firstMs = 1000
@@ -46,18 +47,19 @@ export class Housekeeping {
 }
 
 /** Once over all shards. */
-export async function sweep(shards: readonly ShardDatabase[], now = Date.now()): Promise<void> {
-  for (const shard of shards) {
-    for (let round = 0; round < roundsMax; round++) {
-      const [row] = await shard.query<{ moved: number }>(adoptStatement, [rowsMax], primary)
-      if (!row || row.moved < rowsMax) break
-    }
-    for (let round = 0; round < roundsMax; round++) {
-      const forgotten = await shard.query(forgetIdsStatement, [rowsMax])
-      if (forgotten.length < rowsMax) break
-    }
-    const isNear = (nr: number) => [-bucketMs, 0, bucketMs].some((ms) => bucketAt(now + ms) === nr)
-    for (let nr = 0; nr < bucketCount; nr++)
-      if (!isNear(nr)) await shard.query(clearStatement, [nr, lookMsMax], primary)
+export function sweep(shards: readonly ShardDatabase[], now = Date.now()): Promise<void> {
+  return eachShard(shards, (shard) => sweepOne(shard, now))
+}
+
+async function sweepOne(shard: ShardDatabase, now: number): Promise<void> {
+  for (let round = 0; round < roundsMax; round++) {
+    const [row] = await shard.query<{ moved: number }>(adoptStatement, [rowsMax], primary)
+    if (!row || row.moved < rowsMax) break
   }
+  for (let round = 0; round < roundsMax; round++) {
+    const forgotten = await shard.query(forgetIdsStatement, [rowsMax])
+    if (forgotten.length < rowsMax) break
+  }
+  const isNear = (nr: number) => [-bucketMs, 0, bucketMs].some((ms) => bucketAt(now + ms) === nr)
+  for (let nr = 0; nr < bucketCount; nr++) if (!isNear(nr)) await shard.query(clearStatement, [nr, lookMsMax], primary)
 }

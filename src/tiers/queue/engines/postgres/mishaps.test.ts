@@ -126,6 +126,17 @@ it('a shard that does not answer keeps the ends and the leases of its own jobs w
   answer.reject(down())
 })
 
+it('what an earlier process held is free where a shard can be asked, though another one cannot', async () => {
+  const queue = newName()
+  const failing: ShardDatabase = { id: 's0', query: () => Promise.reject(down()) }
+  const both = openPostgresQueue(() => [failing, only()])
+  const [published] = await engine.publish([jobOf(queue, 0)])
+  assert.equal((await engine.take({ queue, max: 1, leaseMs, holder: 'r/killed' })).length, 1)
+  await assert.rejects(both.release('r/killed'), { code: 'unavailable' })
+  assert.equal((await engine.job(queue, published?.id as string))?.state, 'waiting')
+  await both.close()
+})
+
 it('what one statement of a take gave stays taken when the next one fails', async () => {
   const queue = newName()
   let failing = ''

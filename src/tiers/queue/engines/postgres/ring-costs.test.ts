@@ -89,6 +89,29 @@ it('counts jobs up to a limit beside those that are leased, says when it stopped
     assert.ok(oldestSeconds >= 990 && oldestSeconds < 1100, `${oldestSeconds}`)
 })
 
+it('frees what a process held at the front of each line, and of keys wherever they are', async () => {
+  const leased = "set lease_until = now() + interval '1 h', lease = 1, holder = 'r/worker-1'"
+  const ids = [...(await fill(6, 20)), ...(await fill(1, 20)), ...(await fill(2, 20, { rank: 3 }))]
+  const [first, keyed, far, ranked] = [ids[0], ids[35], ids[39], ids[40]]
+  await owner.query(`update tenfold.queue_jobs ${leased} where id = any($1)`, [[first, keyed, far, ranked]])
+  await owner.query(`update tenfold.queue_jobs set key = 'k' where id = $1`, [keyed])
+  await owner.query(`insert into tenfold.job_keys values ('mail', 'k', $1, now() + interval '1 h')`, [keyed])
+  const later = await fill(4, 3)
+  await owner.query(`update tenfold.queue_jobs set run_at = now() - interval '1 s' where id = any($1)`, [later])
+  await owner.query(`update tenfold.queue_jobs ${leased} where id = $1`, [later[0]])
+  const held = async () => {
+    const { rows } = await owner.query('select id from tenfold.queue_jobs where lease_until > now()')
+    return rows.map(({ id }) => id)
+  }
+  const release = async (holder: string, rowsMax: number) =>
+    (await owner.query('select queue from tenfold.release_jobs($1, $2)', [holder, rowsMax])).rowCount
+  assert.equal(await release('r/worker-2', 1000), 0)
+  assert.equal(await release('r/worker-1', 10), 4)
+  assert.deepEqual(await held(), [far], 'its lease ends')
+  assert.equal((await owner.query('select from tenfold.job_keys')).rowCount, 0)
+  assert.equal(await release('r/worker-1', 1000), 1)
+})
+
 it('leaves a table alone that takes too long to look through, before anybody has to wait for it', async () => {
   await using reader = await connectAs(database.server, 'owner')
   await reader.query('begin isolation level repeatable read')

@@ -51,6 +51,15 @@ export class SoundShards {
   }
 }
 
+/** What can be done on one shard does not wait for another. Rejects with the first failure, when all have answered. */
+export async function eachShard(
+  shards: readonly ShardDatabase[],
+  work: (shard: ShardDatabase) => Promise<void>,
+): Promise<void> {
+  const answers = await Promise.allSettled(shards.map(work))
+  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
+}
+
 /** One id or key always goes to one shard, or its second job would not meet the first. */
 export function shardFor(
   all: readonly ShardDatabase[],

@@ -70,8 +70,8 @@ export const retryStatement = 'select tenfold.retry_job($1, $2, $3, $4, $5, $6)'
 /** For each job: $1 tables, $2 ids, $3 leases, $4 reasons. */
 export const buryStatement = 'select tenfold.bury_jobs($1, $2, $3, $4)'
 
-/** $1 holder. */
-export const releaseStatement = 'select * from tenfold.release_jobs($1)'
+/** $1 holder, $2 rows of each line to look at. */
+export const releaseStatement = 'select * from tenfold.release_jobs($1, $2)'
 
 /** $1 queue, $2 id. */
 export const cancelStatement = 'select tenfold.cancel_job($1, $2) as answer'

@@ -360,17 +360,49 @@ begin
 end $$;
 
 -- What an earlier process of that name held is free. It counts as an attempt: that process went without a word.
--- No index has the holder, since each claim would have to write it: this reads all that wait, once for each start of a process.
-create function tenfold.release_jobs(of_holder text) returns table (queue text) language sql as $$
-  with freed as (
-    update tenfold.queue_jobs j set lease_until = clock_timestamp(), lease = j.lease + 1
-    where j.holder = of_holder and j.lease_until > clock_timestamp()
-    returning j.queue, j.id
-  ), turns as (
-    delete from tenfold.job_keys k using freed f where k.queue = f.queue and k.job_id = f.id
-  )
-  select f.queue from freed f
-$$;
+--
+-- No index has the holder, since each claim would have to write it. But jobs that are held lie at the front of their line, or have
+-- their key's turn. So the first `rows_max` of each line are looked at, and all turns. What lies behind waits for its lease's end.
+create function tenfold.release_jobs(of_holder text, rows_max integer) returns table (queue text) language plpgsql
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+as $$
+#variable_conflict use_column
+declare
+  began constant timestamptz := clock_timestamp();
+begin
+  return query
+    with recursive named (name) as (
+      select least(
+        (select j.queue from tenfold.queue_jobs j where j.run_at is null order by j.queue limit 1),
+        (select j.queue from tenfold.queue_jobs j where j.run_at is not null order by j.queue limit 1))
+      union all
+      select least(
+        (select j.queue from tenfold.queue_jobs j where j.run_at is null and j.queue > n.name order by j.queue limit 1),
+        (select j.queue from tenfold.queue_jobs j where j.run_at is not null and j.queue > n.name order by j.queue limit 1))
+      from named n where n.name is not null
+    ), held as materialized (
+      select r.id from named n cross join generate_series(0, 9) as each (nr) cross join lateral (
+        select j.id, j.holder, j.lease_until from tenfold.queue_jobs j
+        where j.queue = n.name and j.run_at is null and j.rank >= each.nr::smallint and j.rank <= each.nr::smallint
+        order by j.rank, j.id limit rows_max) as r
+      where r.holder = of_holder and r.lease_until > began
+      union all
+      select r.id from named n cross join lateral (
+        select j.id, j.holder, j.lease_until from tenfold.queue_jobs j
+        where j.queue = n.name and j.run_at <= began
+        order by j.run_at, j.id limit rows_max) as r
+      where r.holder = of_holder and r.lease_until > began
+      union all
+      select k.job_id from tenfold.job_keys k where k.until > began
+    ), freed as (
+      update tenfold.queue_jobs j set lease_until = clock_timestamp(), lease = j.lease + 1
+      where j.id = any(array(select h.id from held h)) and j.holder = of_holder and j.lease_until > began
+      returning j.queue, j.id
+    ), turns as (
+      delete from tenfold.job_keys k using freed f where k.queue = f.queue and k.job_id = f.id
+    )
+    select f.queue from freed f;
+end $$;
 
 create function tenfold.cancel_job(of_queue text, of_id uuid) returns text language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
