@@ -362,8 +362,9 @@ describe('the ring of tables', () => {
       },
       { what: 'the first wake-up', timeoutMs },
     )
+    // Until it is gone: what is looked for next is its successor.
     await database.server.admin.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'r/worker-9 listens'`,
+      `select pg_terminate_backend(pid, 20000) from pg_stat_activity where application_name = 'r/worker-9 listens'`,
     )
     await waitUntil(
       async () => {
