@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { waitUntil } from '../src/base/limits.ts'
 import type { Status } from '../src/control/api.ts'
 import { ControlClient } from '../src/control/client.ts'
@@ -18,6 +18,9 @@ const portBases = { from: 10_200, to: 22_000, step: 200 }
 /** Which test file has which ports: those of a system that is down for a while look free to the file beside it. */
 const reservations = join(tmpdir(), 'tenfold-test-ports')
 
+/** Of an app that a test makes up: its files by their names, objects as JSON. */
+type AppFiles = Record<string, string | object>
+
 export interface Said {
   code: number
   stdout: string
@@ -28,22 +31,30 @@ export class RunningSystem implements AsyncDisposable {
   readonly dir: string
   readonly appDir: string
   readonly portBase: number
+  /** Whether the app was made for this system, and goes with it. */
+  readonly #isAppOwn: boolean
   #client: ControlClient | undefined
 
-  private constructor(dir: string, appDir: string, portBase: number) {
+  private constructor(dir: string, appDir: string, portBase: number, isAppOwn: boolean) {
     this.dir = dir
     this.appDir = appDir
     this.portBase = portBase
+    this.#isAppOwn = isAppOwn
   }
 
   /** Ports and a directory, nothing started. */
-  static async prepare(appDir = sampleApp): Promise<RunningSystem> {
-    return new RunningSystem(await mkdtemp(join(tmpdir(), 'tenfold-system-')), appDir, await freePortBase())
+  static async prepare(app: string | AppFiles = sampleApp): Promise<RunningSystem> {
+    const isOwn = typeof app !== 'string'
+    const appDir = isOwn ? await mkdtemp(join(tmpdir(), 'tenfold-app-')) : app
+    const dir = await mkdtemp(join(tmpdir(), 'tenfold-system-'))
+    const system = new RunningSystem(dir, appDir, await freePortBase(), isOwn)
+    for (const [name, content] of Object.entries(isOwn ? app : {})) await system.writeApp(name, content)
+    return system
   }
 
   /** `tenfold up --detach` with more words, of the sample app unless told otherwise. */
-  static async up(appDir = sampleApp, ...words: string[]): Promise<RunningSystem> {
-    const system = await RunningSystem.prepare(appDir)
+  static async up(app: string | AppFiles = sampleApp, ...words: string[]): Promise<RunningSystem> {
+    const system = await RunningSystem.prepare(app)
     try {
       await system.tenfold('up', '--detach', ...words)
       return system
@@ -51,6 +62,14 @@ export class RunningSystem implements AsyncDisposable {
       await system.down()
       throw error
     }
+  }
+
+  /** One more file of an app that was made for this system, or another version of one. */
+  async writeApp(name: string, content: string | object): Promise<void> {
+    if (!this.#isAppOwn) throw new Error(`${this.appDir} is not this test's to write in`)
+    const path = join(this.appDir, name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, typeof content === 'string' ? content : JSON.stringify(content))
   }
 
   /** Runs one command; rejects when it does not end well. */
@@ -108,6 +127,7 @@ export class RunningSystem implements AsyncDisposable {
   async down(): Promise<void> {
     await this.tryTenfold('down', '--erase')
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5 })
+    if (this.#isAppOwn) await rm(this.appDir, { recursive: true, force: true })
     await rm(join(reservations, String(this.portBase)), { force: true })
   }
 

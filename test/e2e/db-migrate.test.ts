@@ -2,9 +2,6 @@
 // process that runs on uses the new tables.
 
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { waitUntil } from '../../src/base/limits.ts'
 import { RunningSystem } from '../running-system.ts'
@@ -24,23 +21,16 @@ const app = {
 export { app as default }`
 
 let system: RunningSystem
-let appDir: string
 
 before(async () => {
-  appDir = await mkdtemp(join(tmpdir(), 'tenfold-migrate-'))
-  await mkdir(join(appDir, 'migrations'))
-  await writeFile(join(appDir, 'app.ts'), app)
-  await write('1.sql', 'CREATE TABLE people (user_id text PRIMARY KEY) PARTITION BY HASH (user_id)')
-  system = await RunningSystem.up(appDir)
+  const people = 'CREATE TABLE people (user_id text PRIMARY KEY) PARTITION BY HASH (user_id)'
+  system = await RunningSystem.up({ 'app.ts': app, 'migrations/1.sql': people })
 })
 
-after(async () => {
-  await system?.down()
-  await rm(appDir, { recursive: true, force: true })
-})
+after(() => system?.down())
 
 function write(name: string, sql: string): Promise<void> {
-  return writeFile(join(appDir, 'migrations', name), sql)
+  return system.writeApp(`migrations/${name}`, sql)
 }
 
 const note = async (id: string) => (await fetch(`${system.appUrl}/notes/ann/${id}`, { method: 'POST' })).status

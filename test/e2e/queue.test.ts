@@ -2,8 +2,7 @@
 // streams; and workers that come and go by the age of what waits.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { isTenfoldError } from '../../src/base/errors.ts'
@@ -36,20 +35,13 @@ const topology = {
 }
 const timeoutMs = 60_000
 
-let dir: string
 let system: RunningSystem
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tenfold-queue-'))
-  await writeFile(join(dir, 'app.ts'), app)
-  await writeFile(join(dir, 'topology.json'), JSON.stringify(topology))
-  system = await RunningSystem.up(dir)
+  system = await RunningSystem.up({ 'app.ts': app, 'topology.json': topology })
 })
 
-after(async () => {
-  await system?.down()
-  await rm(dir, { recursive: true, force: true })
-})
+after(() => system?.down())
 
 test('a job that fails for good is told of with its reasons, and published again once what was wrong is mended', async () => {
   const { id } = await post('/jobs/mail', { to: 'nobody' })
@@ -68,7 +60,7 @@ test('a job that fails for good is told of with its reasons, and published again
   )
   assert.match((await system.tenfold('queue')).stdout, /mail .*\n1 of mail are dead/s)
 
-  await writeFile(join(dir, 'mended'), '')
+  await system.writeApp('mended', '')
   const { redriven, jobs } = await json('queue', 'dead', 'redrive', id)
   assert.deepEqual([redriven, jobs[0].deadId], [1, id])
   await until('the redriven job', async () => (await stateOf('mail'))?.done === 1)

@@ -2,9 +2,6 @@
 // nothing away, and it shrinks after; all the while nobody's request fails.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { waitUntil } from '../../src/base/limits.ts'
@@ -33,20 +30,13 @@ const topology = {
 const workersCount = 6
 const visitorPauseMs = 50
 
-let dir: string
 let system: RunningSystem
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tenfold-scaling-'))
-  await writeFile(join(dir, 'app.ts'), app)
-  await writeFile(join(dir, 'topology.json'), JSON.stringify(topology))
-  system = await RunningSystem.up(dir)
+  system = await RunningSystem.up({ 'app.ts': app, 'topology.json': topology })
 })
 
-after(async () => {
-  await system?.down()
-  await rm(dir, { recursive: true, force: true })
-})
+after(() => system?.down())
 
 test('the web tier follows its load up and down, over the death of the supervisor, and no request fails', async (t) => {
   const failures: string[] = []

@@ -1,10 +1,7 @@
 // Any program that speaks anything over TCP: it climbs, is balanced by connections, and a half-closed one still gets its answer.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { waitUntil } from '../../src/base/limits.ts'
 import { isProcessAlive } from '../../src/programs/process.ts'
@@ -26,20 +23,13 @@ const topology = {
   web: { command: 'node echo.mjs', healthPath: '', drainMs: 1000 },
 }
 
-let dir: string
 let system: RunningSystem
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tenfold-echo-'))
-  await writeFile(join(dir, 'echo.mjs'), program)
-  await writeFile(join(dir, 'topology.json'), JSON.stringify(topology))
-  system = await RunningSystem.up(dir)
+  system = await RunningSystem.up({ 'echo.mjs': program, 'topology.json': topology })
 })
 
-after(async () => {
-  await system?.down()
-  await rm(dir, { recursive: true, force: true })
-})
+after(() => system?.down())
 
 test('connections go to every server, byte by byte and to their end', async () => {
   const said = await Promise.all(Array.from({ length: 8 }, (_, n) => converse(`word ${n}`)))

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import sharp from 'sharp'
@@ -241,29 +240,18 @@ test('down stops every process and keeps the data; up brings everything back, al
 })
 
 test('an app that is broken, or missing, is named, and nothing is left running', async () => {
-  const appDir = await mkdtemp(join(tmpdir(), 'tenfold-broken-'))
-  await writeFile(join(appDir, 'package.json'), '{"type": "module"}')
-  await writeFile(join(appDir, 'topology.json'), '{}')
-  const broken = await RunningSystem.prepare(appDir)
-  try {
-    const missing = await broken.tryTenfold('up', '--detach')
-    assert.equal(missing.code, 1)
-    assert.match(missing.stderr, /there is no app at .*app\.ts/)
-    await writeFile(join(appDir, 'app.ts'), "export default { setup() { throw new Error('my own mistake') } }\n")
-    const failing = await broken.tryTenfold('up', '--detach')
-    assert.equal(failing.code, 1)
-    assert.match(failing.stderr, /my own mistake/)
-    assert.deepEqual(await readdir(join(broken.dir, 'doors')).catch(() => []), [])
-    await writeFile(
-      join(appDir, 'app.ts'),
-      "export default { setup({ http }) { http.get('/', () => ({ mended: true })) } }\n",
-    )
-    await broken.tenfold('up', '--detach')
-    assert.deepEqual(await (await fetch(broken.appUrl)).json(), { mended: true })
-  } finally {
-    await broken.down()
-    await rm(appDir, { recursive: true })
-  }
+  await using broken = await RunningSystem.prepare({ 'package.json': { type: 'module' }, 'topology.json': {} })
+  const missing = await broken.tryTenfold('up', '--detach')
+  assert.equal(missing.code, 1)
+  assert.match(missing.stderr, /there is no app at .*app\.ts/)
+  await broken.writeApp('app.ts', "export default { setup() { throw new Error('my own mistake') } }\n")
+  const failing = await broken.tryTenfold('up', '--detach')
+  assert.equal(failing.code, 1)
+  assert.match(failing.stderr, /my own mistake/)
+  assert.deepEqual(await readdir(join(broken.dir, 'doors')).catch(() => []), [])
+  await broken.writeApp('app.ts', "export default { setup({ http }) { http.get('/', () => ({ mended: true })) } }\n")
+  await broken.tenfold('up', '--detach')
+  assert.deepEqual(await (await fetch(broken.appUrl)).json(), { mended: true })
 })
 
 test('jobs move to processes of their own and back', async () => {
@@ -275,30 +263,19 @@ test('jobs move to processes of their own and back', async () => {
 })
 
 test('any program that listens on $PORT climbs too', async () => {
-  const appDir = await mkdtemp(join(tmpdir(), 'tenfold-program-'))
-  await writeFile(
-    join(appDir, 'server.cjs'),
-    `require('node:http').createServer((_, response) => response.end('pid ' + process.pid)).listen(process.env.PORT, process.env.HOST)`,
+  await using program = await RunningSystem.up({
+    'server.cjs': `require('node:http').createServer((_, response) => response.end('pid ' + process.pid)).listen(process.env.PORT, process.env.HOST)`,
+    'topology.ts': `export default { rung: 1, web: { command: '"${process.execPath}" server.cjs', healthPath: '/' } }\n`,
+  })
+  assert.match(await (await fetch(program.appUrl)).text(), /^pid /)
+  await program.tenfold('climb', '--to', '3')
+  const pids = new Set<string>()
+  for (let n = 0; n < 20; n++) pids.add(await (await fetch(program.appUrl)).text())
+  assert.equal(pids.size, 2)
+  // What tenfold/session-store needs, though there is no app of ours.
+  const migrated = JSON.parse((await program.tenfold('db', 'migrate', '--json')).stdout)
+  assert.ok(
+    migrated.shards[0].applied.some((name: string) => /session/.test(name)),
+    JSON.stringify(migrated),
   )
-  await writeFile(
-    join(appDir, 'topology.ts'),
-    `export default { rung: 1, web: { command: '"${process.execPath}" server.cjs', healthPath: '/' } }\n`,
-  )
-  const program = await RunningSystem.up(appDir)
-  try {
-    assert.match(await (await fetch(program.appUrl)).text(), /^pid /)
-    await program.tenfold('climb', '--to', '3')
-    const pids = new Set<string>()
-    for (let n = 0; n < 20; n++) pids.add(await (await fetch(program.appUrl)).text())
-    assert.equal(pids.size, 2)
-    // What tenfold/session-store needs, though there is no app of ours.
-    const migrated = JSON.parse((await program.tenfold('db', 'migrate', '--json')).stdout)
-    assert.ok(
-      migrated.shards[0].applied.some((name: string) => /session/.test(name)),
-      JSON.stringify(migrated),
-    )
-  } finally {
-    await program.down()
-    await rm(appDir, { recursive: true })
-  }
 })
