@@ -9,7 +9,9 @@ import type { AskedJob } from '../history/run.ts'
 import type { How, PublishRequest } from './app/app.ts'
 
 const lanes = 6
-const keysPerLane = 4
+const keysPerLaneMin = 4
+/** Of so many jobs a lane has a key more: they come one after the other, and many would take long. */
+const jobsPerKey = 2500
 const jobsPerRequestMax = 20
 const answerMsMax = 120_000
 const requestMsMax = 30_000
@@ -44,10 +46,12 @@ export async function publishAll(options: PublishersOptions): Promise<AskedJob[]
 class Publishers {
   readonly jobs: AskedJob[] = []
   readonly #options: PublishersOptions
+  readonly #keysPerLane: number
   #requests = 0
 
   constructor(options: PublishersOptions) {
     this.#options = options
+    this.#keysPerLane = Math.max(keysPerLaneMin, Math.ceil(options.jobsMin / jobsPerKey))
   }
 
   async work(lane: number): Promise<void> {
@@ -62,7 +66,7 @@ class Publishers {
   async #publish(lane: number, random: Random): Promise<void> {
     const how = howOf(random.next())
     const keys = Array.from({ length: 1 + random.int(jobsPerRequestMax) }, () =>
-      random.int(3) === 0 ? null : `lane-${lane}-${random.int(keysPerLane)}`,
+      random.int(3) === 0 ? null : `lane-${lane}-${random.int(this.#keysPerLane)}`,
     )
     const first = this.jobs.length
     const numbers = keys.map((_, i) => first + i)

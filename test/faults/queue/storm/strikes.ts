@@ -17,12 +17,16 @@ import { nowMs } from '../history/run.ts'
 
 const killEveryMs = 1000
 const workersLeftMin = 2
+const ageMsMin = 3000
 const backMsMax = 90_000
 /** After a trouble, until outcomes that could not be told have been, or their leases have ended (the app's is 10 s). */
 const troubleMs = 12_000
 const jobStream = 'tenfold-jobs'
 
-/** One every second, while most are there: where a start takes longer than that, nothing else would ever be done. */
+/**
+ * One every second, while most are there and it is old enough: where a start takes longer than that, nothing else would ever be
+ * done, least of all what killed ones had, which waits for a process beside.
+ */
 export async function killWorkers(
   system: RunningSystem,
   { random, deaths, signal }: { random: Random; deaths: Map<string, number>; signal: AbortSignal },
@@ -31,7 +35,8 @@ export async function killWorkers(
     await systemClock.sleep(killEveryMs, signal)
     const status = await system.status().catch(() => undefined) // the supervisor is being killed, too
     const ready = (status?.nodes ?? []).filter(({ role, state }) => role === 'worker' && state === 'ready')
-    const pid = ready.length > workersLeftMin && random.pick(ready).pid
+    const old = ready.filter(({ since }) => Date.now() - Date.parse(since) >= ageMsMin)
+    const pid = ready.length > workersLeftMin && old.length > 0 && random.pick(old).pid
     if (!pid || signal.aborted || deaths.has(String(pid))) continue
     const atMs = nowMs()
     // Its process for suspects goes with it.
