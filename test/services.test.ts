@@ -200,9 +200,13 @@ for (const [name, make] of Object.entries(services))
   })
 
 test('every service of the sources is in the list', () => {
-  const found = globSync('src/**/*.ts', { exclude: ['**/*.test.ts'] }).flatMap((file) =>
-    [...readFileSync(file, 'utf8').matchAll(/class (\w+) extends Lifecycle/g)].map(([, name]) => String(name)),
-  )
+  const sources = globSync('src/**/*.ts', { exclude: ['**/*.test.ts'] }).map((file) => readFileSync(file, 'utf8'))
+  const classes = sources.flatMap((source) => [...source.matchAll(/(abstract )?class (\w+) extends (\w+)/g)])
+  // What several services have in common is a class of its own, and no service.
+  const bases = classes.filter(([, isAbstract, , base]) => isAbstract && base === 'Lifecycle').map(([, , name]) => name)
+  const found = classes
+    .filter(([, isAbstract, , base]) => !isAbstract && ['Lifecycle', ...bases].includes(String(base)))
+    .map(([, , name]) => String(name))
   assert.deepEqual(found.sort(), Object.keys(services).sort())
 })
 

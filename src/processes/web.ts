@@ -2,16 +2,13 @@
 // long as the topology has no workers.
 
 import { TenfoldError } from '../base/errors.ts'
-import { Lifecycle } from '../base/lifecycle.ts'
 import { DrainableServer } from '../net/drainable-server.ts'
 import { sumCounts } from '../net/server-counts.ts'
-import { type AppRuntime, openAppRuntime } from './app-runtime.ts'
-import type { CacheReport } from './cache/report.ts'
+import { AppRole } from './app-role.ts'
+import { openAppRuntime } from './app-runtime.ts'
 import { entryFd, type ProcessContext } from './context.ts'
-import type { DoorState, HoldAnswer, HoldRequest, ReachAnswer, ReachRequest } from './door/contract.ts'
+import type { DoorState } from './door/contract.ts'
 import { processUse } from './process-use.ts'
-import type { QueueAnswers, QueueRequest } from './queue/desk.ts'
-import { reachPrimary } from './reach-primary.ts'
 import { type Role, runProcess } from './run.ts'
 import { answerSessionRequest, type SessionAnswer, type SessionRequest } from './session-desk.ts'
 import { startSupervisor } from './start-supervisor.ts'
@@ -20,9 +17,7 @@ export async function openWebRole(context: ProcessContext): Promise<Role> {
   return new WebRole(context)
 }
 
-class WebRole extends Lifecycle implements Role {
-  readonly #context: ProcessContext
-  #runtime: AppRuntime | undefined
+class WebRole extends AppRole implements Role {
   #own: DrainableServer | undefined
   /** Accepts on the public address. */
   #entry: DrainableServer | undefined
@@ -31,47 +26,21 @@ class WebRole extends Lifecycle implements Role {
   #jobs: Promise<void> = Promise.resolve()
   #unsubscribe: (() => void) | undefined
 
-  constructor(context: ProcessContext) {
-    super()
-    this.#context = context
-  }
-
   state(): Omit<DoorState, 'pid'> {
-    const { nodeId, map } = this.#context
+    const { nodeId, map } = this.context
     return {
       node: nodeId,
       mapVersion: map.current.version,
-      isReady: this.#notReady() === undefined,
+      isReady: this.notReady() === undefined,
       hasEntry: this.#entry?.isAccepting ?? false,
-      inFlight: this.#inFlight() + (this.#runtime?.background.inFlight ?? 0),
+      inFlight: this.#inFlight() + (this.runtime?.background.inFlight ?? 0),
       ...sumCounts([this.#own, this.#entry].flatMap((server) => server?.counts ?? [])),
       use: processUse(),
     }
   }
 
-  /** Whoever subscribes to the map, the router among them, has applied it when this resolves. */
-  async applyMap(): Promise<void> {
-    await this.#context.map.refresh()
-  }
-
-  hold(request: HoldRequest): Promise<HoldAnswer> {
-    return this.#running().router.hold(request)
-  }
-
-  reach({ shard, timeoutMs }: ReachRequest): Promise<ReachAnswer> {
-    return reachPrimary(this.#running().router, shard, timeoutMs)
-  }
-
-  async release(): Promise<void> {
-    this.#running().router.release()
-  }
-
-  cacheReport(): Promise<CacheReport> {
-    return this.#running().cacheReport()
-  }
-
   sessions(request: SessionRequest): Promise<SessionAnswer> {
-    return answerSessionRequest(this.#running().users, request)
+    return answerSessionRequest(this.running().users, request)
   }
 
   async leaveEntry(): Promise<void> {
@@ -82,20 +51,16 @@ class WebRole extends Lifecycle implements Role {
     if (!this.#entry?.isAccepting)
       throw new TenfoldError(
         'conflict',
-        `${this.#context.nodeId} does not hold the public socket; ask the node that does`,
+        `${this.context.nodeId} does not hold the public socket; ask the node that does`,
       )
-    return startSupervisor(this.#context.home, args)
-  }
-
-  queue(request: QueueRequest): Promise<QueueAnswers[QueueRequest['kind']]> {
-    return this.#running().queueDesk.answer(request)
+    return startSupervisor(this.context.home, args)
   }
 
   protected async open(): Promise<void> {
-    const { self, hasEntrySocket } = this.#context
-    const runtime = await openAppRuntime(this.#context, {
+    const { self, hasEntrySocket } = this.context
+    const runtime = await openAppRuntime(this.context, {
       inFlight: () => this.#inFlight(),
-      notReady: () => this.#notReady(),
+      notReady: () => this.notReady(),
     })
     const { address, port, entry } = self()
     const own = new DrainableServer(runtime.web.handle)
@@ -112,18 +77,18 @@ class WebRole extends Lifecycle implements Role {
       throw error
     }
     this.#own = own
-    this.#runtime = runtime
+    this.runtime = runtime
     this.#followWorkers()
-    this.#unsubscribe = this.#context.map.onChange(() => this.#followWorkers())
+    this.#unsubscribe = this.context.map.onChange(() => this.#followWorkers())
   }
 
   /** Not ready from here on: `isRunning` is false. Requests first, then jobs, then what both of them use. */
   protected async close(): Promise<void> {
-    const runtime = this.#running()
+    const runtime = this.running()
     this.#unsubscribe?.()
     await this.#jobs
-    const { drainMs } = this.#context.map.current.topology.web
-    const { closesIdle } = this.#context
+    const { drainMs } = this.context.map.current.topology.web
+    const { closesIdle } = this.context
     await Promise.all([
       this.#own?.drain(drainMs, { closesIdle }),
       this.#entry?.drain(drainMs, { closesIdle }),
@@ -131,33 +96,23 @@ class WebRole extends Lifecycle implements Role {
     ])
     await runtime.close()
     this.#worksJobs = false
-    this.#runtime = undefined
+    this.runtime = undefined
     this.#own = undefined
     this.#entry = undefined
   }
 
   /** Jobs are worked off here as long as the topology has nobody else for them. */
   #followWorkers(): void {
-    const { worker, web } = this.#context.map.current.topology
+    const { worker, web } = this.context.map.current.topology
     const wanted = worker.count === 0
     if (wanted === this.#worksJobs) return
     this.#worksJobs = wanted
-    const { background } = this.#running()
+    const { background } = this.running()
     this.#jobs = this.#jobs.then(() => (wanted ? background.start() : background.stop(web.drainMs)))
   }
 
   #inFlight(): number {
     return (this.#own?.inFlight ?? 0) + (this.#entry?.inFlight ?? 0)
-  }
-
-  #notReady(): string | undefined {
-    if (!this.isRunning) return 'the process starts or stops'
-    return this.#runtime?.trouble()
-  }
-
-  #running(): AppRuntime {
-    if (this.#runtime) return this.#runtime
-    throw new TenfoldError('unavailable', `${this.#context.nodeId} is not running`)
   }
 }
 
