@@ -275,8 +275,8 @@ export interface QueueEngine {
   /** Up to `max` jobs, each leased to `holder`, in the order in which they should be handled; empty when there are none. */
   take(request: TakeRequest): Promise<TakenJob[]>
   /**
-   * Names the server or shard that has the job. Ends and renewals of one place succeed or fail together; the tier asks for those of
-   * each place apart, so that one that is away or slow holds nobody up but its own jobs.
+   * Names where the job lies. Ends and renewals of one place wait, succeed and fail together; the tier asks for those of each place
+   * apart, so that one that is away or slow holds nobody up but its own jobs. There are few places, whatever the jobs are.
    */
   placeOf(job: TakenJob): string
   /** Answers those whose lease was not ours any more, or that were canceled. */

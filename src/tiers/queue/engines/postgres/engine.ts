@@ -10,7 +10,7 @@ import { type DepthRow, sumByQueue } from './depth.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { timeOf } from './job-time.ts'
 import type { ListenPlace } from './listener.ts'
-import { eachShard, type Home, homeOf, Rotation, SoundShards, shardFor, shardIdOf } from './shards.ts'
+import { eachShard, type Home, homeOf, placeOf, Rotation, SoundShards, shardFor } from './shards.ts'
 import * as statements from './statements.ts'
 import { WakeUps } from './wake-ups.ts'
 
@@ -127,7 +127,7 @@ class PostgresQueue implements QueueEngine {
   }
 
   placeOf(job: TakenJob): string {
-    return shardIdOf(job)
+    return placeOf(job)
   }
 
   async renew(jobs: readonly TakenJob[], leaseMs: number): ReturnType<QueueEngine['renew']> {

@@ -11,6 +11,7 @@ import type { ShardDatabase } from '../../../database/contract.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
+import { OutcomeBatch } from '../../outcome-batch.ts'
 import { PublishBatch } from '../../publish-batch.ts'
 import { QueueTier } from '../../queue.ts'
 import { jobOf, numbersOf } from '../../testing/suite.ts'
@@ -99,11 +100,13 @@ it('a shard that does not answer keeps the ends and the leases of its own jobs w
   const begun: string[] = []
   const end = new Map(['s1', 's2'].map((place) => [place, Promise.withResolvers<void>()]))
   tier.queue.handle(queue, { leaseMs: 2000, concurrency: 2 }, async (job) => {
-    const place = both.placeOf((job as HeldJob).taken)
+    const place = both.placeOf((job as HeldJob).taken).slice(0, 2)
     begun.push(place)
     await end.get(place)?.promise
   })
   t.after(async () => {
+    isAway = false
+    answer.reject(down())
     for (const { resolve } of end.values()) resolve()
     await tier.stopWorkers(timeoutMs)
     await both.close()
@@ -122,8 +125,25 @@ it('a shard that does not answer keeps the ends and the leases of its own jobs w
     return states.filter((state) => state !== undefined).length
   }
   await until('the end of one', async () => (await left()) === 1)
-  isAway = false
-  answer.reject(down())
+})
+
+it('the end of a job whose deduplication id is in an open transaction waits for it, and keeps no other end waiting', {
+  timeout: timeoutMs,
+}, async () => {
+  const queue = newName()
+  const options = { deduplicationId: 'order-1' }
+  const published = await engine.publish([jobOf(queue, 0, options), jobOf(queue, 1)])
+  const [named, plain] = (await engine.take({ queue, max: 2, leaseMs, holder })) as [TakenJob, TakenJob]
+  const outcomes = new OutcomeBatch(engine)
+  let ended: Promise<void> | undefined
+  await database.db.slot(4).transaction(async (tx) => {
+    const [again] = await engine.publishIn(tx, [jobOf(queue, 2, options)])
+    assert.deepEqual(again, { id: published[0]?.id, isNew: false })
+    ended = outcomes.done(named)
+    await outcomes.done(plain)
+  })
+  await ended
+  assert.equal(await engine.job(queue, named.id), undefined)
 })
 
 it('what an earlier process held is free where a shard can be asked, though another one cannot', async () => {

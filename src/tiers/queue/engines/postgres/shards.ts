@@ -91,12 +91,18 @@ export function homeOf(job: TakenJob, all: readonly ShardDatabase[]): Home {
     shard,
     bucket: Number(bucket),
     lease: Number(lease),
-    isNamed: job.key !== undefined || hasId !== '0',
+    isNamed: isNamed(job, hasId),
   }
 }
 
-export function shardIdOf({ home }: TakenJob): string {
-  return home.slice(0, home.indexOf('/'))
+/** The end of a job with a deduplication id waits for an open transaction that publishes the same id: the others do not wait with it. */
+export function placeOf(job: TakenJob): string {
+  const [shard, , , hasId] = job.home.split('/')
+  return isNamed(job, hasId) ? `${shard}/named` : `${shard}/plain`
+}
+
+function isNamed({ key }: TakenJob, hasId: string | undefined): boolean {
+  return key !== undefined || hasId !== '0'
 }
 
 function sumOf(text: string): number {
