@@ -14,5 +14,5 @@ const { bytesMin, bytesMax } = streamLimits
 /** Twice what it holds, as a power of two; less than it has only when that is a fourth, so that it does not go up and down. */
 export function copyBytes({ held, now }: { held: number; now: number }): number {
   const wanted = Math.min(bytesMax, Math.max(bytesMin, 2 ** Math.ceil(Math.log2(2 * held + 1))))
-  return wanted > now || wanted <= now / 4 ? wanted : now
+  return wanted > now || wanted <= now / 4 || now > bytesMax ? wanted : now
 }

@@ -7,6 +7,8 @@ export const streamLimits = {
   /** What the copy of one stream may take of the server's disk, at first and at most; then the oldest go, and are read from PostgreSQL. */
   bytesMin: 16 * 1024 ** 2,
   bytesMax: 1024 ** 3,
+  /** Copies that grow leave so much of the server's disk to jobs, which nothing is set aside for. */
+  bytesSpared: 1024 ** 3,
   /** Of entries, that one process carries to a copy between two looks at its size. */
   bytesBetweenLooks: 2 * 1024 ** 2,
   /** In which what the relay sends twice is dropped by the server. */

@@ -145,7 +145,10 @@ export class Relay {
     try {
       const { state, config } = await streams.info(name)
       const max_bytes = copyBytes({ held: state.bytes, now: config.max_bytes })
-      if (max_bytes !== config.max_bytes) await streams.update(name, { max_bytes })
+      if (max_bytes === config.max_bytes) return
+      // Refused when there is not so much left; the server tells no app how much there is.
+      if (max_bytes > config.max_bytes) await streams.update(name, { max_bytes: max_bytes + streamLimits.bytesSpared })
+      await streams.update(name, { max_bytes })
     } catch {
       // The server has no more, or is away: the copy stays as it is, and what it drops is read from PostgreSQL.
     }

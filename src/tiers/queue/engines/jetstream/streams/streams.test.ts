@@ -115,7 +115,7 @@ before(async () => {
   )
   database = await startTestDatabase({ sql: (await Promise.all(files)).join('\n') })
   // Room for many copies, and not for two of the size that one may come to have.
-  nats = await startTestNats({ storeBytesMax: 1.5 * 1024 ** 3 })
+  nats = await startTestNats({ storeBytesMax: 1900 * 1024 ** 2 })
   const listen = { map: database.map, password: database.server.secrets.app, node: 'r/worker-1' }
   wakeUps = new WakeUps(() => database.db.shards(), listen)
   engine = await open('r/worker-1')
@@ -124,11 +124,11 @@ before(async () => {
 })
 
 after(async () => {
-  await watch.close()
-  await engine.close()
-  await wakeUps.close()
-  await nats.stop()
-  await database.stop()
+  await watch?.close()
+  await engine?.close()
+  await wakeUps?.close()
+  await nats?.stop()
+  await database?.stop()
 })
 
 streamConformance('jetstream', {
@@ -152,23 +152,32 @@ describe('streams over JetStream', () => {
     })
   })
 
-  it('a copy is given room as it fills, and one that was made large gives room back', async () => {
+  it('a copy is given room as it fills, while the server keeps enough for jobs; one that was made large gives room back', async () => {
     const stream = 'sized'
     const name = `tenfold-stream-${stream}`
     const mebibyte = 1024 ** 2
     const seen: unknown[] = []
+    const text = 'x'.repeat(200 * 1024)
     await withReader(stream, readInto(seen), async () => {
       let count = await untilFollowed(stream, seen)
       await manage(async ({ streams }) => {
-        const isOf = (mebibytes: number) => async () =>
-          (await streams.info(name)).config.max_bytes === mebibytes * mebibyte
-        assert.ok(await isOf(16)())
-        const text = 'x'.repeat(200 * 1024)
+        const room = async () => (await streams.info(name)).config.max_bytes / mebibyte
+        const isOnServer = async (bytes: number) => (await streams.info(name)).state.bytes >= bytes
+        const grow = async (entries: number) => {
+          for (let n = 0; n < entries; n++) await engine.append([entryOf(stream, { n: count++, text })])
+        }
+        assert.equal(await room(), 16)
         await streams.update(name, { max_bytes: 512 * mebibyte })
-        for (let n = 0; n < 12; n++) await engine.append([entryOf(stream, { n: count++, text })])
-        await waitUntil(isOf(16), { what: 'room given back', timeoutMs })
-        for (let n = 0; n < 50; n++) await engine.append([entryOf(stream, { n: count++, text })])
-        await waitUntil(isOf(32), { what: 'more room', timeoutMs })
+        await grow(12)
+        await waitUntil(async () => (await room()) === 16, { what: 'room given back', timeoutMs })
+        const others = `${name}-others`
+        await streams.add({ name: others, subjects: [others], max_bytes: 800 * mebibyte })
+        await grow(50)
+        await waitUntil(() => isOnServer(12 * mebibyte), { what: 'more than half of its room taken', timeoutMs })
+        assert.equal(await room(), 16)
+        await streams.delete(others)
+        await grow(12)
+        await waitUntil(async () => (await room()) === 32, { what: 'more room', timeoutMs })
       })
       await waitUntil(() => seen.length >= count, { what: 'all entries', timeoutMs })
       assert.deepEqual(seen, range(0, count))
