@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { waitUntil } from '../../src/base/limits.ts'
 import { homeOf } from '../../src/map/home.ts'
-import type { SystemMap } from '../../src/map/map.ts'
+import { newShard, type SystemMap } from '../../src/map/map.ts'
 import { writeMap } from '../../src/map/store.ts'
 import type { TestPostgres } from '../../src/programs/postgres/testing.ts'
 import { freePort } from '../../src/programs/testing.ts'
@@ -106,16 +106,7 @@ function mapOf(port: number, postgres: TestPostgres): SystemMap {
       { ...node, id: 'us-east/postgres-1', role: 'postgres', port: postgres.port },
     ],
     shards: [
-      {
-        id: 's1',
-        slots: Array.from({ length: 64 }, (_, slot) => slot),
-        primary: 'us-east/postgres-1',
-        replicas: [],
-        timeline: 1,
-        timelineStart: '0/0',
-        durability: 'single',
-        quorums: [],
-      },
+      newShard({ id: 's1', slots: Array.from({ length: 64 }, (_, slot) => slot), primary: 'us-east/postgres-1' }),
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],
   }

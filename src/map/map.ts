@@ -176,6 +176,11 @@ export function sharedNodesOf(map: Pick<SystemMap, 'nodes' | 'cache' | 'queue'>)
 /** Offset of the public TLS port from the port base: 8443 where that is 8000. */
 export const tlsPortOffset = 443
 
+/** As it begins: a primary alone, whose log nobody has read from yet. */
+export function newShard(shard: Pick<MapShard, 'id' | 'slots' | 'primary'>, timeline = 1): MapShard {
+  return { ...shard, replicas: [], timeline, timelineStart: '0/0', durability: 'single', quorums: [] }
+}
+
 export function nodeOf(map: SystemMap, id: string): MapNode | undefined {
   return map.nodes.find((node) => node.id === id)
 }

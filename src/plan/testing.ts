@@ -1,7 +1,7 @@
 // Plans for tests: written in short, and carried out on a map as if all went well.
 
 import assert from 'node:assert/strict'
-import { cacheNodesOf, type MapNode, type SystemMap, sharedNodesOf } from '../map/map.ts'
+import { cacheNodesOf, type MapNode, newShard, type SystemMap, sharedNodesOf } from '../map/map.ts'
 import { cacheSettingsOf } from '../topology/cache-settings.ts'
 import { frontSettingsOf } from '../topology/front-settings.ts'
 import { resolveTopology } from '../topology/topology.ts'
@@ -89,16 +89,7 @@ export function carryOut(before: SystemMap, step: Step): SystemMap {
       break
     case 'create-database':
       add(step.node, { database: 'primary', shard: step.shard })
-      map.shards.push({
-        id: step.shard,
-        slots: step.slots,
-        primary: step.node.id,
-        replicas: [],
-        timeline: 1,
-        timelineStart: '0/0',
-        durability: 'single',
-        quorums: [],
-      })
+      map.shards.push(newShard({ id: step.shard, slots: step.slots, primary: step.node.id }))
       break
     case 'clone-database':
       if (map.nodes.some(({ id }) => id === step.node.id)) break

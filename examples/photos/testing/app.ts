@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { pino } from 'pino'
 import { homeOf } from '../../../src/map/home.ts'
-import { type MapNode, nodeOf, type SystemMap } from '../../../src/map/map.ts'
+import { type MapNode, newShard, nodeOf, type SystemMap } from '../../../src/map/map.ts'
 import { writeSecrets } from '../../../src/map/secrets.ts'
 import { writeMap } from '../../../src/map/store.ts'
 import { MapSubscription } from '../../../src/map/subscription.ts'
@@ -130,18 +130,7 @@ function mapOf(port: number, postgres: { address: string; port: number }): Syste
       { ...node, id: nodeId, role: 'web', address: '127.0.0.1', port },
       { ...node, id: 'us-east/postgres-1', role: 'postgres', ...database },
     ],
-    shards: [
-      {
-        id: 's1',
-        slots,
-        primary: 'us-east/postgres-1',
-        replicas: [],
-        timeline: 1,
-        timelineStart: '0/0',
-        durability: 'single',
-        quorums: [],
-      },
-    ],
+    shards: [newShard({ id: 's1', slots, primary: 'us-east/postgres-1' })],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],
   }
 }

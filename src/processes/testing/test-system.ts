@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { waitUntil } from '../../base/limits.ts'
 import { type Home, homeOf } from '../../map/home.ts'
-import type { MapNode, SystemMap } from '../../map/map.ts'
+import { type MapNode, newShard, type SystemMap } from '../../map/map.ts'
 import { writeMap } from '../../map/store.ts'
 import { startTestPostgres, type TestPostgres, testDir } from '../../programs/postgres/testing.ts'
 import { freePort } from '../../programs/testing.ts'
@@ -179,16 +179,7 @@ function mapOf(appDir: string, topology: TopologyInput, { address, port }: TestP
     portBase: 8000,
     nodes: [{ ...nodeDefaults, id: 'us-east/postgres-1', role: 'postgres', address, port, entry: false }],
     shards: [
-      {
-        id: 's1',
-        slots: Array.from({ length: 64 }, (_, slot) => slot),
-        primary: 'us-east/postgres-1',
-        replicas: [],
-        timeline: 1,
-        timelineStart: '0/0',
-        durability: 'single',
-        quorums: [],
-      },
+      newShard({ id: 's1', slots: Array.from({ length: 64 }, (_, slot) => slot), primary: 'us-east/postgres-1' }),
     ],
     regions: [{ id: 'us-east', healthy: true, weight: 1 }],
   }

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises'
 import { systemClock } from '../../base/clock.ts'
 import { describeError, isTenfoldError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/limits.ts'
-import { type MapNode, nodeOf } from '../../map/map.ts'
+import { type MapNode, newShard, nodeOf } from '../../map/map.ts'
 import type { NodeSpec } from '../../plan/step.ts'
 import { cloneCluster } from '../../programs/postgres/clone.ts'
 import { createCluster } from '../../programs/postgres/cluster.ts'
@@ -49,16 +49,7 @@ export async function createDatabase(
   await admin.bootstrap(secrets.postgres)
   const { timeline } = await admin.state()
   await keeper.changeEverywhere((draft) => {
-    draft.shards.push({
-      id: step.shard,
-      slots: step.slots,
-      primary: node.id,
-      replicas: [],
-      timeline,
-      timelineStart: '0/0',
-      durability: 'single',
-      quorums: [],
-    })
+    draft.shards.push(newShard({ id: step.shard, slots: step.slots, primary: node.id }, timeline))
   })
 }
 
