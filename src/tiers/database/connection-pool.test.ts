@@ -50,7 +50,7 @@ test('of many who find none free, two log in at once, and all get one in the end
     const server = connect(postgres.port, postgres.address)
     most = Math.max(most, ++loggingIn)
     let isIn = false
-    server.on('data', (bytes) => {
+    server.on('data', (bytes: Buffer) => {
       if (!isIn && bytes.includes(readyForQuery)) {
         isIn = true
         loggingIn--
