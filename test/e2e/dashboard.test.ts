@@ -2,16 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { access, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { RunningSystem, repository } from '../running-system.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const hasBrowser = await access(executablePath).then(
   () => true,
@@ -24,22 +21,19 @@ const skip =
     : `no browser at ${executablePath}: install Chromium, or name one in $CHROMIUM`
 
 const refusedToken = { expected: /401/ }
-const upTimeoutMs = 180_000
 const seenTimeoutMs = 30_000
 const climbTimeoutMs = 120_000
 
-let data: string
-let portBase: number
+let system: RunningSystem
 let browser: Browser
 let dashboardUrl: string
 
 before(async () => {
   if (skip) return
   assert.ok(hasBrowser, `no browser at ${executablePath}, and CI=true: install Chromium, or name one in $CHROMIUM`)
-  data = await mkdtemp(join(tmpdir(), 'tenfold-dashboard-'))
-  portBase = await freePortBase()
   await buildPages()
-  const firstLine = (await tenfold('up', '--app', join(root, 'examples/photos'), '--detach')).split('\n')[0] ?? ''
+  system = await RunningSystem.prepare()
+  const firstLine = (await system.tenfold('up', '--detach')).stdout.split('\n')[0] ?? ''
   const found = /dashboard (http:\/\/\S+#token=\S+)/.exec(firstLine)
   assert.ok(found?.[1], `the first line of \`tenfold up\` names no dashboard: ${firstLine}`)
   dashboardUrl = found[1]
@@ -58,10 +52,8 @@ before(async () => {
 })
 
 after(async () => {
-  if (skip || !data) return
   await browser?.close()
-  await tenfold('down').catch((error: unknown) => console.error('`tenfold down` failed:', error))
-  await rm(data, { recursive: true, force: true })
+  await system?.down()
 })
 
 test('without a token the page asks for it, and refuses a wrong one', { skip }, async () => {
@@ -140,10 +132,11 @@ test('a page outlives the supervisor: it says that the connection is lost, and i
     dashboardUrl,
     async (page) => {
       await page.getByText('live', { exact: true }).waitFor()
-      const status = JSON.parse(await tenfold('status', '--json')) as { supervisor: { pid: number } }
-      process.kill(status.supervisor.pid, 'SIGKILL')
+      const { supervisor } = await system.status()
+      assert.ok(supervisor)
+      process.kill(supervisor.pid, 'SIGKILL')
       await page.getByText('connection lost, retrying').waitFor()
-      await tenfold('up', '--app', join(root, 'examples/photos'), '--detach')
+      await system.tenfold('up', '--detach')
       await page.getByText('live', { exact: true }).waitFor()
       await page.locator('[data-node="us-east/web-1"]').getByText('ready').waitFor()
     },
@@ -183,33 +176,8 @@ async function withPage(
   }
 }
 
-/** Runs the command line on the system of this test; answers what it wrote to stdout. */
-async function tenfold(command: string, ...rest: string[]): Promise<string> {
-  const target = ['--data', data, '--port-base', String(portBase)]
-  const words = ['-C', 'source', join(root, 'bin/tenfold.js'), command, ...rest, ...target]
-  const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: root, timeout: upTimeoutMs })
-  return stdout
-}
-
 async function buildPages(): Promise<void> {
-  const vite = join(root, 'node_modules/vite/bin/vite.js')
-  const words = [vite, 'build', '--logLevel', 'warn', '--config', join(root, 'src/dashboard/vite.config.ts')]
-  await promisify(execFile)(process.execPath, words, { cwd: root })
-}
-
-/** A base whose ports of app and dashboard are free now. */
-async function freePortBase(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const base = 20_000 + Math.floor(Math.random() * 300) * 100
-    if ((await isFree(base + 70)) && (await isFree(base + 80))) return base
-  }
-  throw new Error('no free ports for the app and the dashboard between 20000 and 50000')
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-  })
+  const vite = join(repository, 'node_modules/vite/bin/vite.js')
+  const words = [vite, 'build', '--logLevel', 'warn', '--config', join(repository, 'src/dashboard/vite.config.ts')]
+  await promisify(execFile)(process.execPath, words, { cwd: repository })
 }
