@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { systemClock } from '../../../../src/base/clock.ts'
+import { waitUntil } from '../../../../src/base/limits.ts'
 import type { Random } from '../../../../src/base/random.ts'
 import type { RunningSystem } from '../../../running-system.ts'
 import { nodesOf } from '../../cache/cache-system.ts'
@@ -63,7 +64,11 @@ export async function killPrimary(system: RunningSystem): Promise<Trouble> {
 export async function killBroker(system: RunningSystem): Promise<Trouble | undefined> {
   const brokers = await nodesOf(system, 'nats')
   if (brokers.length === 0) return undefined
-  const leader = await leaderOfJobs(system, brokers)
+  const leader = await waitUntil(() => leaderOfJobs(system, brokers), {
+    what: 'a leader of the jobs', // whose stream is made with the first of them
+    timeoutMs: backMsMax,
+    intervalMs: 200,
+  })
   const victim = brokers.find(({ id }) => leader.endsWith(id.replace('/', '-')))
   assert.ok(victim, `${leader} is none of the brokers`)
   const fromMs = nowMs()
@@ -90,13 +95,13 @@ export async function killSupervisor(system: RunningSystem): Promise<AsyncDispos
 async function leaderOfJobs(
   system: RunningSystem,
   brokers: ReadonlyArray<{ address: string; port: number }>,
-): Promise<string> {
+): Promise<string | undefined> {
   const { nats } = JSON.parse(await readFile(join(system.dir, 'secrets.json'), 'utf8'))
   const servers = brokers.map(({ address, port }) => `${address}:${port}`)
   const connection = await connect({ servers, user: 'app', pass: nats.app })
   try {
     const { cluster } = await (await jetstreamManager(connection)).streams.info(jobStream)
-    return String(cluster?.leader)
+    return cluster?.leader
   } finally {
     await connection.close()
   }
