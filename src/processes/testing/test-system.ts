@@ -17,7 +17,7 @@ import type { TopologyInput } from '../../topology/schema.ts'
 import { resolveTopology } from '../../topology/topology.ts'
 import { DoorClient } from '../door/client.ts'
 
-const timeoutMs = 20_000
+const timeoutMs = 60_000
 
 export interface TestSystem extends AsyncDisposable {
   home: Home

@@ -111,7 +111,9 @@ test('a dry run tells what a replay would do, and does nothing', async () => {
   const before = await everything()
   const report = await replay(true)
   assert.deepEqual(conflictsOf(report), expectedConflicts)
-  assert.equal(report.replayed, names.length + manyCount - Object.keys(expectedConflicts).length)
+  // On a slow machine its ten seconds are over before its end; the conflicts are among the first.
+  assert.equal(report.replayed, report.seen - Object.keys(expectedConflicts).length)
+  assert.equal(report.seen === report.transactions, report.notes.length === 0)
   assert.deepEqual(await everything(), before)
 })
 
