@@ -9,7 +9,7 @@ import { nodeArguments } from '../supervisor/nodes/process-driver.ts'
 import { renderReport } from '../tour/report/render.ts'
 import type { TourReport } from '../tour/report/report.ts'
 import { tourSystemOf } from '../tour/system.ts'
-import { runTour, type TourProgress } from '../tour/tour.ts'
+import { defaultRate, runTour, type TourProgress } from '../tour/tour.ts'
 import { type Command, type TargetSystem, UsageError, wholeNumber } from './command.ts'
 import { highestRungHere } from './highest-rung.ts'
 
@@ -23,7 +23,7 @@ export const tour: Command = {
   async run(target, _words, values) {
     const minutes = values['minutes'] === undefined ? 3 : Number(values['minutes'])
     if (!(minutes > 0)) throw new UsageError(`--minutes must be a number above 0, got ${values['minutes']}`)
-    const ratePerSecond = values['rate'] === undefined ? 200 : wholeNumber(String(values['rate']), '--rate')
+    const ratePerSecond = values['rate'] === undefined ? defaultRate() : wholeNumber(String(values['rate']), '--rate')
     const rungMax = await highestRungHere((text) => target.note(text))
     const dir = resolve(typeof values['report'] === 'string' ? values['report'] : 'tour')
     const isOurs = !(await isRunning(target))

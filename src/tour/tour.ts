@@ -1,6 +1,7 @@
 // The live climb: one constant load from the first act to the last, while the system climbs, loses processes and descends.
 // At the end every acknowledged write is looked for, then once more after a restart of the whole system (rung 1's fault).
 
+import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { highestBuiltRung } from '../topology/rungs.ts'
 import { travel } from './journey.ts'
@@ -36,12 +37,19 @@ export interface TourProgress {
   p99Ms: number
 }
 
+const ratePerCore = 50
+const ratePerSecondMost = 200
 const settleMs = 45_000
 const load = { connectionsMax: 48, timeoutMs: 30_000, inFlightMax: 4000, people: 40, photos: 40, followsPerPerson: 3 }
 
+/** What a machine has for all rungs: the last ones are thirty processes, and the load is one more. */
+export function defaultRate(cores = availableParallelism()): number {
+  return Math.min(ratePerSecondMost, ratePerCore * cores)
+}
+
 /** Travels, and tells. What goes wrong on the way is in the report; only a tour that could not begin throws. */
 export async function runTour(options: TourOptions): Promise<TourReport> {
-  const { system, baseUrl, minutes = 3, ratePerSecond = 200, rungMax = highestBuiltRung, seed = 1 } = options
+  const { system, baseUrl, minutes = 3, ratePerSecond = defaultRate(), rungMax = highestBuiltRung, seed = 1 } = options
   const { onProgress = () => {}, signal, clock = systemClock } = options
   const acts = planActs(rungMax)
   checkMinutes(acts, minutes)
