@@ -139,6 +139,7 @@ async function snapshot(): Promise<void> {
   const heldMs = Number(values.held) * 1000
   await pace(5000)
   const before = await pace(heldMs / 4)
+  await client.query('set idle_in_transaction_session_timeout = 0') // ours ends such a session after 60 s
   await client.query('begin isolation level repeatable read')
   await client.query('select count(*) from tenfold.queue_jobs')
   await pace((heldMs * 3) / 4)
