@@ -43,8 +43,8 @@ const settleMs = 45_000
 const load = { connectionsMax: 48, timeoutMs: 30_000, inFlightMax: 4000, people: 40, photos: 40, followsPerPerson: 3 }
 
 /** What a machine has for all rungs: the last ones are thirty processes, and the load is one more. */
-export function defaultRate(cores = availableParallelism()): number {
-  return Math.min(ratePerSecondMost, ratePerCore * cores)
+export function defaultRate(): number {
+  return Math.min(ratePerSecondMost, ratePerCore * availableParallelism())
 }
 
 /** Travels, and tells. What goes wrong on the way is in the report; only a tour that could not begin throws. */
