@@ -99,8 +99,8 @@ export class Call implements Waiter, StatementOwner {
   take(connection: Connection): void {
     this.#state = 'running'
     this.#connection = connection
-    const { text, values } = this.#request
-    connection.send(text, values, this, this.#asksPosition)
+    const { text, values, terms } = this.#request
+    connection.send(text, values, this, { asksPosition: this.#asksPosition, followUp: terms.followUp })
   }
 
   refuse(error: Error): void {

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { TenfoldError } from '../../base/errors.ts'
 import { sendCancelRequest } from './cancel-request.ts'
 import { askPosition, PositionAnswer, type PositionReport, parseAndAskPosition } from './causality/position-query.ts'
+import type { FollowUp } from './contract.ts'
 import { isFence, sqlStateOf } from './fences.ts'
 import { PreparedBook } from './prepared-book.ts'
 import { checkRole, type Expectation, type Role, roleSql } from './role-check.ts'
@@ -22,6 +23,11 @@ export interface ConnectionSettings {
   applicationName: string
   /** What the map says of the server; asked at every connect. */
   expected: Expectation
+}
+
+interface SendOptions {
+  asksPosition?: boolean
+  followUp?: FollowUp | undefined
 }
 
 export class Connection {
@@ -135,12 +141,27 @@ export class Connection {
    * Sends one statement; its owner hears the result. Statements sent at once run one after the other.
    * With `asksPosition` the statement comes back with where the server stood after it.
    */
-  send(text: string, values: readonly unknown[], owner: StatementOwner, asksPosition = false): void {
+  send(
+    text: string,
+    values: readonly unknown[],
+    owner: StatementOwner,
+    { asksPosition = false, followUp }: SendOptions = {},
+  ): void {
     const statement = new Statement(text, values, owner, this, this.#silentAfterMs)
     statement.asksPosition = asksPosition
     statement.prepared = this.#prepared.find(text)
+    if (followUp) {
+      const settled = (ended: Statement, error?: Error) => error && this.noteFailure(error, ended.text)
+      statement.followUp = new Statement(followUp.text, followUp.values, { settled }, this, this.#silentAfterMs)
+      statement.followUp.prepared = this.#prepared.find(followUp.text)
+    }
     if (this.#prepared.hasDropped) statement.toClose = this.#prepared.takeDropped()
     this.#submit(statement)
+  }
+
+  /** The answer to a statement whose bytes are on their way comes next. */
+  expect(statement: Statement): void {
+    this.#client.query(statement as unknown as pg.Submittable)
   }
 
   /**
@@ -203,8 +224,9 @@ export class Connection {
       .connection
   }
 
-  /** The statement under way has ended: the next one in line goes out. */
-  next(): void {
+  /** A statement has ended: the next one in line goes out. Nobody waits for a follow-up. */
+  next(ended: Statement): void {
+    if (ended !== this.#current) return
     this.deadline = 0
     this.#isOverdue = false
     this.#isBusy = false

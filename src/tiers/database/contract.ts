@@ -145,5 +145,19 @@ export interface CommitNotice {
 /** A shard, addressed as such: for tiers, not for apps. Same retries and errors as SlotDatabase. */
 export interface ShardDatabase {
   readonly id: string
-  query<Row>(text: string, values?: readonly unknown[], options?: { from?: ReadFrom }): Promise<Row[]>
+  query<Row>(text: string, values?: readonly unknown[], options?: ShardQueryOptions): Promise<Row[]>
+}
+
+export interface ShardQueryOptions {
+  from?: ReadFrom
+  followUp?: FollowUp
+}
+
+/**
+ * A statement in the same flight as another, run when that one has committed or failed. It costs no round trip, and nobody
+ * hears what becomes of it.
+ */
+export interface FollowUp {
+  readonly text: string
+  readonly values: readonly unknown[]
 }

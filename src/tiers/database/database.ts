@@ -10,6 +10,7 @@ import type {
   ReferenceDatabase,
   ScatterOptions,
   ShardDatabase,
+  ShardQueryOptions,
   SlotDatabase,
   TransactionOptions,
 } from './contract.ts'
@@ -93,7 +94,7 @@ function openReference<DB>(router: DatabaseRouter, compiler: SlotCompiler, terms
 function openShard(router: DatabaseRouter, id: string): ShardDatabase {
   return {
     id,
-    async query<Row>(text: string, values: readonly unknown[] = [], terms: { from?: ReadFrom } = noTerms) {
+    async query<Row>(text: string, values: readonly unknown[] = [], terms: ShardQueryOptions = noTerms) {
       return (await router.query(id, text, values, terms)).rows as Row[]
     },
   }

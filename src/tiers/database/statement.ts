@@ -50,11 +50,12 @@ export interface StatementOwner {
 
 /** The connection that it runs on, which may have others in line. */
 interface Line {
-  next(): void
+  next(ended: Statement): void
   /** The question for the position may go before the Sync of a statement, into its transaction. */
   readonly asksBeforeSync: boolean
   positionRequest(): Uint8Array
   expectPosition(done: (report: PositionReport | undefined) => void): void
+  expect(statement: Statement): void
 }
 
 // The bytes never change: Describe portal '', Execute portal '' without a row limit, Sync.
@@ -82,6 +83,8 @@ export class Statement {
   /** Asks where the server stands after it, in the same flight. */
   asksPosition = false
   position: PositionReport | undefined
+  /** Goes in the same flight, behind it. */
+  followUp: Statement | undefined
   prepared: Prepared | undefined
   /** Names of prepared statements that lost their place. */
   toClose: string[] | undefined
@@ -109,6 +112,7 @@ export class Statement {
   }
 
   submit(connection: unknown): Error | null {
+    if (this.isSent) return null // as a follow-up, in the flight of another one
     const wire = connection as Wire
     if (this.isSimple) {
       this.isSent = true
@@ -135,6 +139,7 @@ export class Statement {
       wire.stream.write(this.#asksBeforeSync ? executeAndAskPosition : executeAndSync)
     } else wire.stream.write(describeExecuteAndSync)
     if (this.asksPosition && !this.#asksBeforeSync) wire.stream.write(this.#line.positionRequest())
+    this.followUp?.submit(connection)
     wire.stream.uncork()
     return null
   }
@@ -204,7 +209,8 @@ export class Statement {
   }
 
   #settle(error: Error | undefined): void {
-    this.#line.next()
+    if (this.followUp?.isSent) this.#line.expect(this.followUp)
+    this.#line.next(this)
     this.owner.settled(this, error)
   }
 }

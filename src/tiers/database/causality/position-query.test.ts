@@ -9,6 +9,7 @@ import { PostgresConnection } from '../../../programs/postgres/connection.ts'
 import { parseLsn } from '../../../programs/postgres/lsn.ts'
 import { startTestReplica, type TestPostgres } from '../../../programs/postgres/testing.ts'
 import { Connection } from '../connection.ts'
+import type { FollowUp } from '../contract.ts'
 import { sqlStateOf } from '../fences.ts'
 import { routerDefaults } from '../options.ts'
 import type { Row, Statement } from '../statement.ts'
@@ -82,12 +83,12 @@ describe('the question for a position', () => {
   }
 
   /** Sends one statement with the question behind it; answers what came, and in how many pieces it went out. */
-  const ask = (connection: Connection, text: string, values: unknown[] = []) =>
+  const ask = (connection: Connection, text: string, values: unknown[] = [], followUp?: FollowUp) =>
     new Promise<Asked>((resolve) => {
       writes = []
       const settled = ({ position, rows }: Statement, error: Error | undefined) =>
         resolve({ position, rows, error, pieces: writes.length, messages: messagesOf(Buffer.concat(writes)) })
-      connection.send(text, values, { settled }, true)
+      connection.send(text, values, { settled }, { asksPosition: true, followUp })
     })
   const flushed = async () =>
     parseLsn(
@@ -119,6 +120,16 @@ describe('the question for a position', () => {
     // Takes the prepared question with it: once it is not answered, and then it is again.
     assert.equal((await ask(connection, 'DISCARD ALL')).position, undefined)
     assert.ok((await ask(connection, 'SELECT 8 AS x')).position)
+  })
+
+  test('is answered before what follows its statement, in the same piece', async () => {
+    await using connection = await open()
+    for (const text of ['SELECT 7 AS x', 'SELECT 1/0', 'SELECT 7 AS x']) {
+      const { position, pieces } = await ask(connection, text, [], { text: 'SELECT 8 AS x', values: [] })
+      assert.ok(position, text)
+      assert.equal(pieces, 1)
+      assert.deepEqual((await ask(connection, 'SELECT 9 AS x')).rows, [{ x: 9 }])
+    }
   })
 
   test('ends with the connection, as its statement does', async () => {

@@ -75,13 +75,8 @@ export class Claims {
   }
 
   async take(shard: ShardDatabase, request: TakeRequest): Promise<Taken> {
-    const now = performance.now()
-    if (this.line.isLookDue(now)) {
-      this.#looking = this.#looking.then(() => this.#look(shard)).catch(() => {})
-      // Before the claim: where a million wait for one key, it would look at all of them, and be cancelled for it.
-      if (this.#only === undefined && !this.line.hasKeys)
-        this.line.hasKeys = (await shard.query(hasKeysStatement, [this.#queue], primary)).length > 0
-    }
+    // Where a million wait for one key, the claim would look at all of them, and be cancelled for it.
+    if (this.line.isUnknown(performance.now())) await this.#findKeys(shard)
     const rows: JobRow[] = []
     // In turns, so that a long line of one key does not keep others waiting where there is one hand.
     this.#headsFirst = !this.#headsFirst
@@ -93,6 +88,9 @@ export class Claims {
       // What was taken is ours, whatever became of the rest.
       if (rows.length === 0) throw error
     }
+    // Behind the claim, which somebody waits for.
+    if (this.line.isLookDue(performance.now()))
+      this.#looking = this.#looking.then(() => this.#look(shard)).catch(() => {})
     return this.#taken(shard, rows)
   }
 
@@ -197,7 +195,13 @@ export class Claims {
     return taken
   }
 
+  async #findKeys(shard: ShardDatabase): Promise<void> {
+    if (this.#only === undefined && !this.line.hasKeys)
+      this.line.hasKeys = (await shard.query(hasKeysStatement, [this.#queue], primary)).length > 0
+  }
+
   async #look(shard: ShardDatabase): Promise<void> {
+    await this.#findKeys(shard)
     let { rank, id } = this.#lookFrom ?? { rank: -1, id: lastId }
     this.#lookFrom = undefined
     let hasFound = false

@@ -12,7 +12,7 @@ import { timeOf } from './job-time.ts'
 import type { ListenPlace } from './listener.ts'
 import { eachShard, type Home, homeOf, placeOf, Rotation, SoundShards, shardFor } from './shards.ts'
 import * as statements from './statements.ts'
-import { WakeUps } from './wake-ups.ts'
+import { type News, WakeUps } from './wake-ups.ts'
 
 /** SQL files of this engine, run on every shard before it is opened. */
 export const postgresQueueMigrations = fileURLToPath(new URL('migrations', import.meta.url))
@@ -86,8 +86,10 @@ class PostgresQueue implements QueueEngine {
 
   async #publishOn(shard: ShardDatabase, jobs: readonly NewJob[]): Promise<Published[]> {
     const { text, values } = publishQuery(jobs)
-    const published = publishedOf(await shard.query(text, values), jobs)
-    this.#tell([shard.id], jobs)
+    const news = newsOf(jobs)
+    const followUp = this.#wakeUps.along(news)
+    const published = publishedOf(await shard.query(text, values, followUp && { followUp }), jobs)
+    this.#tell(followUp ? [] : [shard.id], news)
     return published
   }
 
@@ -99,7 +101,7 @@ class PostgresQueue implements QueueEngine {
     const tell = () =>
       this.#tell(
         this.#shards().map(({ id }) => id),
-        jobs,
+        newsOf(jobs),
       )
     if ('afterCommit' in executor) (executor as unknown as CommitNotice).afterCommit(tell)
     return publishedOf(rows, jobs)
@@ -160,7 +162,7 @@ class PostgresQueue implements QueueEngine {
     await shard.query(statements.retryStatement, [bucket, job.id, lease, delayMs, reason, refund], primary)
     if (delayMs > 0) return
     for (const { line } of this.#claimsOf(shard.id, job.queue)) line.rewind()
-    this.#tell([shard.id], [{ queue: job.queue, body: '', options: { priority: job.priority } }])
+    this.#tell([shard.id], [{ queue: job.queue, rank: 9 - job.priority }])
   }
 
   dead(job: TakenJob, reason: string): Promise<void> {
@@ -249,15 +251,11 @@ class PostgresQueue implements QueueEngine {
     await Promise.all([...byShard].map(([shard, homes]) => work(shard, homes)))
   }
 
-  #tell(shardIds: readonly string[], jobs: readonly NewJob[]): void {
-    let last: string | undefined
-    for (const { queue, options } of jobs) {
-      const rank = 9 - (options.priority ?? 0)
-      const name = `${queue}/${rank}`
-      if (name === last) continue
-      last = name
-      this.#note(queue, rank)
-      for (const id of shardIds) this.#wakeUps.tell(id, queue, rank)
+  /** Processes that listen there, and whoever waits here. */
+  #tell(shardIds: readonly string[], news: readonly News[]): void {
+    for (const each of news) {
+      this.#note(each.queue, each.rank)
+      this.#wakeUps.tell(shardIds, each)
     }
   }
 
@@ -300,6 +298,17 @@ class PostgresQueue implements QueueEngine {
     this.#claims.delete(oldest[0])
     for (const claims of oldest[1].values()) void claims.close()
   }
+}
+
+/** Of the lines that the jobs come to. */
+function newsOf(jobs: readonly NewJob[]): News[] {
+  const news: News[] = []
+  for (const { queue, options } of jobs) {
+    const rank = 9 - (options.priority ?? 0)
+    const last = news.at(-1)
+    if (last?.queue !== queue || last.rank !== rank) news.push({ queue, rank })
+  }
+  return news
 }
 
 function publishQuery(jobs: readonly NewJob[]): { text: string; values: unknown[] } {

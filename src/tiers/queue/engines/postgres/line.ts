@@ -15,6 +15,8 @@ const settledMs = 50
 const backMs = 1000
 const backIntervalMs = 100
 const lookIntervalMs = 1000
+/** What a look said is of no use any more. */
+const lookAgeMax = 5000
 /** Delayed jobs are looked for so often, and from so long before now on; a look along the line finds older ones. */
 const laterIntervalMs = 50
 const laterBackMs = 5000
@@ -120,6 +122,11 @@ export class Line {
     this.#laterSince = 0
     this.#laterAt = Number.NEGATIVE_INFINITY
     this.#version++
+  }
+
+  /** No look along the line has said lately what is in it. */
+  isUnknown(now: number): boolean {
+    return now - this.#lookedAt > lookAgeMax
   }
 
   isLookDue(now: number): boolean {

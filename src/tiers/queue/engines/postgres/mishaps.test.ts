@@ -306,9 +306,8 @@ it('a shard that does not answer is told of jobs once, and others as ever', asyn
     },
   }))
   const wakeUps = new WakeUps(() => shards, undefined)
-  const say = setInterval(() => {
-    for (const { id } of shards) wakeUps.tell(id, 'mail', 9)
-  }, 1)
+  const ids = shards.map(({ id }) => id)
+  const say = setInterval(() => wakeUps.tell(ids, { queue: 'mail', rank: 9 }), 1)
   await until('many for the other', () => told.filter((id) => id === 's2').length > 5)
   clearInterval(say)
   assert.equal(told.filter((id) => id === 's1').length, 1)

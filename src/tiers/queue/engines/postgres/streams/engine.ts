@@ -32,9 +32,8 @@ export function openPostgresStreams(
   const spread = new Spread()
 
   function tell(ids: readonly string[], entries: readonly NewEntry[]): void {
-    if (!wakeUps) return
     for (const stream of new Set(entries.map((entry) => entry.stream)))
-      for (const id of ids) wakeUps.tell(id, `${topic}${stream}`, 0)
+      wakeUps?.tell(ids, { queue: `${topic}${stream}`, rank: 0 })
   }
 
   async function appendTo(shard: ShardDatabase, entries: readonly NewEntry[]): Promise<Appended[]> {
