@@ -104,7 +104,7 @@ export interface Stream<Input extends EntryPayload = EntryPayload, Output extend
   readonly name: string
   /**
    * Resolves when the entry is durable. When it fails with `outcome-unknown` it may be.
-   * @throws bad-input; too-large; overloaded; conflict when it is defined otherwise
+   * @throws bad-input; too-large; overloaded; unavailable while no server answers; conflict when it is defined otherwise
    */
   append(payload: Input, options?: AppendOptions): Promise<Appended>
   /** In their order; all of a shard or none of it. */

@@ -23,8 +23,8 @@ export const pollMsMax = 1000
 /** How often at most a reader that waits for lanes looks for free ones. */
 export const claimMsMax = 1000
 
+/** Entries in one statement. */
 export const appendBatchMax = 1000
-export const appendPendingMax = 20_000
 
 const nameOf = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$/
 

@@ -55,7 +55,7 @@ export class StreamTier {
     this.#log = log
     this.#node = node
     this.#trace = trace
-    this.#batch = new AppendBatch(engine)
+    this.#batch = new AppendBatch(engine, clock)
     // A life of its own: an earlier process of this name never answers for it.
     const holder = `${node ?? 'process'}#${randomUUID()}`
     this.streams = {
