@@ -13,7 +13,7 @@ import type { ServerFiles } from './find-server.ts'
 const attemptsMax = 5
 const killWaitMs = 5000
 
-interface Address {
+export interface Address {
   address: string
   port: number
 }

@@ -1,22 +1,14 @@
-// What a server promises over its life: only those with a password come in, secrets are readable by nobody else, what was
-// acknowledged stays, and whoever comes later finds it.
+// What NATS promises beside what every server does (../directory-server.test.ts): only those with a password come in, and what
+// was acknowledged stays.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { stopServer } from '../directory-server.ts'
-import { freePort } from '../testing.ts'
 import { NatsAdmin } from './admin.ts'
-import { checkNats, findNats } from './binary.ts'
 import { configurationOf } from './configuration.ts'
 import { natsFilesOf } from './files.ts'
-import { natsPid, startNats } from './server.ts'
 import { startTestNats, type TestNats, testSecrets } from './testing.ts'
 
 async function clientOf({ address, port }: TestNats, user?: string, pass?: string) {
@@ -47,31 +39,6 @@ test('nobody comes in without a name and its password, and the app sees nothing 
   await using admin = await clientOf(server, 'admin', secrets.admin)
   await assert.rejects(makeStream(admin), 'the system account has no messages')
   await assert.rejects(NatsAdmin.connect({ ...server, secrets: testSecrets() }), { code: 'unauthorized' })
-})
-
-test('secrets stand in a file of the server alone and on no command line', async () => {
-  await using server = await startTestNats()
-  assert.equal((await stat(server.files.configuration)).mode & 0o777, 0o600)
-  assert.equal((await stat(server.files.dir)).mode & 0o777, 0o700)
-  const seen = readFileSync(`/proc/${server.pid}/cmdline`, 'utf8') + readFileSync(`/proc/${server.pid}/environ`, 'utf8')
-  const logged = await readFile(server.files.log, 'utf8')
-  for (const secret of Object.values(server.secrets)) assert.ok(!(seen + logged).includes(secret))
-  if (process.getuid?.() === 0) assert.notEqual((await stat(`/proc/${server.pid}`)).uid, 0, 'runs as root')
-})
-
-test('whoever comes later takes over the server that runs, paused or not, and starts none beside it', async () => {
-  await using server = await startTestNats()
-  const { pid } = server
-  assert.deepEqual(await startNats({ ...server, timeoutMs: 5000 }), { pid, isAdopted: true })
-  server.signal('SIGSTOP')
-  assert.equal(natsPid(server.files), pid)
-  await assert.rejects(startNats({ ...server, timeoutMs: 300 }), { code: 'timeout' })
-  assert.equal(await stopServer(pid, 100), 'killed', 'one that stands still')
-  assert.equal(natsPid(server.files), undefined)
-  await writeFile(server.files.pid, `${process.pid}\n`)
-  assert.equal(natsPid(server.files), undefined, 'the pid of another program')
-  await server.start()
-  assert.equal(await stopServer(server.pid, 10_000), 'stopped')
 })
 
 test('what was acknowledged is there after kill -9, and after a stop', async () => {
@@ -115,37 +82,4 @@ test('a server that can syncs before it acknowledges, one that cannot is not ask
   assert.match(of('2.10.1'), /^ {2}sync_interval: always$/m)
   assert.match(of('3.0.0'), /sync_interval/)
   assert.doesNotMatch(of('2.9.10'), /sync_interval/)
-})
-
-test('a taken port, an unusable address and a missing program are told apart', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tenfold-nats-'))
-  const taken = createServer((socket) => socket.destroy())
-  try {
-    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
-    const { port } = taken.address() as { port: number }
-    const [secrets, files] = [testSecrets(), natsFilesOf(join(dir, 'taken'))]
-    const settings = { address: '127.0.0.1', port, name: 'taken' }
-    if (process.getuid?.() === 0) {
-      // NATS is another user then, and mkdtemp's directory is closed to it.
-      await assert.rejects(startNats({ files, settings, secrets, timeoutMs: 5000 }), /cannot reach/)
-      await chmod(dir, 0o711)
-    }
-    await assert.rejects(startNats({ files, settings, secrets, timeoutMs: 20_000 }), { code: 'port-taken' })
-    const unusable = { ...settings, port: await freePort(), address: '192.0.2.1' }
-    await assert.rejects(startNats({ files, settings: unusable, secrets, timeoutMs: 20_000 }), (error: Error) => {
-      assert.match(error.message, /did not start/)
-      assert.match(error.message, /192\.0\.2\.1/)
-      return true
-    })
-    await using other = await startTestNats({ secrets })
-    const same = { ...settings, port: other.port }
-    await assert.rejects(startNats({ files, settings: same, secrets, timeoutMs: 20_000 }), { code: 'port-taken' })
-  } finally {
-    taken.close()
-    await rm(dir, { recursive: true })
-  }
-  const { path, version } = await findNats()
-  assert.match(version, /^\d+\.\d+/)
-  assert.ok(path.endsWith('nats-server'))
-  await assert.rejects(checkNats('/bin/true'), { code: 'program-missing', message: /apt install nats-server/ })
 })
