@@ -7,6 +7,7 @@ import { TenfoldError } from '../../base/errors.ts'
 import type { NewJob, Published } from './contract.ts'
 import { PublishBatch } from './publish-batch.ts'
 
+const timeoutMs = 10_000
 const job = (name: string, deduplicationId?: string): NewJob => ({
   queue: 'mail',
   body: JSON.stringify({ name }),
@@ -31,7 +32,9 @@ class Engine {
   }
 }
 
-it('a publish with a deduplication id that has to wait keeps no others waiting than its own like', async () => {
+it('a publish with a deduplication id that has to wait keeps no others waiting than its own like', {
+  timeout: timeoutMs,
+}, async () => {
   const engine = new Engine(false)
   const clock = new ManualClock()
   const batch = new PublishBatch(engine, clock)
@@ -50,7 +53,7 @@ it('a publish with a deduplication id that has to wait keeps no others waiting t
   assert.equal((await batch.add(job('f'))).id, 'f')
 })
 
-it('an engine that pipelines is given every publish at once', async () => {
+it('an engine that pipelines is given every publish at once', { timeout: timeoutMs }, async () => {
   const engine = new Engine(true)
   const batch = new PublishBatch(engine, new ManualClock())
   const published = await Promise.all(['a', 'b', 'c'].map((name) => batch.add(job(name))))

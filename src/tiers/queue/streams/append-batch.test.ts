@@ -7,6 +7,8 @@ import { TenfoldError } from '../../../base/errors.ts'
 import { AppendBatch } from './append-batch.ts'
 import type { Appended, NewEntry } from './contract.ts'
 
+const timeoutMs = 10_000
+
 /** An append that the test has not answered yet. */
 interface Asked {
   entries: readonly NewEntry[]
@@ -50,7 +52,9 @@ function open() {
   return { engine, clock, add, answer }
 }
 
-it('appends in the order of the calls, tells each caller its own positions, and parts no caller’s entries', async () => {
+it('appends in the order of the calls, tells each caller its own positions, and parts no caller’s entries', {
+  timeout: timeoutMs,
+}, async () => {
   const { engine, add, answer } = open()
   const calls = [add(1), add(3), add(600), add(600), add(2500), add(1), add(2)]
   for (const _ of Array(5)) await answer()
@@ -69,7 +73,7 @@ it('appends in the order of the calls, tells each caller its own positions, and 
   assert.deepEqual(written, numbers)
 })
 
-it('large entries of many callers go in several statements', async () => {
+it('large entries of many callers go in several statements', { timeout: timeoutMs }, async () => {
   const { engine, add, answer } = open()
   const calls = [add(1), ...Array.from({ length: 6 }, () => add(10, 'x'.repeat(200_000)))]
   for (const _ of Array(4)) await answer()
@@ -80,7 +84,9 @@ it('large entries of many callers go in several statements', async () => {
   )
 })
 
-it('whoever has waited 5 s behind an append that nobody answered is told so with it; who came later has a turn', async () => {
+it('whoever has waited 5 s behind an append that nobody answered is told so with it; who came later has a turn', {
+  timeout: timeoutMs,
+}, async () => {
   const { engine, clock, add, answer } = open()
   const first = add(1)
   const waited = [add(1), add(900), add(900)]
