@@ -1,29 +1,18 @@
 // The JetStream engine passes the suite of the queue tier. What waits in PostgreSQL first comes a moment later: takers of the
 // suite, which look once, wait for the relay.
 
-import { after, before } from 'node:test'
-import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
-import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
+import { after } from 'node:test'
 import { queueConformance } from '../../conformance.ts'
-import { openTestQueue, queueSql, type TestQueue } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats } from './testing.ts'
 
-let database: TestDatabase
-let one: TestNats
-let test: TestQueue
-let watch: { close(): Promise<void> }
-
-before(async () => {
-  database = await startTestDatabase({ sql: await queueSql() })
-  one = await startTestNats()
-  test = await openTestQueue([one], database)
-  watch = test.queue.watch(() => {})
-})
+const { database, server, stop } = await startDatabaseAndNats()
+const test = await openTestQueue([server], database)
+const watch = test.queue.watch(() => {})
 
 after(async () => {
-  await watch?.close()
-  await test?.[Symbol.asyncDispose]()
-  await one?.stop()
-  await database?.stop()
+  await watch.close()
+  await test[Symbol.asyncDispose]()
+  await stop()
 })
 
 queueConformance('jetstream, one server', {

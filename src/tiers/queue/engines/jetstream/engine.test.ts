@@ -2,29 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, it } from 'node:test'
+import { after, it } from 'node:test'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
-import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, TakenJob } from '../../contract.ts'
-import { openTestQueue, queueSql, type TestQueue } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats, type TestQueue } from './testing.ts'
 
 const leaseMs = 60_000
 const timeoutMs = 20_000
-let database: TestDatabase
-let server: TestNats
-
-before(async () => {
-  database = await startTestDatabase({ sql: await queueSql() })
-  server = await startTestNats()
-})
-
-after(async () => {
-  await server?.stop()
-  await database?.stop()
-})
+const { database, server, stop } = await startDatabaseAndNats()
+after(stop)
 
 const jobOf = (queue: string, n: number, options: NewJob['options'] = {}): NewJob => ({
   ...{ queue, body: JSON.stringify({ n }), options },

@@ -3,32 +3,22 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { isTenfoldError } from '../../../../base/errors.ts'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestNats, startTestNatsCluster, type TestNats } from '../../../../programs/nats/testing.ts'
-import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
+import { startTestNatsCluster, type TestNats } from '../../../../programs/nats/testing.ts'
 import { QueueTier } from '../../queue.ts'
 import type { JetStreamQueue } from './engine.ts'
-import { openTestQueue, queueSql } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats } from './testing.ts'
 
 const quiet = { info() {}, warn() {}, error() {} }
 const timeoutMs = 60_000
 const keys = ['a', 'b', 'c', 'd']
 
-let database: TestDatabase
-before(async () => {
-  database = await startTestDatabase({ sql: await queueSql() })
-})
-after(() => database?.stop())
+const { database, server, stop } = await startDatabaseAndNats()
+after(stop)
 
 describe('one server', () => {
-  let server: TestNats
-  before(async () => {
-    server = await startTestNats()
-  })
-  after(() => server?.stop())
-
   it('is killed and started anew, twice, and then everything goes on', async () => {
     await underLoad([server], async ({ handled }) => {
       for (let i = 0; i < 2; i++) {

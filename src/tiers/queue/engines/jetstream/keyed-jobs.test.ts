@@ -2,34 +2,22 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, it } from 'node:test'
+import { after, it } from 'node:test'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
-import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import { QueueTier } from '../../queue.ts'
 import { KeyedJobs } from './keyed-jobs.ts'
-import { openTestQueue, queueSql } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats } from './testing.ts'
 
 const leaseMs = 60_000
 const timeoutMs = 20_000
 const holder = 'r/worker-1'
 const quiet = { info() {}, warn() {}, error() {} }
-let database: TestDatabase
-let server: TestNats
-
-before(async () => {
-  database = await startTestDatabase({ sql: await queueSql() })
-  server = await startTestNats()
-})
-
-after(async () => {
-  await server?.stop()
-  await database?.stop()
-})
+const { database, server, stop } = await startDatabaseAndNats()
+after(stop)
 
 const newName = () => `keyed.${randomUUID()}`
 const jobOf = (queue: string, n: number, options: NewJob['options'] = { key: 'k' }): NewJob => ({

@@ -6,8 +6,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestNats } from '../../../../programs/nats/testing.ts'
-import { startTestDatabase } from '../../../database/testing.ts'
 import type { TakenJob } from '../../contract.ts'
 import { Lanes } from './lanes.ts'
 import { NatsLink } from './link.ts'
@@ -18,16 +16,15 @@ import { consumerOf, laneFor, Names } from './names.ts'
 import { Notes } from './notes.ts'
 import { jetStreamLimits } from './options.ts'
 import { Publishes } from './publishes.ts'
-import { openTestQueue, queueSql } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats } from './testing.ts'
 
 const prefix = 'mended'
 const name = 'q'
 const timeoutMs = 30_000
 
 it('publishes anew what stands before the place that was reached and is nobody’s, when it was found twice', async (t) => {
-  await using server = await startTestNats()
-  const database = await startTestDatabase({ sql: await queueSql() })
-  t.after(() => database.stop())
+  const { database, server, stop } = await startDatabaseAndNats()
+  t.after(stop)
   await using worker = await openTestQueue([server], database, { prefix })
   const { queue } = worker
   const publish = async (...numbers: number[]) => {

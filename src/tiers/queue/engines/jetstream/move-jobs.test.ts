@@ -1,28 +1,16 @@
 // Everything that is left on the servers comes to PostgreSQL, in its order, once.
 
 import assert from 'node:assert/strict'
-import { after, before, it } from 'node:test'
+import { after, it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
-import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { TakenJob } from '../../contract.ts'
 import { moveJobsToPostgres } from './move-jobs.ts'
-import { openTestQueue, queueSql } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats } from './testing.ts'
 
 const leaseMs = 60_000
 const timeoutMs = 20_000
-let database: TestDatabase
-let server: TestNats
-
-before(async () => {
-  database = await startTestDatabase({ sql: await queueSql() })
-  server = await startTestNats()
-})
-
-after(async () => {
-  await server?.stop()
-  await database?.stop()
-})
+const { database, server, stop } = await startDatabaseAndNats()
+after(stop)
 
 const move = (prefix: string) =>
   moveJobsToPostgres({

@@ -1,22 +1,17 @@
 // Jobs that wait in PostgreSQL go to where they are published, queue by queue.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { TenfoldError } from '../../../../base/errors.ts'
 import { waitUntil } from '../../../../base/limits.ts'
-import { startTestNats } from '../../../../programs/nats/testing.ts'
-import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import { openPostgresQueue } from '../postgres/engine.ts'
 import { jetStreamLimits } from './options.ts'
 import { Relay } from './relay.ts'
-import { openTestQueue, queueSql } from './testing.ts'
+import { openTestQueue, startDatabaseAndNats } from './testing.ts'
 
 const timeoutMs = 60_000
-let database: TestDatabase
-before(async () => {
-  database = await startTestDatabase({ sql: await queueSql() })
-})
-after(() => database?.stop())
+const { database, server, stop } = await startDatabaseAndNats()
+after(stop)
 
 test('a queue whose jobs no server takes keeps those of the others from nothing', async (t) => {
   const shards = () => database.db.shards()
@@ -49,7 +44,6 @@ test('a queue whose jobs no server takes keeps those of the others from nothing'
 })
 
 test('a job that the server does not take is the only one that stays, and the others of its queue come once', async () => {
-  await using server = await startTestNats()
   await using worker = await openTestQueue([server], database)
   const { queue, postgres } = worker
   const name = 'mixed'

@@ -4,9 +4,9 @@ import { globSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitUntil } from '../../../../base/limits.ts'
-import type { TestNats } from '../../../../programs/nats/testing.ts'
+import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
-import type { TestDatabase } from '../../../database/testing.ts'
+import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { QueueEngine, TakeRequest } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
 import { openPostgresQueue, postgresQueueMigrations } from '../postgres/engine.ts'
@@ -19,6 +19,12 @@ export async function queueSql(): Promise<string> {
   const files = globSync('*.sql', { cwd: postgresQueueMigrations }).sort()
   const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
   return texts.join('\n')
+}
+
+/** What all tests of a file share: a database with the tables of the queue, and one server. Whoever asks for them stops them. */
+export async function startDatabaseAndNats() {
+  const [database, server] = await Promise.all([queueSql().then((sql) => startTestDatabase({ sql })), startTestNats()])
+  return { database, server, stop: () => Promise.all([database.stop(), server.stop()]) }
 }
 
 export interface TestQueue extends AsyncDisposable {
