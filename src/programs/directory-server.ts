@@ -49,7 +49,7 @@ export async function startServer(program: ServerProgram, options: StartOptions)
     )
   await rm(files.pid, { force: true })
   const path = await options.configure()
-  const log = await openServerLog(files.log)
+  const log = await openServerLog(files.log, 0o600)
   try {
     const pid = await launch(path, program.argumentsFor(files), { files, owner, logFd: log.file.fd })
     try {

@@ -10,18 +10,21 @@ export interface Listening {
   ports: readonly number[]
 }
 
-const bytesShown = 4096
+const bytesReadMax = 64 * 1024
 const linesShown = 8
 
-/** With the end of what comes from now on. The caller closes the file. */
-export async function openServerLog(path: string) {
-  const file = await open(path, 'a+', 0o600)
+/** With the end of what comes from now on. The caller closes the file. @throws disk-full, program-failed. */
+export async function openServerLog(path: string, mode: number) {
+  const file = await open(path, 'a+', mode).catch((error: NodeJS.ErrnoException) => {
+    const code = error.code === 'ENOSPC' ? 'disk-full' : 'program-failed'
+    throw new TenfoldError(code, `cannot write the server's log ${path}`, { cause: error })
+  })
   const { size } = await file.stat()
   return {
     file,
     async readNew(): Promise<string> {
       const end = (await file.stat()).size
-      const start = Math.max(size, end - bytesShown)
+      const start = Math.max(size, end - bytesReadMax)
       const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
       return buffer.toString('utf8', 0, bytesRead)
     },

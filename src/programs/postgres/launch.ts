@@ -1,7 +1,6 @@
 // Spawns the server's process and watches its first moments. A start that fails is known at once, by the exit.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { open } from 'node:fs/promises'
 import { systemClock } from '../../base/clock.ts'
 import { TenfoldError } from '../../base/errors.ts'
 import { readLockFile } from './lock-file.ts'
@@ -41,21 +40,4 @@ export async function survivesStart(server: ChildProcess, dataDir: string): Prom
     await systemClock.sleep(pollMs)
   }
   return false
-}
-
-/** The log, with what is written to it from now on. */
-export async function openLog(path: string) {
-  const file = await open(path, 'a+', 0o640).catch((error: NodeJS.ErrnoException) => {
-    const code = error.code === 'ENOSPC' ? 'disk-full' : 'program-failed'
-    throw new TenfoldError(code, `cannot write the server's log ${path}`, { cause: error })
-  })
-  const { size } = await file.stat()
-  return {
-    file,
-    async readNew(): Promise<string> {
-      const length = (await file.stat()).size - size
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size)
-      return buffer.toString('utf8', 0, bytesRead)
-    },
-  }
 }

@@ -4,11 +4,12 @@
 import { systemClock } from '../../base/clock.ts'
 import { isTenfoldError, TenfoldError } from '../../base/errors.ts'
 import { endsBy, isProcessAlive } from '../process.ts'
+import { openServerLog } from '../server-log.ts'
 import { PostgresAdmin } from './admin.ts'
 import { findPostgres } from './binaries.ts'
 import { hasCluster } from './cluster.ts'
 import type { PostgresAddress, PostgresBinaries, PostgresSecrets, PostgresState } from './contract.ts'
-import { launch, openLog, survivesStart } from './launch.ts'
+import { launch, survivesStart } from './launch.ts'
 import { disownLockFile, isServerAlive, readLockFile } from './lock-file.ts'
 import { explainExit, isLeftoverMemory } from './start-failure.ts'
 
@@ -51,7 +52,7 @@ export async function startServer({
       continue
     }
     if (lock && isProcessAlive(lock.pid)) disownLockFile(dataDir)
-    const log = await openLog(logFile)
+    const log = await openServerLog(logFile, 0o640)
     try {
       const server = await launch(postgres, dataDir, log.file.fd)
       if (await survivesStart(server, dataDir)) return { pid: server.pid as number }
