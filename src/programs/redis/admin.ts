@@ -2,7 +2,7 @@
 
 import { describeError, TenfoldError } from '../../base/errors.ts'
 import { withTimeout } from '../../base/limits.ts'
-import { loadRedisClient } from './client.ts'
+import { loadRedisClient, openRedisClient, type RedisClient } from './client.ts'
 import type { RedisAddress, RedisSecrets } from './contract.ts'
 
 const timeoutMsDefault = 2000
@@ -12,15 +12,13 @@ export interface AdminOptions extends RedisAddress {
   timeoutMs?: number
 }
 
-type Client = ReturnType<Awaited<ReturnType<typeof loadRedisClient>>['createClient']>
-
 export class RedisAdmin {
   readonly address: string
   readonly port: number
-  readonly #client: Client
+  readonly #client: RedisClient
   readonly #timeoutMs: number
 
-  private constructor(client: Client, { address, port, timeoutMs = timeoutMsDefault }: AdminOptions) {
+  private constructor(client: RedisClient, { address, port, timeoutMs = timeoutMsDefault }: AdminOptions) {
     this.#client = client
     this.address = address
     this.port = port
@@ -29,16 +27,15 @@ export class RedisAdmin {
 
   /** @throws unavailable when nobody listens or it still loads its data, unauthorized, timeout. */
   static async connect(options: AdminOptions): Promise<RedisAdmin> {
-    const { createClient } = await loadRedisClient()
     const { address, port, secrets, timeoutMs = timeoutMsDefault } = options
-    const client = createClient({
+    const client = openRedisClient(await loadRedisClient(), {
       username: 'admin',
       password: secrets.admin,
       socket: { host: address, port, connectTimeout: timeoutMs, reconnectStrategy: false },
       disableOfflineQueue: true,
     })
     client.on('error', () => {}) // told by the call that it met
-    const admin = new RedisAdmin(client as Client, options)
+    const admin = new RedisAdmin(client, options)
     try {
       await withTimeout(client.connect(), timeoutMs, `connecting to Redis at ${address}:${port}`)
       return admin

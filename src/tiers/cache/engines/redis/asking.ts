@@ -1,7 +1,7 @@
 // One question to one server on a connection of its own: to find out where others are, before there is a link to them.
 
 import { withTimeout } from '../../../../base/limits.ts'
-import { loadRedisClient } from '../../../../programs/redis/client.ts'
+import { loadRedisClient, openRedisClient } from '../../../../programs/redis/client.ts'
 import type { RedisAddress } from '../../../../programs/redis/contract.ts'
 
 export interface Credentials {
@@ -31,8 +31,7 @@ async function ask(
   question: readonly string[],
   timeoutMs: number,
 ): Promise<unknown> {
-  const { createClient } = await loadRedisClient()
-  const client = createClient({
+  const client = openRedisClient(await loadRedisClient(), {
     RESP: 2,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),

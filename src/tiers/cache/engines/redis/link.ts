@@ -13,7 +13,12 @@ import { systemClock } from '../../../../base/clock.ts'
 import { describeError, TenfoldError } from '../../../../base/errors.ts'
 import { withTimeout } from '../../../../base/limits.ts'
 import { type Random, systemRandom } from '../../../../base/random.ts'
-import { loadRedisClient, type RedisModule } from '../../../../programs/redis/client.ts'
+import {
+  loadRedisClient,
+  openRedisClient,
+  type RedisClient,
+  type RedisModule,
+} from '../../../../programs/redis/client.ts'
 import type { RedisAddress } from '../../../../programs/redis/contract.ts'
 import type { RedisCacheLimits } from './options.ts'
 
@@ -39,15 +44,13 @@ export interface LinkOptions {
   random?: Random
 }
 
-type Client = ReturnType<RedisModule['createClient']>
-
 interface Call {
   until: number
   giveUp(): void
 }
 
 interface Connection {
-  client: Client
+  client: RedisClient
   /** Calls that were sent and not answered, those that were given up too: the server, and the client's queue, have them still. */
   unanswered: number
   /** Resolves when it is no use any more. */
@@ -227,7 +230,7 @@ export class RedisLink {
    * What was sent on the connection before may still be on its way, and would be done after what comes on this one: a
    * value that was replaced meanwhile would come back. So the server ends the former one first, if it is the same server.
    */
-  async #endFormer(client: Client): Promise<void> {
+  async #endFormer(client: RedisClient): Promise<void> {
     const [id, info] = await Promise.all([client.sendCommand(['CLIENT', 'ID']), client.sendCommand(['INFO', 'server'])])
     const run = /run_id:(\w+)/.exec(String(info))?.[1] ?? ''
     if (this.#former?.run === run) {
@@ -240,9 +243,8 @@ export class RedisLink {
     this.#former = { id: String(id), run }
   }
 
-  #createClient(host: string, port: number): Client {
-    const { createClient, RESP_TYPES } = this.#module
-    return createClient({
+  #createClient(host: string, port: number): RedisClient {
+    return openRedisClient(this.#module, {
       RESP: 3,
       username: this.#options.username,
       password: this.#options.password,
@@ -256,8 +258,8 @@ export class RedisLink {
       disableOfflineQueue: true,
       emitInvalidate: this.#options.onInvalidate !== undefined,
       // Without the client's own time-out, which makes an AbortSignal for each command: `send` has one timer for all.
-      commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
-    }) as unknown as Client
+      commandOptions: { timeout: 0, typeMapping: { [this.#module.RESP_TYPES.BLOB_STRING]: Buffer } },
+    })
   }
 
   /** One timer for all calls. */
@@ -297,7 +299,7 @@ export class RedisLink {
   }
 }
 
-function destroy(client: Client): void {
+function destroy(client: RedisClient): void {
   try {
     client.destroy()
   } catch {
