@@ -369,6 +369,8 @@ export function streamConformance(name: string, { engine, transaction }: StreamC
         assert.throws(() => streams.stream('no spaces'), { code: 'bad-input' })
         await assert.rejects(log.append([] as never), { code: 'bad-input' })
         await assert.rejects(log.append({ a: 'x'.repeat(300_000) }), { code: 'too-large' })
+        const many = Array.from({ length: 10_001 }, () => ({ payload: {} }))
+        await assert.rejects(log.appendMany(many), { code: 'too-large' })
         await assert.rejects(log.append({}, { key: 'nul \0' }), { code: 'bad-input' })
         assert.throws(() => streams.defineStream('q', { partitions: 0 }), { code: 'bad-input' })
         assert.throws(() => streams.defineStream('q', { keepMs: 367 * 86_400_000 }), { code: 'bad-input' })

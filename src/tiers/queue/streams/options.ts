@@ -23,7 +23,9 @@ export const pollMsMax = 1000
 /** How often at most a reader that waits for lanes looks for free ones. */
 export const claimMsMax = 1000
 
-/** Entries in one statement. */
+/** Entries of one appendMany. */
+export const appendManyMax = 10_000
+/** Entries in one statement, but for those of one call. */
 export const appendBatchMax = 1000
 
 const nameOf = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$/

@@ -23,7 +23,15 @@ import type {
   StreamsIn,
 } from './contract.ts'
 import { GroupReader } from './group-reader.ts'
-import { checkConsume, checkDefinition, checkEntry, checkGroupName, checkPlace, checkStreamName } from './options.ts'
+import {
+  appendManyMax,
+  checkConsume,
+  checkDefinition,
+  checkEntry,
+  checkGroupName,
+  checkPlace,
+  checkStreamName,
+} from './options.ts'
 
 export interface StreamTierOptions {
   log: Pick<BaseLogger, 'warn' | 'error'>
@@ -184,6 +192,8 @@ export class StreamTier {
     stream: string,
     entries: ReadonlyArray<{ payload: EntryPayload } & AppendOptions>,
   ): Promise<Appended[]> {
+    if (entries.length > appendManyMax)
+      throw new TenfoldError('too-large', `appendMany takes ${appendManyMax} entries at most, got ${entries.length}`)
     const schema = this.#definitions.get(stream)?.schema
     // Without a schema nothing is waited for here, so that entries of one caller keep the order of its calls.
     const checked = schema

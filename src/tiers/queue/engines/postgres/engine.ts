@@ -10,7 +10,7 @@ import { type DepthRow, sumByQueue } from './depth.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { timeOf } from './job-time.ts'
 import type { ListenPlace } from './listener.ts'
-import { eachShard, type Home, homeOf, placeOf, Rotation, SoundShards, shardFor } from './shards.ts'
+import { allParts, eachShard, type Home, homeOf, placeOf, Rotation, SoundShards, shardFor } from './shards.ts'
 import * as statements from './statements.ts'
 import { type News, WakeUps } from './wake-ups.ts'
 
@@ -72,7 +72,7 @@ class PostgresQueue implements QueueEngine {
     if (all.length === 1 && turn) return this.#publishOn(turn, jobs)
     const published: Published[] = new Array(jobs.length)
     const byShard = Map.groupBy(jobs.keys(), (i) => shardFor(all, jobs[i] as NewJob, turn))
-    await Promise.all(
+    await allParts(
       [...byShard].map(async ([shard, numbers]) => {
         const its = await this.#publishOn(
           shard,

@@ -48,6 +48,25 @@ after(async () => {
   await database.stop()
 })
 
+it('a publish of which one shard took its part may be stored; one that no shard took is not', async () => {
+  const queue = newName()
+  let areDown = 1
+  const shards = ['s1', 's2'].map(
+    (id, i): ShardDatabase => ({
+      id,
+      query: (...args) => (i < areDown ? Promise.reject(down()) : only().query(...args)),
+    }),
+  )
+  const both = openPostgresQueue(() => shards)
+  const jobs = Array.from({ length: 8 }, (_, n) => ({ queue, body: `${n}`, options: { key: `key-${n}` } }))
+  await assert.rejects(both.publish(jobs), { code: 'outcome-unknown', message: /1 of 2 shards/ })
+  const stored = await engine.take({ queue, max: 100, leaseMs, holder })
+  assert.ok(stored.length > 0 && stored.length < 8, `${stored.length} stored`)
+  areDown = 2
+  await assert.rejects(both.publish(jobs), { code: down().code })
+  await both.close()
+})
+
 it('a shard that is down takes no job away that another one gave, is left alone, and comes back by itself', async () => {
   const queue = newName()
   let isDown = true

@@ -1,6 +1,6 @@
 // Which shard keeps a job: any, turn by turn, or the one that its key or its deduplication id names.
 
-import { TenfoldError } from '../../../../base/errors.ts'
+import { describeError, isTenfoldError, TenfoldError } from '../../../../base/errors.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
 import type { NewJob, TakenJob } from '../../contract.ts'
 
@@ -58,6 +58,20 @@ export async function eachShard(
 ): Promise<void> {
   const answers = await Promise.allSettled(shards.map(work))
   for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
+}
+
+/**
+ * The parts of one write, each on a shard of its own. @throws outcome-unknown when only some of them may be stored: whoever
+ * gave them gets one answer for all.
+ */
+export async function allParts(parts: ReadonlyArray<Promise<void>>): Promise<void> {
+  const answers = await Promise.allSettled(parts)
+  const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []))
+  const [cause] = failures
+  if (failures.length === 0) return
+  if (failures.length === parts.length && !failures.some((each) => isTenfoldError(each, 'outcome-unknown'))) throw cause
+  const what = `${failures.length} of ${parts.length} shards did not take their part, the others may have: ${describeError(cause)}`
+  throw new TenfoldError('outcome-unknown', what, { cause })
 }
 
 /** One id or key always goes to one shard, or its second job would not meet the first. */

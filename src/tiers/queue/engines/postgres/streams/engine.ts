@@ -4,6 +4,7 @@ import { CompiledQuery } from 'kysely'
 import { TenfoldError } from '../../../../../base/errors.ts'
 import type { CommitNotice, ShardDatabase } from '../../../../database/contract.ts'
 import type { Appended, NewEntry, StreamEngine } from '../../../streams/contract.ts'
+import { allParts } from '../shards.ts'
 import type { WakeUps } from '../wake-ups.ts'
 import { openGroups } from './groups.ts'
 import { KnownStreams } from './known-streams.ts'
@@ -56,7 +57,7 @@ export function openPostgresStreams(
       if (places.length === 1) return appendTo(only, entries)
       const homes = entries.map(({ key }) => spread.of(key).shardOf(places.length))
       const answers = new Array<Appended>(entries.length)
-      await Promise.all(
+      await allParts(
         [...Map.groupBy(entries.keys(), (i) => homes[i] as number)].map(async ([home, numbers]) => {
           const its = numbers.map((i) => entries[i] as NewEntry)
           const appended = await appendTo(places[home] as ShardDatabase, its)
