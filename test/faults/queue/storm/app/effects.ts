@@ -46,10 +46,12 @@ export function sumsOf(db: Database<Tables>): Promise<Sum[]> {
   return Promise.all(
     owners.map((owner) =>
       db.of(owner).transaction(async (tx) => {
-        const effects = await tx.selectFrom('effects').select('n').where('owner', '=', owner).execute()
-        const once = await tx.selectFrom('once').select('n').where('owner', '=', owner).execute()
+        const count = async (table: 'effects' | 'once') => {
+          const rows = tx.selectFrom(table).select(({ fn }) => fn.countAll<number>().as('count'))
+          return Number((await rows.where('owner', '=', owner).executeTakeFirst())?.count)
+        }
         const counter = await tx.selectFrom('counters').select('n').where('owner', '=', owner).executeTakeFirst()
-        return { owner, effects: effects.length, once: once.length, counter: counter?.n ?? 0 }
+        return { owner, effects: await count('effects'), once: await count('once'), counter: counter?.n ?? 0 }
       }),
     ),
   )
