@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { startTestNats, type TestNats } from '../../src/programs/nats/testing.ts'
 import { startTestDatabase } from '../../src/tiers/database/testing.ts'
-import { queueSql } from '../../src/tiers/queue/engines/jetstream/testing.ts'
+import { queueSql } from '../../src/tiers/queue/engines/postgres/testing.ts'
 import { judge, machine, median, ratio } from '../cache/peers.ts'
 import type { Speed, Task } from './jetstream-peer.ts'
 

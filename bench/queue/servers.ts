@@ -3,25 +3,22 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from '../../src/base/limits.ts'
 import { findRedis } from '../../src/programs/redis/binary.ts'
 import { startTestDatabase } from '../../src/tiers/database/testing.ts'
-import { postgresQueueMigrations } from '../../src/tiers/queue/engines/postgres/engine.ts'
+import { queueSql } from '../../src/tiers/queue/engines/postgres/testing.ts'
 import type { Place } from './systems/system.ts'
-
-const files = ['0001-jobs.sql', '0002-ring.sql']
 
 export interface Servers extends AsyncDisposable {
   place: Omit<Place, 'folder' | 'queue'>
 }
 
 export async function startServers(): Promise<Servers> {
-  const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
-  const database = await startTestDatabase({ sql: texts.join('\n') })
+  const database = await startTestDatabase({ sql: await queueSql() })
   const [always, everysec] = await Promise.all([startRedis('always'), startRedis('everysec')])
   const { address, port, secrets } = database.server
   return {

@@ -2,12 +2,12 @@
 // entry takes to a handler. One process, a real PostgreSQL and a real NATS server, every append durable.
 // Run: node -C source bench/streams/run.ts [--seconds 3] [--groups 4]
 
-import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { startTestNats } from '../../src/programs/nats/testing.ts'
 import { startTestDatabase } from '../../src/tiers/database/testing.ts'
 import { openJetStreamStreams } from '../../src/tiers/queue/engines/jetstream/streams/engine.ts'
 import { openPostgresStreams } from '../../src/tiers/queue/engines/postgres/streams/engine.ts'
+import { queueSql } from '../../src/tiers/queue/engines/postgres/testing.ts'
 import { WakeUps } from '../../src/tiers/queue/engines/postgres/wake-ups.ts'
 import type { StreamEngine } from '../../src/tiers/queue/streams/contract.ts'
 import { StreamTier } from '../../src/tiers/queue/streams/streams.ts'
@@ -19,12 +19,8 @@ const runMs = Number(values.seconds) * 1000
 const groups = Number(values.groups)
 const log = { info() {}, warn() {}, error() {} }
 const payload = { text: 'x'.repeat(200) }
-const migrations = '../../src/tiers/queue/engines/postgres/migrations'
 
-const files = ['0001-jobs.sql', '0004-streams.sql'].map((file) =>
-  readFile(new URL(`${migrations}/${file}`, import.meta.url), 'utf8'),
-)
-await using database = await startTestDatabase({ sql: (await Promise.all(files)).join('\n') })
+await using database = await startTestDatabase({ sql: await queueSql() })
 await using nats = await startTestNats()
 const shards = () => database.db.shards()
 const listen = { map: database.map, password: database.server.secrets.app, node: 'bench' }

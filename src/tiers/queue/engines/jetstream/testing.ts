@@ -1,25 +1,16 @@
 // Engines over real servers, for tests.
 
-import { globSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { waitUntil } from '../../../../base/limits.ts'
 import { startTestNats, type TestNats } from '../../../../programs/nats/testing.ts'
 import type { ShardDatabase } from '../../../database/contract.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { QueueEngine, TakeRequest } from '../../contract.ts'
 import type { JobLedger } from '../../ledger/contract.ts'
-import { openPostgresQueue, postgresQueueMigrations } from '../postgres/engine.ts'
+import { openPostgresQueue } from '../postgres/engine.ts'
 import { openJobLedger } from '../postgres/ledger/ledger.ts'
+import { queueSql } from '../postgres/testing.ts'
 import { type JetStreamQueue, openJetStreamQueue } from './engine.ts'
 import type { JetStreamLimits } from './options.ts'
-
-/** The tables of the queue. */
-export async function queueSql(): Promise<string> {
-  const files = globSync('*.sql', { cwd: postgresQueueMigrations }).sort()
-  const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
-  return texts.join('\n')
-}
 
 /** What all tests of a file share: a database with the tables of the queue, and one server. Whoever asks for them stops them. */
 export async function startDatabaseAndNats() {

@@ -1,21 +1,20 @@
 // The PostgreSQL engine: the suite of its tier, its transactions with the app's, and who may claim how much.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import { queueConformance } from '../../conformance.ts'
 import type { QueueEngine } from '../../contract.ts'
-import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
+import { openPostgresQueue } from './engine.ts'
 import { openJobLedger } from './ledger/ledger.ts'
+import { queueSql } from './testing.ts'
 
 let database: TestDatabase
 let engine: QueueEngine
 
 before(async () => {
-  database = await startTestDatabase({ sql: await migrationsSql() })
+  database = await startTestDatabase({ sql: await queueSql() })
   engine = openPostgresQueue(() => database.db.shards())
 })
 
@@ -54,8 +53,3 @@ it('takes what lies in any of the eight tables, in the order of publishing, what
   await engine.done(jobs)
   assert.equal(await engine.job(queue, jobs[0]?.id ?? ''), undefined)
 })
-
-async function migrationsSql(): Promise<string> {
-  const files = ['0001-jobs.sql', '0002-ring.sql', '0003-ledger.sql']
-  return (await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))).join('\n')
-}

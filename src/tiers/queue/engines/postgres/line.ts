@@ -16,7 +16,7 @@ const backMs = 1000
 const backIntervalMs = 100
 const lookIntervalMs = 1000
 /** What a look said is of no use any more. */
-const lookAgeMax = 5000
+const lookAgeMsMax = 5000
 /** Delayed jobs are looked for so often, and from so long before now on; a look along the line finds older ones. */
 const laterIntervalMs = 50
 const laterBackMs = 5000
@@ -126,7 +126,7 @@ export class Line {
 
   /** No look along the line has said lately what is in it. */
   isUnknown(now: number): boolean {
-    return now - this.#lookedAt > lookAgeMax
+    return now - this.#lookedAt > lookAgeMsMax
   }
 
   isLookDue(now: number): boolean {

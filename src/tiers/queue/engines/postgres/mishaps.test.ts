@@ -19,7 +19,7 @@ import type { HeldJob } from '../../worker/held-job.ts'
 import { openPostgresQueue } from './engine.ts'
 import { sweep } from './housekeeping.ts'
 import { openJobLedger } from './ledger/ledger.ts'
-import { ledgerSql } from './ledger/testing.ts'
+import { queueSql } from './testing.ts'
 import { WakeUps } from './wake-ups.ts'
 
 const timeoutMs = 20_000
@@ -38,7 +38,7 @@ const until = (what: string, check: () => Promise<unknown> | unknown) =>
   waitUntil(async () => Boolean(await check()), { what, timeoutMs })
 
 before(async () => {
-  database = await startTestDatabase({ sql: await ledgerSql() })
+  database = await startTestDatabase({ sql: await queueSql() })
   engine = openPostgresQueue(() => database.db.shards())
   ledger = openJobLedger(() => database.db.shards())
 })

@@ -6,8 +6,8 @@ import { after, before, it } from 'node:test'
 import { waitUntil } from '../../../../base/limits.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
 import type { NewJob, QueueEngine, TakeRequest } from '../../contract.ts'
-import { queueSql } from '../jetstream/testing.ts'
 import { openPostgresQueue } from './engine.ts'
+import { queueSql } from './testing.ts'
 
 const timeoutMs = 20_000
 let database: TestDatabase

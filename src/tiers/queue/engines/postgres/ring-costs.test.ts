@@ -1,21 +1,17 @@
 // What the statements of the ring may cost: which tables they go through, how many rows they count, how long they hold others up.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, beforeEach, it } from 'node:test'
 import type pg from 'pg'
 import { connectAs } from '../../../../programs/postgres/testing.ts'
 import { startTestDatabase, type TestDatabase } from '../../../database/testing.ts'
-import { postgresQueueMigrations } from './engine.ts'
+import { queueSql } from './testing.ts'
 
 let database: TestDatabase
 let owner: pg.Client & AsyncDisposable
 
 before(async () => {
-  const files = ['0001-jobs.sql', '0002-ring.sql']
-  const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
-  database = await startTestDatabase({ sql: texts.join('\n') })
+  database = await startTestDatabase({ sql: await queueSql() })
   owner = await connectAs(database.server, 'owner')
 })
 

@@ -3,8 +3,6 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type pg from 'pg'
 import { waitUntil } from '../../../../base/limits.ts'
@@ -16,8 +14,9 @@ import { startTestDatabase, type TestDatabase } from '../../../database/testing.
 import type { NewJob, QueueEngine, TakenJob } from '../../contract.ts'
 import { OutcomeBatch } from '../../outcome-batch.ts'
 import { PublishBatch } from '../../publish-batch.ts'
-import { openPostgresQueue, postgresQueueMigrations } from './engine.ts'
+import { openPostgresQueue } from './engine.ts'
 import { sweep } from './housekeeping.ts'
+import { queueSql } from './testing.ts'
 
 const timeoutMs = 20_000
 const leaseMs = 60_000
@@ -64,9 +63,7 @@ describe('the ring of tables', () => {
     )
 
   before(async () => {
-    const files = ['0001-jobs.sql', '0002-ring.sql']
-    const texts = await Promise.all(files.map((file) => readFile(join(postgresQueueMigrations, file), 'utf8')))
-    database = await startTestDatabase({ sql: texts.join('\n') })
+    database = await startTestDatabase({ sql: await queueSql() })
     engine = openPostgresQueue(shards)
     owner = (await connectAs(database.server, 'owner')) as never
   })

@@ -11,7 +11,7 @@ import type { QueueEngine } from '../../contract.ts'
 import { QueueTier } from '../../queue.ts'
 import { jobOf } from '../../testing/suite.ts'
 import { openPostgresQueue } from './engine.ts'
-import { ledgerSql } from './ledger/testing.ts'
+import { queueSql } from './testing.ts'
 
 const timeoutMs = 60_000
 // What its jobs do is in their queue's name.
@@ -22,7 +22,7 @@ let engine: QueueEngine
 let tier: QueueTier
 
 before(async () => {
-  database = await startTestDatabase({ sql: await ledgerSql() })
+  database = await startTestDatabase({ sql: await queueSql() })
   engine = openPostgresQueue(() => database.db.shards())
   tier = new QueueTier(engine, {
     log: { warn() {}, error() {} },

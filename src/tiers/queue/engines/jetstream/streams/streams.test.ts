@@ -1,7 +1,6 @@
 // Streams over a real NATS server: the suite of the tier, servers that are gone and that forget, the way there and back.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import type { JetStreamManager } from '@nats-io/jetstream'
 import { waitUntil } from '../../../../../base/limits.ts'
@@ -12,6 +11,7 @@ import { streamConformance } from '../../../streams/conformance.ts'
 import type { EntryHandler, HeldLane, StreamEngine } from '../../../streams/contract.ts'
 import { StreamTier } from '../../../streams/streams.ts'
 import { openPostgresStreams } from '../../postgres/streams/engine.ts'
+import { queueSql } from '../../postgres/testing.ts'
 import { WakeUps } from '../../postgres/wake-ups.ts'
 import { loadJetStreamClient } from '../client.ts'
 import { openJetStreamStreams } from './engine.ts'
@@ -110,10 +110,7 @@ async function manage(work: (manager: JetStreamManager) => Promise<void>): Promi
 }
 
 before(async () => {
-  const files = ['0001-jobs.sql', '0004-streams.sql'].map((file) =>
-    readFile(new URL(`../../postgres/migrations/${file}`, import.meta.url), 'utf8'),
-  )
-  database = await startTestDatabase({ sql: (await Promise.all(files)).join('\n') })
+  database = await startTestDatabase({ sql: await queueSql() })
   // Room for many copies, and not for two of the size that one may come to have.
   nats = await startTestNats({ storeBytesMax: 1900 * 1024 ** 2 })
   const listen = { map: database.map, password: database.server.secrets.app, node: 'r/worker-1' }

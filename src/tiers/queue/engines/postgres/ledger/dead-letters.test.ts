@@ -10,15 +10,15 @@ import type { NewJob, QueueEngine, TakenJob } from '../../../contract.ts'
 import type { DeadLetter, JobLedger } from '../../../ledger/contract.ts'
 import { redrive } from '../../../ledger/redrive.ts'
 import { openPostgresQueue } from '../engine.ts'
+import { queueSql } from '../testing.ts'
 import { openJobLedger } from './ledger.ts'
-import { ledgerSql } from './testing.ts'
 
 let database: TestDatabase
 let ledger: JobLedger
 let engine: QueueEngine
 
 before(async () => {
-  database = await startTestDatabase({ sql: await ledgerSql() })
+  database = await startTestDatabase({ sql: await queueSql() })
   ledger = openJobLedger(() => database.db.shards())
   engine = openPostgresQueue(() => database.db.shards())
 })

@@ -6,8 +6,8 @@ import { after, before, it } from 'node:test'
 import { waitUntil } from '../../../../../base/limits.ts'
 import { startTestDatabase, type TestDatabase } from '../../../../database/testing.ts'
 import type { JobLimits } from '../../../ledger/contract.ts'
+import { queueSql } from '../testing.ts'
 import { PostgresLimits } from './limits.ts'
-import { ledgerSql } from './testing.ts'
 
 let database: TestDatabase
 let limits: JobLimits
@@ -16,7 +16,7 @@ const slotMs = 60_000
 const none = { concurrencyMax: undefined, rate: undefined }
 
 before(async () => {
-  database = await startTestDatabase({ sql: await ledgerSql() })
+  database = await startTestDatabase({ sql: await queueSql() })
   limits = new PostgresLimits(() => database.db.shards()[0] as never)
 })
 

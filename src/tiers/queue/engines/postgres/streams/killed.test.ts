@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { waitUntil } from '../../../../../base/limits.ts'
 import { startTestDatabase } from '../../../../database/testing.ts'
+import { queueSql } from '../testing.ts'
 import { openPostgresStreams } from './engine.ts'
 
 const timeoutMs = 60_000
@@ -16,12 +16,9 @@ const readers = 2
 const reader = fileURLToPath(new URL('testing/reader-process.ts', import.meta.url))
 
 test('what killed processes had in hand is given again, from where their group stood, and nothing is skipped', async () => {
-  const files = ['0001-jobs.sql', '0004-streams.sql'].map((file) =>
-    readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8'),
-  )
   const given = 'create table given (id bigint generated always as identity, n integer not null);'
   const grants = 'grant select, insert on given to app;'
-  await using database = await startTestDatabase({ sql: [...(await Promise.all(files)), given, grants].join('\n') })
+  await using database = await startTestDatabase({ sql: [await queueSql(), given, grants].join('\n') })
   const [shard] = database.db.shards()
   assert.ok(shard)
   const engine = openPostgresStreams(() => database.db.shards())

@@ -1,21 +1,18 @@
 // Streams over two shards, each a PostgreSQL of its own.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { waitUntil } from '../../../../../base/limits.ts'
 import type { ShardDatabase } from '../../../../database/contract.ts'
 import { startTestDatabase } from '../../../../database/testing.ts'
 import { StreamTier } from '../../../streams/streams.ts'
+import { queueSql } from '../testing.ts'
 import { openPostgresStreams } from './engine.ts'
 
 const timeoutMs = 30_000
 
 test('a key stays on its shard and in its order, and a group goes back on all of them to the time of an entry', async () => {
-  const files = ['0001-jobs.sql', '0004-streams.sql'].map((file) =>
-    readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8'),
-  )
-  const sql = (await Promise.all(files)).join('\n')
+  const sql = await queueSql()
   const [first, second] = await Promise.all([startTestDatabase({ sql }), startTestDatabase({ sql })])
   let tier: StreamTier | undefined
   try {

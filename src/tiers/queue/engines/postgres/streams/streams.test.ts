@@ -1,7 +1,6 @@
 // Streams in PostgreSQL: the suite of the tier, a promoted replica, and buckets that are let go of.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { CompiledQuery } from 'kysely'
 import { waitUntil } from '../../../../../base/limits.ts'
@@ -11,6 +10,7 @@ import { startTestDatabase, type TestDatabase } from '../../../../database/testi
 import { streamConformance } from '../../../streams/conformance.ts'
 import type { StreamEngine } from '../../../streams/contract.ts'
 import { StreamTier } from '../../../streams/streams.ts'
+import { queueSql } from '../testing.ts'
 import { WakeUps } from '../wake-ups.ts'
 import { openPostgresStreams } from './engine.ts'
 import { bucketsPerRing } from './rings.ts'
@@ -20,10 +20,7 @@ let database: TestDatabase
 let engine: StreamEngine
 
 before(async () => {
-  const files = ['0001-jobs.sql', '0004-streams.sql'].map((file) =>
-    readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8'),
-  )
-  database = await startTestDatabase({ sql: (await Promise.all(files)).join('\n') })
+  database = await startTestDatabase({ sql: await queueSql() })
   engine = openPostgresStreams(() => database.db.shards())
 })
 
