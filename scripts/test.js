@@ -14,11 +14,11 @@ if (files.length === 0) {
 }
 // A test that hangs fails, and says which one it was; the longest file takes a third of this on a loaded machine.
 const timeoutMs = 300_000
-// Most of them start servers and wait: two at once leave half of two cores idle, the smallest machine that counts. Those under
-// test/ put a fixed load on whole systems, and are in each other's way with more than two.
+// Most of them start servers and wait: four at once keep two cores busy, the smallest machine that counts. Those under test/ put a
+// fixed load on whole systems, and are in each other's way with more than two.
 const isWhole = (file) => file.startsWith('test')
 const runs = [
-  { atOnce: 3, files: files.filter((file) => !isWhole(file)) },
+  { atOnce: 4, files: files.filter((file) => !isWhole(file)) },
   { atOnce: 2, files: files.filter(isWhole) },
 ]
 const reporter = (name) => [`--test-reporter=${name}`, '--test-reporter-destination=stdout']
