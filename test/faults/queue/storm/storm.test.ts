@@ -3,7 +3,7 @@
 // transaction that was rolled back is, what comes again is excused, a side effect with a key counts once, jobs of a key keep their
 // order, nothing is left or dead, and the clock's ticks come once each.
 // TENFOLD_FAULT_JOBS=100000 for the record (19 min on two cores), by `node -C source --test`, since `npm test` gives a test five
-// minutes; TENFOLD_FAULT_RUNG=4: with jobs in the database alone.
+// minutes; TENFOLD_FAULT_WORKERS: more of them than four; TENFOLD_FAULT_RUNG=4: with jobs in the database alone.
 
 import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'

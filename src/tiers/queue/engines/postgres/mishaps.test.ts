@@ -335,6 +335,19 @@ it('a shard that does not answer is told of jobs once, and others as ever', asyn
   await wakeUps.close()
 })
 
+it('what goes along with a publish names each line once, and what follows within moments does not go along', async () => {
+  const wakeUps = new WakeUps(() => [], undefined)
+  const [mail, index] = [
+    { queue: 'mail', rank: 9 },
+    { queue: 'index', rank: 0 },
+  ]
+  const news = Array.from({ length: 1000 }, (_, i) => (i % 2 ? index : mail))
+  const [said] = wakeUps.along(news)?.values ?? []
+  assert.match(String(said), /^\w+ mail\/9 index\/0$/)
+  assert.equal(wakeUps.along(news), undefined)
+  await wakeUps.close()
+})
+
 it('a publish in a transaction does not wait for the jobs to be counted', { timeout: timeoutMs }, async () => {
   const queue = newName()
   const counting = Promise.withResolvers<never[]>()

@@ -39,7 +39,7 @@ export class WakeUps {
   along(news: readonly News[]): FollowUp | undefined {
     if (this.#timer) return undefined
     this.#rest()
-    return this.#notice(news.map(nameOf))
+    return this.#notice(new Set(news.map(nameOf)))
   }
 
   /** Jobs were published here, and are committed. Those who listen at the shards hear of it, and all here. */
@@ -78,7 +78,7 @@ export class WakeUps {
       // One that does not answer hears all of it later, in one.
       if (this.#sending.has(id)) continue
       this.#waiting.delete(id)
-      const { text, values } = this.#notice([...names])
+      const { text, values } = this.#notice(names)
       const sent = all.find((shard) => shard.id === id)?.query(text, values, { from: 'primary' })
       if (sent)
         this.#sending.set(
@@ -97,8 +97,8 @@ export class WakeUps {
     this.#timer.unref()
   }
 
-  #notice(names: readonly string[]): FollowUp {
-    const list = names.join(' ')
+  #notice(names: ReadonlySet<string>): FollowUp {
+    const list = [...names].join(' ')
     return { text: notifyStatement, values: [`${this.#me} ${list.length > payloadMax ? anyQueue : list}`] }
   }
 
